@@ -1,0 +1,1 @@
+"""What every service stands on: settings, lifecycle, database, events, access and RPC."""

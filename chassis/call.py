@@ -1,0 +1,110 @@
+"""The call being served: who calls, until when, and under which id. The interceptor sets it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import Enum
+from uuid import UUID
+
+from chassis.scope import Scope
+
+
+class CallerKind(Enum):
+    """How the caller proved who it is."""
+
+    ANONYMOUS = "anonymous"
+    MEMBER = "member"
+    SERVICE = "service"
+    PEER = "peer"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What an account may do in its enterprise, as enterprise.v1 ResolveAccess answers.
+
+    `title` is a value of wrtn.access.v1.Title. `roles` has each team in which the employee has a role,
+    those below the teams of their own appointments included, with the highest wrtn.access.v1.Role.
+    """
+
+    enterprise_id: UUID
+    employee_id: UUID
+    title: int
+    roles: Mapping[UUID, int] = field(default_factory=dict)
+    grants: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. The kind says which other fields are set.
+
+    MEMBER: member_id, login_id, account_id and its tenant_id, staff (a wrtn.access.v1.StaffRight);
+    access if the rule or the use case asked for it. SERVICE: credential_id, scopes, and tenant_id unless
+    the credential is platform-wide. PEER: peer, the name of the calling service.
+    """
+
+    kind: CallerKind = CallerKind.ANONYMOUS
+    member_id: UUID | None = None
+    login_id: UUID | None = None
+    account_id: UUID | None = None
+    tenant_id: UUID | None = None
+    staff: int = 0
+    credential_id: UUID | None = None
+    scopes: frozenset[str] = frozenset()
+    peer: str | None = None
+    access: Access | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """What this caller's transactions may see: the acting account's tenant, and the member's own rows."""
+        tenants = frozenset((self.tenant_id,)) if self.tenant_id else frozenset[UUID]()
+        return Scope(tenants, self.member_id)
+
+    @property
+    def key(self) -> str:
+        """Names the owner of an idempotency key; empty for anonymous callers."""
+        return str(self.member_id or self.credential_id or self.peer or "")
+
+
+ANONYMOUS = Caller()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One RPC in progress. `deadline` is on the clock of time.monotonic(), None if the call has none."""
+
+    method: str
+    """The full name, "/wrtn.identity.v1.AuthService/SignIn"."""
+    caller: Caller = ANONYMOUS
+    deadline: float | None = None
+    request_id: str = ""
+    """Names this call in logs and errors; not the request's idempotency key."""
+    idempotency_key: str = ""
+    """The metadata `idempotency-key`; the request's own `request_id` goes before it."""
+
+    def remaining(self) -> float | None:
+        """Answers the seconds left until the deadline, never negative; None if there is none."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+
+_current: ContextVar[Call | None] = ContextVar("wrtn_call", default=None)
+
+
+def current() -> Call:
+    """Answers the call being served; raises LookupError outside of one."""
+    call = _current.get()
+    if call is None:
+        raise LookupError("no call is being served here")
+    return call
+
+
+def current_or_none() -> Call | None:
+    """Answers the call being served, or None in jobs, consumers and tests."""
+    return _current.get()
+
+
+def enter(call: Call) -> None:
+    """Makes this the current call of the running task; the interceptor's business, and of tests."""
+    _current.set(call)
