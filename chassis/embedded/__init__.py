@@ -1,0 +1,1 @@
+"""PostgreSQL and NATS out of wheels, as child processes: for one machine and for tests."""
