@@ -17,7 +17,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from google.api import annotations_pb2, httpbody_pb2
-from google.protobuf import any_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2, wrappers_pb2
+from google.protobuf import (
+    any_pb2,
+    duration_pb2,
+    empty_pb2,
+    field_mask_pb2,
+    struct_pb2,
+    timestamp_pb2,
+    wrappers_pb2,
+)
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.rpc import error_details_pb2, status_pb2
@@ -37,7 +45,7 @@ def main() -> None:
     wanted = fingerprint(sources)
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
-    print(f"generating wrtn/ from {len(sources)} protos", flush=True)  # noqa: T201
+    print(f"generating wrtn/ from {len(sources)} protos", flush=True)
     for stale in (OUT, ROOT / "buf"):
         shutil.rmtree(stale, ignore_errors=True)
     OUT.mkdir()
@@ -85,8 +93,19 @@ def imports() -> FileDescriptorSet:
             add(dependency)
         found[file.name] = FileDescriptorProto.FromString(file.serialized_pb)
 
-    for module in (annotations_pb2, httpbody_pb2, any_pb2, duration_pb2, empty_pb2, field_mask_pb2,
-                   struct_pb2, timestamp_pb2, wrappers_pb2, error_details_pb2, status_pb2):
+    for module in (
+        annotations_pb2,
+        httpbody_pb2,
+        any_pb2,
+        duration_pb2,
+        empty_pb2,
+        field_mask_pb2,
+        struct_pb2,
+        timestamp_pb2,
+        wrappers_pb2,
+        error_details_pb2,
+        status_pb2,
+    ):
         add(module.DESCRIPTOR)
     validate = FileDescriptorProto.FromString(validate_pb.desc().proto.to_binary())
     return FileDescriptorSet(file=[*found.values(), validate])

@@ -1,0 +1,57 @@
+# The commands of the project. `make` alone lists them. Each does its own set-up.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)
+# One place for what a machine may want to set from outside: pytest's own flags.
+PYTEST_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types protos lock bench replay chaos e2e check clean
+
+help: ## List the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: protos ## Start the whole suite on this machine; Ctrl-C stops it
+	@python -m deploy.local
+
+test: protos ## Run the tests, on embedded servers
+	@python -m pytest $(PYTEST_FLAGS)
+
+lint: protos ## Check style, imports and contracts
+	ruff check .
+	ruff format --check .
+	lint-imports --no-cache
+	buf lint wrtn/descriptors.binpb --config buf.yaml
+	python -m protos.breaking
+
+types: protos ## Check the types
+	mypy
+
+protos: .venv/.ready ## Generate wrtn/ from protos/, if a proto changed
+	@python -m protos.build
+
+bench: protos ## Measure speed, as ratios to bare floors
+	@python -m tests.bench
+
+replay: protos ## Play recorded conversations into a running suite: CONVERSATIONS=, TRACE=, REPEAT=
+	@python -m tests.replay $(if $(CONVERSATIONS),--conversations "$(CONVERSATIONS)") $(if $(TRACE),--trace "$(TRACE)") $(if $(REPEAT),--repeat "$(REPEAT)")
+
+chaos: protos ## Kill every process again and again under load, then reconcile: minutes
+	@python -m tests.chaos
+
+check: lint types ## What CI runs: all checks, then the tests
+	@$(MAKE) --no-print-directory test
+
+lock: .venv/.ready ## Resolve the dependencies anew into the lock files (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove what was generated; .local, the state of `make run`, stays
+	rm -rf wrtn buf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+.venv/.ready: requirements-dev.lock
+	@echo "preparing .venv (once, a minute or so)"
+	@$(PYTHON) -m venv .venv
+	@python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements-dev.lock
+	@touch $@
