@@ -22,18 +22,31 @@ class CallerKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """What an account may do in its enterprise, as enterprise.v1 ResolveAccess answers.
+class TeamPlace:
+    """Where a team stands, and what the employee is there."""
 
-    `title` is a value of wrtn.access.v1.Title. `roles` has each team in which the employee has a role,
-    those below the teams of their own appointments included, with the highest wrtn.access.v1.Role.
-    """
+    team_id: UUID
+    ancestor_ids: tuple[UUID, ...]
+    """The teams above, the nearest first."""
+    role: int
+    """The greatest wrtn.access.v1.Role held in the team or above it."""
+    companion: bool
+    """Whether the employee is a companion of this very team."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who an account is in its enterprise, as enterprise.v1 ResolveAccess answers."""
 
     enterprise_id: UUID
     employee_id: UUID
+    member_id: UUID
     title: int
+    """A wrtn.access.v1.Title."""
     roles: Mapping[UUID, int] = field(default_factory=dict)
-    grants: frozenset[str] = frozenset()
+    """The teams in which the employee is a companion, each with the role held in that very team."""
+    team: TeamPlace | None = None
+    """The team that was asked about; None if none was, or if the enterprise has none such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,7 @@ class Caller:
     """Who calls. The kind says which other fields are set.
 
     MEMBER: member_id, login_id, account_id and its tenant_id, staff (a wrtn.access.v1.StaffRight);
-    access if the rule or the use case asked for it. SERVICE: credential_id, scopes, and tenant_id unless
+    access if an enterprise rule admitted the call. SERVICE: credential_id, scopes, and tenant_id unless
     the credential is platform-wide. PEER: peer, the name of the calling service.
     """
 

@@ -1,0 +1,68 @@
+"""What an account is in its enterprise at this moment, behind a cache that events invalidate."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from uuid import UUID
+
+from chassis.access.cache import AnswerCache
+from chassis.call import Access, TeamPlace
+from wrtn.enterprise.v1 import access_pb2
+from wrtn.enterprise.v1.access_pb2 import ResolveAccessRequest
+
+AccessSource = Callable[[ResolveAccessRequest], Awaitable[access_pb2.Access]]
+
+_Key = tuple[UUID, UUID, UUID | None]
+
+
+class AccessCache:
+    """Resolves accounts to their access. A kept answer is good for `ttl` seconds at most."""
+
+    def __init__(self, source: AccessSource, *, ttl: float = 5, most: int = 50_000) -> None:
+        self._source = source
+        self._cache: AnswerCache[_Key, Access | None] = AnswerCache(
+            self._ask, lambda key: key[:2], ttl=ttl, most=most
+        )
+
+    async def resolve(
+        self, enterprise_id: UUID, account_id: UUID, team_id: UUID | None = None, *, fresh: bool = False
+    ) -> Access | None:
+        """Answers who the account is in the enterprise, and in the team if one is named; None if nobody.
+
+        `fresh` asks in any case: for appointments, transfers, money and the reading of another's content.
+        """
+        return await self._cache.resolve((enterprise_id, account_id, team_id), fresh=fresh)
+
+    def drop(self, ids: Iterable[UUID]) -> None:
+        """Forgets what is known of these enterprises and accounts."""
+        self._cache.drop(ids)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._cache.clear()
+
+    async def _ask(self, key: _Key) -> Access | None:
+        enterprise_id, account_id, team_id = key
+        request = ResolveAccessRequest(
+            enterprise_id=str(enterprise_id),
+            account_id=str(account_id),
+            team_id=str(team_id) if team_id is not None else "",
+        )
+        return _access(enterprise_id, await self._source(request))
+
+
+def _access(enterprise_id: UUID, answer: access_pb2.Access) -> Access | None:
+    if not answer.title:
+        return None
+    return Access(
+        enterprise_id=enterprise_id,
+        employee_id=UUID(answer.employee_id),
+        member_id=UUID(answer.member_id),
+        title=answer.title,
+        roles={UUID(each.team_id): each.role for each in answer.teams},
+        team=_place(answer.team) if answer.HasField("team") else None,
+    )
+
+
+def _place(team: access_pb2.TeamPlace) -> TeamPlace:
+    return TeamPlace(UUID(team.team_id), tuple(map(UUID, team.ancestor_ids)), team.role, team.companion)

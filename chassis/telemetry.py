@@ -1,0 +1,189 @@
+"""Logs, metrics and traces.
+
+Logs are JSON lines with the ids of the trace, through the guard of chassis.redaction. Metrics are
+Prometheus's, declared next to what they measure. A trace context (W3C traceparent) goes along with every
+call and event; spans are recorded and exported only when an OTLP endpoint is set.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TextIO
+
+import structlog
+from opentelemetry import trace as otel
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace.propagation import set_span_in_context
+
+from chassis import redaction
+
+TRACEPARENT = "traceparent"
+"""The metadata key and event header of the trace context (https://www.w3.org/TR/trace-context/)."""
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where we are in a trace: its id, the id of the running span, and whether it is sampled."""
+
+    trace_id: str
+    span_id: str
+    sampled: bool = True
+
+    @property
+    def header(self) -> str:
+        """The traceparent that a called service or a published event carries on."""
+        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
+
+
+class Span:
+    """One piece of work in a trace. `end` must be called once; `span()` does so by itself."""
+
+    __slots__ = ("_recorded", "trace")
+
+    def __init__(self, trace: Trace, recorded: otel.Span | None) -> None:
+        self.trace = trace
+        self._recorded = recorded
+
+    def end(self, failure: str = "") -> None:
+        """Ends the span; `failure` is a code or a reason, never content."""
+        if self._recorded is None:
+            return
+        if failure:
+            self._recorded.set_status(otel.StatusCode.ERROR, failure)
+        self._recorded.end()
+
+
+_trace: ContextVar[Trace | None] = ContextVar("wrtn_trace", default=None)
+_tracer: ContextVar[otel.Tracer | None] = ContextVar("wrtn_tracer", default=None)
+
+
+def traceparent() -> str | None:
+    """Answers the trace context to put into metadata and event headers; None outside of any trace."""
+    here = _trace.get()
+    return here.header if here else None
+
+
+def start_span(name: str, parent: str | None = None) -> Span:
+    """Begins a span as a child of the traceparent, or of the running span, and makes it the running one."""
+    found = _TRACEPARENT.fullmatch(parent) if parent else None
+    above = Trace(found[1], found[2], found[3] == "01") if found else _trace.get()
+    tracer = _tracer.get()
+    if tracer is None:
+        span = Span(_child(above), None)
+    else:
+        recorded = tracer.start_span(name, context=_otel_parent(above))
+        context = recorded.get_span_context()
+        here = Trace(f"{context.trace_id:032x}", f"{context.span_id:016x}", context.trace_flags.sampled)
+        span = Span(here, recorded)
+    _trace.set(span.trace)
+    return span
+
+
+@contextmanager
+def span(name: str, parent: str | None = None) -> Iterator[Trace]:
+    """Runs its block in a span; the span before it runs on afterwards."""
+    before = _trace.get()
+    running = start_span(name, parent)
+    failure = "ERROR"
+    try:
+        yield running.trace
+        failure = ""
+    finally:
+        running.end(failure)
+        _trace.set(before)
+
+
+def _child(above: Trace | None) -> Trace:
+    span_id = f"{random.getrandbits(64) | 1:016x}"
+    if above is None:
+        return Trace(f"{random.getrandbits(128) | 1:032x}", span_id)
+    return Trace(above.trace_id, span_id, above.sampled)
+
+
+def _otel_parent(above: Trace | None) -> Context | None:
+    if above is None:
+        return None
+    flags = otel.TraceFlags(otel.TraceFlags.SAMPLED if above.sampled else otel.TraceFlags.DEFAULT)
+    context = otel.SpanContext(
+        int(above.trace_id, 16), int(above.span_id, 16), is_remote=True, trace_flags=flags
+    )
+    return set_span_in_context(otel.NonRecordingSpan(context))
+
+
+def export_traces(service: str, endpoint: str) -> TracerProvider:
+    """Exports the spans of this context and its tasks by OTLP over gRPC; `shutdown()` flushes the rest."""
+    provider = TracerProvider(resource=Resource.create({"service.name": f"wrtn.{service}"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    _tracer.set(provider.get_tracer("wrtn"))
+    return provider
+
+
+def configure_logs(service: str, level: str = "INFO", stream: TextIO = sys.stdout) -> None:
+    """Sends structlog's lines, and the warnings of libraries, as JSON to the stream."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _Stamp(service),
+        _exception,
+        redaction.guard,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=stream is sys.stdout,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+class _Stamp:
+    """Adds the service and the running trace to a log line."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(
+        self, _logger: object, _method: str, event: MutableMapping[str, object]
+    ) -> MutableMapping[str, object]:
+        event["service"] = self._service
+        here = _trace.get()
+        if here is not None:
+            event["trace_id"] = here.trace_id
+            event["span_id"] = here.span_id
+        return event
+
+
+def _exception(
+    _logger: object, _method: str, event: MutableMapping[str, object]
+) -> MutableMapping[str, object]:
+    """Writes `exc_info` out as a scrubbed traceback."""
+    given = event.pop("exc_info", None)
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given is True else None
+    if isinstance(given, tuple):
+        error = given[1]
+    if error is not None:
+        event["exception"] = redaction.described(error)
+    return event
