@@ -21,7 +21,9 @@ class Nats:
     give it; it is part of `url`.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, token: str | None = None, durable: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, port: int = 0, token: str | None = None, durable: bool = True
+    ) -> None:
         self.folder = folder.resolve()
         self.port = port
         self._token = token
@@ -45,7 +47,7 @@ class Nats:
         return f"nats://{login}127.0.0.1:{self.port}"
 
     def start(self, timeout: float = 20) -> None:
-        """Starts the server and returns when it takes connections, JetStream recovered. Raises ServerFailed."""
+        """Starts the server; returns when it takes connections, JetStream recovered. Raises ServerFailed."""
         if self.running:
             return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -89,7 +91,8 @@ class Nats:
     def _addresses(self) -> list[str]:
         """The addresses from the file that the server writes when it listens; empty before."""
         try:
-            found: dict[str, list[str]] = json.loads(next(self.folder.glob(f"*_{self.pid}.ports")).read_text())
+            file = next(self.folder.glob(f"*_{self.pid}.ports"))
+            found: dict[str, list[str]] = json.loads(file.read_text())
         except (StopIteration, ValueError):
             return []
         return found.get("nats", [])

@@ -1,0 +1,1 @@
+"""Fixtures and factories for tests against the real thing: PostgreSQL, NATS, gRPC in process."""

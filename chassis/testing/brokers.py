@@ -1,0 +1,40 @@
+"""NATS for tests: one server a run (one a worker of pytest-xdist), emptied after each test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import nats as nats_client
+import pytest
+import pytest_asyncio
+
+from chassis.embedded.nats import Nats
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[Nats]:
+    """A NATS server with JetStream on a free port; `nats` hands it out clean."""
+    folder = Path(tempfile.mkdtemp(prefix="wrtn-nats-"))
+    server = Nats(folder, durable=False)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture
+async def nats(nats_server: Nats) -> AsyncIterator[Nats]:
+    """The run's NATS without any stream. A test may stop, kill, wipe and start it: it is up again after."""
+    nats_server.start()
+    yield nats_server
+    nats_server.start()
+    connection = await nats_client.connect(nats_server.url)
+    stream = connection.jetstream()
+    for each in await stream.streams_info():
+        await stream.delete_stream(each.config.name or "")
+    await connection.close()

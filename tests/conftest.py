@@ -1,0 +1,3 @@
+"""Loads the fixtures of the chassis for all tests."""
+
+pytest_plugins = ["chassis.testing.fixtures"]
