@@ -41,6 +41,10 @@ class DomainError(Exception):
         self.retry_after = retry_after
         self.metadata = {key: str(value) for key, value in metadata.items()}
 
+    def violations(self) -> list[tuple[str, str]]:
+        """Answers the request fields at fault, each with a sentence."""
+        return [(self.field, self.message)] if self.field else []
+
 
 class InvalidArgument(DomainError):
     """The request is wrong in itself, whatever the state of the system."""
@@ -114,13 +118,12 @@ class DeadlineExceeded(DomainError):
 
 def to_status(error: DomainError) -> Status:
     """Answers the error as google.rpc.Status: ErrorInfo always, BadRequest and RetryInfo where they apply."""
-    violations = [(error.field, error.message)] if error.field else []
     return status(
         error.code,
         error.message,
         error.reason,
         error.metadata,
-        violations=violations,
+        violations=error.violations(),
         retry_after=error.retry_after,
     )
 

@@ -34,16 +34,16 @@ class SigningKeys:
         self._asking = asyncio.Lock()
 
     async def key(self, kid: object) -> OKPKey:
-        """Answers the key of this id; raises TokenRefused if there is none, Unavailable if none can be had."""
+        """Answers the key of this id; raises TokenRefused for an unknown one, Unavailable if none is had."""
         if not isinstance(kid, str):
             refuse()
         known = self._keys.get(kid)
         if known is None or time.monotonic() - self._answered > self._age:
             await self._ask()
             known = self._keys.get(kid)
-        if known is None:
-            refuse() if self._keys else self._unavailable()
-        return known
+        if known is None and not self._keys:
+            raise Unavailable("Tokens cannot be verified at the moment.", retry_after=self._pause)
+        return known or refuse()
 
     async def _ask(self) -> None:
         async with self._asking:
@@ -55,9 +55,6 @@ class SigningKeys:
                 self._answered = self._asked
             except (DomainError, grpc.RpcError, OSError) as error:
                 _log.warning("the keys of identity cannot be had", exc_info=error)
-
-    def _unavailable(self) -> None:
-        raise Unavailable("Tokens cannot be verified at the moment.", retry_after=self._pause)
 
 
 def parsed(jwks: Jwks) -> dict[str, OKPKey]:

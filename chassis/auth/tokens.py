@@ -113,7 +113,7 @@ def sign(header: Mapping[str, str], claims: dict[str, Any], key: OKPKey) -> str:
 def checked(
     text: str, key: OKPKey, clock: Clock, *, kind: str, issuer: str, audience: str
 ) -> Mapping[str, Any]:
-    """Answers the claims of a token of this kind, issuer and audience that is good now; raises TokenRefused."""
+    """Answers the claims if the token is of this kind, issuer and audience, and good; raises TokenRefused."""
     rules = jwt.JWTClaimsRegistry(
         now=int(clock.now().timestamp()),
         leeway=_SKEW,

@@ -1,0 +1,95 @@
+"""Enforces the declared rule of a method."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NoReturn
+from uuid import UUID
+
+from chassis.access.employment import AccessCache
+from chassis.access.rules import MethodRule, ReadField
+from chassis.call import Access, Caller, CallerKind
+from chassis.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
+from wrtn.access.v1.access_pb2 import Rule
+
+
+class CredentialMissing(Unauthenticated):
+    """The method needs a credential and the call carries none."""
+
+    reason = "CREDENTIAL_MISSING"
+
+
+class NotAdmitted(PermissionDenied):
+    """The access rule of the method does not admit the caller."""
+
+    reason = "NOT_ADMITTED"
+
+
+def admits(rule: Rule, caller: Caller) -> bool:
+    """Says whether the rule admits the caller by what the caller is alone, whatever the request."""
+    if rule.anyone:
+        return True
+    if caller.kind is CallerKind.MEMBER:
+        return rule.member or 0 < rule.staff <= caller.staff
+    if caller.kind is CallerKind.SERVICE:
+        return rule.service_scope in caller.scopes
+    return caller.kind is CallerKind.PEER and rule.peer
+
+
+async def authorize(method: MethodRule, caller: Caller, request: Any, access: AccessCache) -> Caller:
+    """Answers the caller, with its access if an enterprise rule admits it.
+
+    Raises CredentialMissing, NotAdmitted, NotFound for an enterprise of others, InvalidArgument for an
+    id that is none, and Unavailable if enterprise does not answer.
+    """
+    rule = method.rule
+    if admits(rule, caller):
+        return caller
+    if caller.kind is CallerKind.ANONYMOUS:
+        raise CredentialMissing("The call needs a credential.")
+    if caller.kind is not CallerKind.MEMBER or not rule.HasField("enterprise"):
+        raise NotAdmitted("The caller may not call this method.")
+    return replace(caller, access=await _employed(method, caller, request, access))
+
+
+async def _employed(method: MethodRule, caller: Caller, request: Any, access: AccessCache) -> Access:
+    """Answers the access of the acting account if it suffices in the enterprise, or team, of the request."""
+    named = _id(method.enterprise_of, method.rule.enterprise.enterprise_field, request)
+    if caller.tenant_id is None or caller.account_id is None or named not in (None, caller.tenant_id):
+        _refuse(named)
+    team_id = _id(method.team_of, method.rule.enterprise.team_field, request, optional=True)
+    found = await access.resolve(caller.tenant_id, caller.account_id, team_id)
+    if found is None:
+        _refuse(named)
+    if not _suffices(method.rule, found):
+        raise NotAdmitted("The caller's title or role does not suffice.")
+    return found
+
+
+def _suffices(rule: Rule, access: Access) -> bool:
+    wanted = rule.enterprise
+    if not wanted.title and not wanted.role:
+        return True
+    by_title = 0 < wanted.title <= access.title
+    return by_title or (access.team is not None and 0 < wanted.role <= access.team.role)
+
+
+def _refuse(named: UUID | None) -> NoReturn:
+    """Answers who is nobody in the enterprise: one that the request names is then not known to exist."""
+    if named is not None:
+        raise NotFound("The enterprise does not exist.")
+    raise NotAdmitted("The acting account is no employee's.")
+
+
+def _id(read: ReadField | None, field: str, request: Any, *, optional: bool = False) -> UUID | None:
+    text = read(request) if read is not None else ""
+    if read is None or (optional and not text):
+        return None
+    try:
+        return UUID(text) if len(text) == len("00000000-0000-0000-0000-000000000000") else _no_id(field)
+    except ValueError:
+        return _no_id(field)
+
+
+def _no_id(field: str) -> UUID:
+    raise InvalidArgument("The value is not a UUID.", field=field)
