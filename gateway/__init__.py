@@ -1,0 +1,1 @@
+"""A generic REST gateway in front of annotated gRPC services: see README.md."""

@@ -1,0 +1,70 @@
+"""Rate limits by caller and kind of route, and by address over all callers of it (package `limits`)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+
+from limits import RateLimitItem, parse
+from limits.aio.storage import Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import storage_from_string
+
+from gateway.problems import refused
+from gateway.settings import Settings, SettingsError
+
+RawHeader = tuple[bytes, bytes]
+
+
+class Limiter:
+    """Counts hits. A storage that cannot be reached lets requests pass: limits protect, they do not authorize."""
+
+    def __init__(self, settings: Settings) -> None:
+        try:
+            self._caller = {"read": _item(settings.rate_read), "write": _item(settings.rate_write)}
+            self._address = _item(settings.rate_address)
+            scheme, _, rest = settings.rate_storage.partition("://")
+            storage = storage_from_string(f"async+{scheme}://{rest}", wrap_exceptions=True)
+        except (ValueError, ConfigurationError) as error:
+            raise SettingsError(f"WRTN_GATEWAY_RATE_*: {error}") from error
+        assert isinstance(storage, Storage)  # noqa: S101  (the async+ scheme answers no other)
+        self._limiter = FixedWindowRateLimiter(storage)
+
+    async def check(self, headers: Mapping[bytes, bytes], address: str, route_class: str) -> None:
+        """Counts a request. Raises Problem (429) with RateLimit headers when a limit is reached."""
+        if self._address is not None:
+            await self._hit(self._address, "address", address)
+        if (item := self._caller[route_class]) is not None:
+            credential = headers.get(b"authorization")
+            caller = _hashed(credential) if credential else address
+            await self._hit(item, route_class, caller)
+
+    async def _hit(self, item: RateLimitItem, kind: str, key: str) -> None:
+        try:
+            if await self._limiter.hit(item, kind, key):
+                return
+            stats = await self._limiter.get_window_stats(item, kind, key)
+        except StorageError:
+            return
+        wait = max(1, int(stats.reset_time - time.time()) + 1)
+        headers: list[RawHeader] = [
+            (b"ratelimit-policy", b'"%s";q=%d;w=%d' % (kind.encode(), item.amount, item.get_expiry())),
+            (b"ratelimit", b'"%s";r=%d;t=%d' % (kind.encode(), stats.remaining, wait)),
+            (b"retry-after", b"%d" % wait),
+        ]
+        raise refused(
+            429, "RATE_LIMITED", f"More than {item} for this {kind}; try again in {wait} s.", headers
+        )
+
+
+def _item(text: str) -> RateLimitItem | None:
+    return parse(text) if text and text != "off" else None
+
+
+@lru_cache(maxsize=4096)
+def _hashed(credential: bytes) -> str:
+    """Credentials are kept nowhere, not even in the storage of the limits."""
+    return hashlib.blake2b(credential, digest_size=16).hexdigest()
