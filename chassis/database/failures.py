@@ -44,8 +44,6 @@ _OUTAGE_CLASSES = ("08", "53")
 
 def translate(error: BaseException) -> DomainError | None:
     """Answers the domain error for a failure of the database, or None if there is none."""
-    if isinstance(error, sqlalchemy.exc.TimeoutError):
-        return PoolExhausted("The service is busy; try again.", retry_after=1)
     if isinstance(error, sqlalchemy.exc.DBAPIError) and isinstance(error.orig, Exception):
         return translate(error.orig)
     if not isinstance(error, psycopg.Error):
