@@ -27,7 +27,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 NEWEST = 100
-HEAD = """<!doctype html><meta charset=utf-8><meta name=viewport content="width=device-width"><title>Mail</title>
+HEAD = """<!doctype html>
+<meta charset=utf-8><meta name=viewport content="width=device-width"><title>Mail</title>
 <style>
   body { font: 16px/1.5 system-ui; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
   pre { white-space: pre-wrap }
