@@ -1,0 +1,1 @@
+"""Kills every process of a running suite again and again, and reconciles."""

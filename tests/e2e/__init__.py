@@ -1,0 +1,1 @@
+"""End to end: the whole suite as processes, used as its users use it."""

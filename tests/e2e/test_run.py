@@ -1,0 +1,105 @@
+"""What `make run` promises to the person in front of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.local.plan import ROOT, SERVICES
+from tests.e2e.suite import Suite, free_ports, running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def test_every_process_serves_and_the_table_says_where(suite: Suite) -> None:
+    for service in SERVICES:
+        assert suite.plan.address(service) in suite.said()
+        assert httpx.get(suite.plan.url(f"{service}_metrics") + "/readyz", trust_env=False).status_code == 200
+    assert suite.plan.url("gateway") in suite.said()
+    assert (
+        httpx.get(suite.plan.url("gateway") + "/openapi.json", trust_env=False).json()["openapi"] == "3.1.0"
+    )
+
+
+def test_a_killed_process_comes_back_and_its_end_is_said(suite: Suite) -> None:
+    before = suite.pid("analytics")
+    assert before
+    os.kill(before, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while suite.pid("analytics") == before or not ready(suite, "analytics"):
+        assert time.monotonic() < deadline, suite.said()
+        time.sleep(0.1)
+    assert "analytics ended" in suite.said()
+    assert "analytics is started again" in suite.said()
+
+
+def test_a_second_suite_over_the_same_folder_is_refused(suite: Suite) -> None:
+    second = start(suite.environ)
+    assert second.returncode == 1
+    assert "is running over" in second.stderr
+
+
+def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) -> None:
+    environ = {**os.environ, **free_ports(), "WRTN_LOCAL_DIR": str(tmp_path)}
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused = start({**environ, "WRTN_BILLING_PORT": port})
+    assert refused.returncode == 1
+    assert f"{port} (billing)" in refused.stderr
+    assert "WRTN_BILLING_PORT" in refused.stderr
+
+
+def test_the_state_outlives_a_run_and_the_secrets_are_ours_alone(tmp_path: Path) -> None:
+    with running(tmp_path) as first:
+        keys = {path.name: path.read_bytes() for path in secrets(first)}
+        assert first.stop() == 0
+        assert "stopping" in first.said()
+        assert [name for name in (*SERVICES, "postgres", "nats") if first.pid(name)] == []
+    with running(tmp_path) as second:
+        assert {path.name: path.read_bytes() for path in secrets(second)} == keys
+        assert {path.stat().st_mode & 0o777 for path in secrets(second)} == {0o600}
+
+
+def test_what_a_killed_supervisor_left_is_stopped_by_the_next(tmp_path: Path) -> None:
+    with running(tmp_path) as first:
+        first.process.kill()
+        first.process.wait()
+        orphan = first.pid("identity")
+        assert orphan
+        environ = first.environ
+    with running(
+        tmp_path, **{key: value for key, value in environ.items() if key.endswith("_PORT")}
+    ) as second:
+        assert "stopped identity, left over" in second.said()
+        assert second.pid("identity") != orphan
+
+
+def secrets(suite: Suite) -> list[Path]:
+    """The files of the suite's secrets."""
+    return sorted(path for path in (suite.plan.state / "secrets").rglob("*") if path.is_file())
+
+
+def ready(suite: Suite, service: str) -> bool:
+    """Whether a service says that it is ready."""
+    try:
+        return httpx.get(suite.plan.url(f"{service}_metrics") + "/readyz", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def start(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Starts a suite that is expected to refuse."""
+    command = [sys.executable, "-m", "deploy.local"]
+    return subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
