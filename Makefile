@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types protos lock bench replay chaos e2e check clean
+.PHONY: help run test lint types protos lock bench admin replay chaos check clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ protos: .venv/.ready ## Generate wrtn/ from protos/, if a proto changed
 
 bench: protos ## Measure speed, as ratios to bare floors
 	@python -m tests.bench
+
+admin: protos ## Run identity's command line against the suite on this machine: ARGS=
+	@python -m deploy.local exec identity -m services.identity.admin $(ARGS)
 
 replay: protos ## Play recorded conversations into a running suite: CONVERSATIONS=, TRACE=, REPEAT=
 	@python -m tests.replay $(if $(CONVERSATIONS),--conversations "$(CONVERSATIONS)") $(if $(TRACE),--trace "$(TRACE)") $(if $(REPEAT),--repeat "$(REPEAT)")
