@@ -7,6 +7,7 @@ of these or None.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -63,6 +64,14 @@ def read(cls: type[S], environ: Mapping[str, str]) -> S:
     if problems:
         raise SettingsError(problems)
     return cls(**values)
+
+
+def load(cls: type[S]) -> S:
+    """Reads the process's own environment; ends the process with a sentence if something is missing."""
+    try:
+        return read(cls, os.environ)
+    except SettingsError as error:
+        raise SystemExit(f"refusing to start: {error}") from None
 
 
 def _plain(hint: Any) -> type:

@@ -7,7 +7,7 @@ import re
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import structlog
@@ -36,7 +36,7 @@ _calls = Counter("wrtn_rpc_calls_total", "Calls served, by their outcome.", ("me
 _seconds = Histogram("wrtn_rpc_seconds", "Seconds from the start of a call to its end.", ("method",))
 _running = Gauge("wrtn_rpc_running", "Calls being served now.")
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class TooManyCalls(ResourceExhausted):

@@ -1,3 +1,3 @@
 """The pytest plugin with all fixtures; the conftest at the root of the tests loads it."""
 
-pytest_plugins = ["chassis.testing.databases", "chassis.testing.brokers"]
+pytest_plugins = ["chassis.testing.databases", "chassis.testing.brokers", "chassis.testing.callers"]
