@@ -1,0 +1,23 @@
+"""Who an account is in an enterprise: the question of every service, our own interceptor included."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from chassis.access.employment import AccessSource
+from chassis.database import Database, Scope
+from services.enterprise import convert
+from services.enterprise.store import Rights
+from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
+
+
+def source(database: Database) -> AccessSource:
+    """Answers the function that resolves an account's access from the tables."""
+
+    async def resolve(request: ResolveAccessRequest) -> Access:
+        enterprise_id = UUID(request.enterprise_id)
+        team_id = UUID(request.team_id) if request.team_id else None
+        async with database.snapshot(Scope.of(enterprise_id)) as tx:
+            return convert.access(await Rights(tx, enterprise_id).of(UUID(request.account_id), team_id))
+
+    return resolve

@@ -1,0 +1,121 @@
+"""From rows to protos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis import call
+from services.enterprise import models
+from wrtn.access.v1.access_pb2 import Role, Title
+from wrtn.enterprise.v1.access_pb2 import Access, TeamPlace, TeamRole
+from wrtn.enterprise.v1.employees_pb2 import Appointment, Employee
+from wrtn.enterprise.v1.enterprises_pb2 import Enterprise
+from wrtn.enterprise.v1.teams_pb2 import Companion, Team
+
+
+def enterprise(row: models.Enterprise) -> Enterprise:
+    """Answers the enterprise."""
+    return Enterprise(
+        id=str(row.tenant_id),
+        display_name=row.display_name,
+        slug=row.slug,
+        time_zone=row.time_zone,
+        create_time=_timestamp(row.create_time),
+    )
+
+
+def employee(row: models.Employee) -> Employee:
+    """Answers the employee."""
+    return Employee(
+        id=str(row.id),
+        enterprise_id=str(row.tenant_id),
+        member_id=str(row.member_id),
+        account_id=str(row.account_id),
+        title=_title(row.title),
+        create_time=_timestamp(row.create_time),
+    )
+
+
+def team(row: models.Team, ancestor_ids: Sequence[UUID]) -> Team:
+    """Answers the team with the teams above it, the nearest first."""
+    return Team(
+        id=str(row.id),
+        enterprise_id=str(row.tenant_id),
+        parent_team_id=_id(row.parent_team_id),
+        display_name=row.display_name,
+        ancestor_ids=[str(each) for each in ancestor_ids],
+        create_time=_timestamp(row.create_time),
+    )
+
+
+def companion(row: models.Companion) -> Companion:
+    """Answers the companion."""
+    return Companion(
+        id=str(row.id),
+        team_id=str(row.team_id),
+        employee_id=str(row.employee_id),
+        role=_role(row.role),
+        create_time=_timestamp(row.create_time),
+    )
+
+
+def appointment(row: models.Appointment, reason: str) -> Appointment:
+    """Answers the record with its reason, decrypted."""
+    return Appointment(
+        id=str(row.id),
+        sequence=row.sequence,
+        employee_id=str(row.employee_id),
+        team_id=_id(row.team_id),
+        title_before=_title(row.title_before),
+        title_after=_title(row.title_after),
+        role_before=_role(row.role_before),
+        role_after=_role(row.role_after),
+        decider_employee_id=str(row.decider_employee_id),
+        reason=reason,
+        create_time=_timestamp(row.create_time),
+    )
+
+
+def access(found: call.Access | None) -> Access:
+    """Answers who an account is; the empty message if it is nobody's."""
+    if found is None:
+        return Access()
+    return Access(
+        employee_id=str(found.employee_id),
+        member_id=str(found.member_id),
+        title=_title(found.title),
+        teams=[TeamRole(team_id=str(team_id), role=_role(held)) for team_id, held in found.roles.items()],
+        team=_place(found.team) if found.team is not None else None,
+    )
+
+
+def _place(found: call.TeamPlace) -> TeamPlace:
+    return TeamPlace(
+        team_id=str(found.team_id),
+        ancestor_ids=[str(each) for each in found.ancestor_ids],
+        role=_role(found.role),
+        companion=found.companion,
+    )
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    found = Timestamp()
+    found.FromDatetime(moment)
+    return found
+
+
+def _id(value: UUID | None) -> str:
+    return str(value) if value else ""
+
+
+def _title(number: int) -> Title.ValueType:
+    return cast("Title.ValueType", number)
+
+
+def _role(number: int) -> Role.ValueType:
+    return cast("Role.ValueType", number)

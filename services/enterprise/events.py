@@ -1,0 +1,51 @@
+"""Builds and publishes this service's events, in the transaction of the change that they tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+from chassis.database import Transaction
+from services.enterprise.models import Companion, Employee, Enterprise, Team
+from wrtn.access.v1.access_pb2 import Role, Title
+from wrtn.enterprise.v1.events_pb2 import CompanionAppointed, EmployeeHired, EnterpriseCreated, TeamCreated
+
+
+def enterprise_created(tx: Transaction, row: Enterprise) -> None:
+    """Tells of a new enterprise."""
+    event = EnterpriseCreated(enterprise_id=str(row.tenant_id), time_zone=row.time_zone)
+    tx.publish(event, aggregate_id=row.tenant_id, tenant_id=row.tenant_id)
+
+
+def employee_hired(tx: Transaction, row: Employee) -> None:
+    """Tells of a new employee; identity opens the account that it names."""
+    event = EmployeeHired(
+        enterprise_id=str(row.tenant_id),
+        employee_id=str(row.id),
+        member_id=str(row.member_id),
+        account_id=str(row.account_id),
+        title=cast("Title.ValueType", row.title),
+    )
+    tx.publish(event, aggregate_id=row.id, tenant_id=row.tenant_id)
+
+
+def team_created(tx: Transaction, row: Team, ancestor_ids: Sequence[UUID]) -> None:
+    """Tells of a new team and of the teams above it, the nearest first."""
+    event = TeamCreated(
+        enterprise_id=str(row.tenant_id),
+        team_id=str(row.id),
+        ancestor_ids=[str(each) for each in ancestor_ids],
+    )
+    tx.publish(event, aggregate_id=row.id, tenant_id=row.tenant_id)
+
+
+def companion_appointed(tx: Transaction, row: Companion) -> None:
+    """Tells of a role given; the version rises with each change of the companion."""
+    event = CompanionAppointed(
+        enterprise_id=str(row.tenant_id),
+        team_id=str(row.team_id),
+        employee_id=str(row.employee_id),
+        role=cast("Role.ValueType", row.role),
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)

@@ -1,0 +1,66 @@
+"""What is asked of identity. Never inside a transaction."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import grpc
+import structlog
+
+from chassis.call import Caller
+from chassis.errors import DomainError
+from chassis.rpc.client import Peers
+from services.enterprise.errors import ActingEnded, MemberNotFound
+from wrtn.identity.v1.accounts_pb2 import OpenAccountRequest
+from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
+from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
+from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
+
+_OPEN_SECONDS = 2.0
+"""How long an answer waits for the account to be open. What was committed is told in any case."""
+
+_log = structlog.get_logger("services.enterprise.identity")
+
+
+class Identity:
+    """The questions to identity that an employment or an appointment needs answered freshly."""
+
+    def __init__(self, peers: Peers) -> None:
+        self._principals: PrincipalServiceStub = peers.stub(PrincipalServiceStub, "identity")
+        self._accounts: AccountServiceStub = peers.stub(AccountServiceStub, "identity")
+
+    async def require_active(self, member_id: str) -> None:
+        """Raises MemberNotFound unless the member is known and active; AioRpcError if identity is away."""
+        member = ResolvePrincipalRequest.MemberLogin(member_id=member_id)
+        if not (await self._resolve(member)).active:
+            raise MemberNotFound("The member does not exist.", field="member_id")
+
+    async def require_acting(self, caller: Caller) -> None:
+        """Raises ActingEnded unless the caller's member, login and account are all good at this moment.
+
+        The interceptor let the caller in by an answer that may be seconds old: too old to appoint by.
+        """
+        member = ResolvePrincipalRequest.MemberLogin(
+            member_id=str(caller.member_id), login_id=str(caller.login_id), account_id=str(caller.account_id)
+        )
+        found = await self._resolve(member)
+        if not found.active or found.tenant_id != str(caller.tenant_id):
+            raise ActingEnded("The login has ended.")
+
+    async def open_account(self, *, account_id: str, enterprise_id: str, member_id: UUID | str) -> None:
+        """Asks for the employee's account, so that it is usable when the caller has our answer.
+
+        The employment is committed: a failure is only logged, since identity opens the account by the event
+        EmployeeHired as well.
+        """
+        request = OpenAccountRequest(
+            account_id=account_id, enterprise_id=enterprise_id, member_id=str(member_id)
+        )
+        try:
+            await self._accounts.OpenAccount(request, timeout=_OPEN_SECONDS)
+        except (grpc.aio.AioRpcError, DomainError) as error:
+            code = error.code() if isinstance(error, grpc.aio.AioRpcError) else error.code
+            _log.warning("account_not_open_yet", account_id=account_id, code=code.name)
+
+    async def _resolve(self, member: ResolvePrincipalRequest.MemberLogin) -> Principal:
+        return await self._principals.ResolvePrincipal(ResolvePrincipalRequest(member=member))

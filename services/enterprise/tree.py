@@ -1,0 +1,34 @@
+"""The statements that walk the tree of teams. Measured in docs/decisions/enterprise-team-tree.md."""
+
+from __future__ import annotations
+
+MOST_DEEP = 50
+"""How deep a team may stand; a team at the top is 1 deep. A walk (its parameter `deep`) goes no further."""
+
+# The team above is looked up by a subquery, not by a join: so each step is one look into the primary key,
+# whatever the planner believes of the table. `of` is the team where the walk began, `id` where it stands.
+_WALK = """
+WITH RECURSIVE line (of, id, above, steps) AS (
+    SELECT id, id, parent_team_id, 0 FROM wrtn_teams
+    WHERE tenant_id = %(tenant)s AND id = ANY (%(teams)s)
+    UNION ALL
+    SELECT of, above,
+           (SELECT parent_team_id FROM wrtn_teams WHERE tenant_id = %(tenant)s AND id = line.above), steps + 1
+    FROM line WHERE above IS NOT NULL AND steps < %(deep)s
+)
+"""
+
+# Of each team, itself and the teams above it, the nearest first.
+LINES = f"{_WALK} SELECT of, array_agg(id ORDER BY steps) FROM line GROUP BY of"  # noqa: S608 - constants
+
+# Who an account is: one row if it is an employee's, none else.
+ACCESS = f"""{_WALK}
+SELECT employee.id, employee.member_id, employee.title, held.team_ids, held.roles,
+       (SELECT array_agg(id ORDER BY steps) FROM line)
+FROM wrtn_employees AS employee
+CROSS JOIN LATERAL (
+    SELECT array_agg(team_id) AS team_ids, array_agg(role) AS roles FROM wrtn_companions
+    WHERE tenant_id = %(tenant)s AND employee_id = employee.id
+) AS held
+WHERE employee.tenant_id = %(tenant)s AND employee.account_id = %(account)s
+"""  # noqa: S608 - constants
