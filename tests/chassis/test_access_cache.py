@@ -1,0 +1,219 @@
+"""Answers are kept for seconds; one that was taken back is never given again, nor if it was under way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from chassis.access.cache import AnswerCache
+from chassis.access.invalidation import named_ids
+from chassis.access.principals import Principals
+from chassis.auth.tokens import AccessToken
+from chassis.clock import Clock
+from chassis.errors import Unavailable
+from chassis.testing.callers import Callers
+from tests.chassis.eventing import until
+
+ONE, TWO = Clock().new_id(), Clock().new_id()
+
+
+class Store:
+    """What is asked: its answer is taken when the question begins, and given when `gate` opens."""
+
+    def __init__(self) -> None:
+        self.value = "old"
+        self.asked = 0
+        self.failing = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, _key: UUID) -> str:
+        """Answers the value of the moment it was asked."""
+        self.asked += 1
+        seen = self.value
+        await self.gate.wait()
+        if self.failing:
+            raise Unavailable("down")
+        return seen
+
+
+def cache_of(store: Store, *, ttl: float = 60, most: int = 100) -> AnswerCache[UUID, str]:
+    """A cache over the store."""
+    return AnswerCache(store, lambda key: (key,), ttl=ttl, most=most)
+
+
+async def test_an_answer_is_kept() -> None:
+    store = Store()
+    cache = cache_of(store)
+    assert [await cache.resolve(ONE) for _ in range(3)] == ["old"] * 3
+    assert store.asked == 1
+
+
+async def test_an_answer_ends_by_itself() -> None:
+    store = Store()
+    cache = cache_of(store, ttl=0.02)
+    await cache.resolve(ONE)
+    await until(lambda: cache.get(ONE) is None)
+    await cache.resolve(ONE)
+    assert store.asked == 2
+
+
+async def test_the_time_of_an_answer_counts_from_the_question() -> None:
+    store = Store()
+    store.gate.clear()
+    cache = cache_of(store, ttl=0.02)
+    asking = asyncio.ensure_future(cache.resolve(ONE))
+    started = time.monotonic()
+    await until(lambda: time.monotonic() - started > 0.03)
+    store.gate.set()
+    assert await asking == "old"
+    assert cache.get(ONE) is None
+
+
+async def test_one_question_serves_all_who_wait_for_it() -> None:
+    store = Store()
+    cache = cache_of(store)
+    await asyncio.gather(*(cache.resolve(ONE) for _ in range(20)))
+    assert store.asked == 1
+
+
+async def test_fresh_asks_in_any_case() -> None:
+    store = Store()
+    cache = cache_of(store)
+    await cache.resolve(ONE)
+    store.value = "new"
+    assert await cache.resolve(ONE, fresh=True) == "new"
+    assert await cache.resolve(ONE) == "new"
+
+
+async def test_fresh_shares_no_earlier_question_and_is_not_overwritten_by_it() -> None:
+    store = Store()
+    store.gate.clear()
+    cache = cache_of(store)
+    earlier = asyncio.ensure_future(cache.resolve(ONE))
+    await until(lambda: store.asked == 1)
+    store.value = "new"
+    fresh = asyncio.ensure_future(cache.resolve(ONE, fresh=True))
+    await until(lambda: store.asked == 2)
+    store.gate.set()
+    assert await fresh == "new"
+    await earlier
+    assert await cache.resolve(ONE) == "new"
+
+
+async def test_a_dropped_answer_is_asked_for_again_and_others_stay() -> None:
+    store = Store()
+    cache = cache_of(store)
+    await asyncio.gather(cache.resolve(ONE), cache.resolve(TWO))
+    store.value = "new"
+    cache.drop([ONE])
+    assert (await cache.resolve(ONE), await cache.resolve(TWO)) == ("new", "old")
+
+
+async def test_an_answer_under_way_when_it_is_taken_back_is_not_given() -> None:
+    store = Store()
+    store.gate.clear()
+    cache = cache_of(store)
+    asking = asyncio.ensure_future(cache.resolve(ONE))
+    await until(lambda: store.asked == 1)
+    store.value = "new"
+    cache.drop([ONE])
+    store.gate.set()
+    assert await asking == "new"
+    assert await cache.resolve(ONE) == "new"
+    assert store.asked == 2
+
+
+async def test_who_asks_after_an_invalidation_does_not_join_the_question_before_it() -> None:
+    store = Store()
+    store.gate.clear()
+    cache = cache_of(store)
+    before = asyncio.ensure_future(cache.resolve(ONE))
+    await until(lambda: store.asked == 1)
+    cache.drop([ONE])
+    store.value = "new"
+    after = asyncio.ensure_future(cache.resolve(ONE))
+    await until(lambda: store.asked == 2)
+    store.gate.set()
+    assert await after == "new"
+    assert await before == "new"
+
+
+async def test_an_answer_that_is_taken_back_for_ever_is_unavailable() -> None:
+    class Restless(Store):
+        """Takes back what it answers."""
+
+        async def __call__(self, key: UUID) -> str:
+            """Answers, and says that it changed."""
+            cache.drop([key])
+            return await super().__call__(key)
+
+    cache = cache_of(Restless())
+    with pytest.raises(Unavailable):
+        await cache.resolve(ONE)
+
+
+async def test_an_error_is_not_kept() -> None:
+    store = Store()
+    store.failing = True
+    cache = cache_of(store)
+    with pytest.raises(Unavailable):
+        await cache.resolve(ONE)
+    store.failing = False
+    assert await cache.resolve(ONE) == "old"
+
+
+async def test_who_gives_up_waiting_leaves_the_question_to_the_others() -> None:
+    store = Store()
+    store.gate.clear()
+    cache = cache_of(store)
+    first, second = (asyncio.ensure_future(cache.resolve(ONE)) for _ in range(2))
+    await until(lambda: store.asked == 1)
+    first.cancel()
+    store.gate.set()
+    assert await second == "old"
+
+
+async def test_the_oldest_answers_leave_and_nothing_is_left_of_them() -> None:
+    cache = cache_of(Store(), most=10)
+    clock = Clock()
+    for _ in range(100):
+        await cache.resolve(clock.new_id())
+    assert len(cache) == 10
+    cache.clear()
+    assert len(cache) == 0
+    assert vars(cache)["_about"] == {}
+
+
+@pytest.mark.parametrize("which", [lambda t: t.member_id, lambda t: t.login_id, lambda t: t.account_id])
+async def test_an_event_about_any_of_its_ids_drops_a_principal(
+    which: Callable[[AccessToken], UUID], callers: Callers
+) -> None:
+    principals = Principals(callers.principal)
+    member = callers.member()
+    assert await principals.resolve(member.token) is not None
+    callers.end(member)
+    assert await principals.resolve(member.token) is not None
+    headers = {"ce-subject": str(which(member.token))}
+    principals.drop(named_ids(headers, b""))
+    assert await principals.resolve(member.token) is None
+
+
+def test_the_ids_of_an_event_are_found_in_headers_and_message() -> None:
+    payload = b"\n$" + str(ONE).encode() + b"\x12\x03abc"
+    assert named_ids({"ce-subject": str(TWO), "ce-type": "wrtn.identity.v1.x"}, payload) == {ONE, TWO}
+
+
+async def test_a_hit_is_quick(callers: Callers) -> None:
+    principals = Principals(callers.principal)
+    member = callers.member()
+    await principals.resolve(member.token)
+    rounds = 2000
+    started = time.perf_counter()
+    for _ in range(rounds):
+        principals.cached(member.token)
+    assert (time.perf_counter() - started) / rounds < 50e-6
