@@ -32,7 +32,7 @@ def changes(resource: Message, update_mask: FieldMask, *, allowed: Collection[st
     unknown = [path for path in paths if path not in allowed]
     if unknown:
         raise UpdateMaskInvalid(
-            "The mask names fields that cannot be changed.", field="update_mask", paths=unknown
+            "The mask names fields that cannot be changed.", field="update_mask", paths=", ".join(unknown)
         )
     if not paths:
         raise UpdateMaskInvalid("The request changes nothing.", field="update_mask")

@@ -71,7 +71,7 @@ def _read(token: str, query: bytes) -> tuple[str, ...]:
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         cursor = json.loads(raw[_DIGEST:])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PageTokenInvalid from error
     if (
         raw[:_DIGEST] != query
