@@ -99,10 +99,13 @@ class World:
             )
             for index in range(count)
         ]
-        async with self.database.app.transaction(Scope.of(tenant)) as tx, (await tx.driver()).cursor() as cursor:
-            async with cursor.copy(outbox.COPY) as copy:
-                for row in rows:
-                    await copy.write_row(row)
+        async with (
+            self.database.app.transaction(Scope.of(tenant)) as tx,
+            (await tx.driver()).cursor() as cursor,
+            cursor.copy(outbox.COPY) as copy,
+        ):
+            for row in rows:
+                await copy.write_row(row)
         return [row.id for row in rows]
 
     @asynccontextmanager

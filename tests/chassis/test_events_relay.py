@@ -23,7 +23,7 @@ async def world(service_database: ServiceDatabase, nats: Nats) -> AsyncIterator[
 
 
 def published() -> float:
-    return metrics.RELAYED.labels(SERVICE)._value.get()
+    return float(metrics.RELAYED.labels(SERVICE)._value.get())
 
 
 async def test_a_committed_event_is_in_the_stream_and_marked_as_sent(world: World) -> None:
@@ -44,10 +44,14 @@ async def test_a_committed_event_is_in_the_stream_and_marked_as_sent(world: Worl
 async def test_what_is_rolled_back_is_never_published(world: World) -> None:
     bus = await world.bus()
     await world.relay(bus)
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail() -> None:
         async with world.database.app.transaction(Scope.of(world.tenant)) as tx:
             tx.publish(MemberActivated(), aggregate_id=NEW())
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     await world.tell()
     await until(world.sent)
     assert await world.stored(bus) == 1

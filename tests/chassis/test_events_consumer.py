@@ -1,0 +1,441 @@
+"""The consumer: each event takes effect once, however often, late or mixed up it is delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from chassis.database import Transaction
+from chassis.embedded.nats import Nats
+from chassis.errors import Unavailable
+from chassis.events import metrics, pull, streams
+from chassis.events.bus import Bus
+from chassis.events.envelope import Event
+from chassis.events.runner import Runner
+from chassis.testing.databases import ServiceDatabase
+from tests.chassis.eventing import NEW, STREAM, World, note, running, until
+
+SUBJECT = "wrtn.identity.v1.member.activated"
+NOTES = metrics.APPLIED.labels("notes")
+
+
+@pytest_asyncio.fixture
+async def world(service_database: ServiceDatabase, nats: Nats) -> AsyncIterator[World]:
+    async with running(service_database, nats) as made:
+        yield made
+
+
+def headers(known: UUID, tenant: UUID, copy: int = 0) -> dict[str, str]:
+    return {
+        "ce-id": str(known),
+        "ce-time": "2026-01-01T00:00:00+00:00",
+        "ce-subject": str(known),
+        "ce-wrtnversion": "1",
+        "ce-wrtntenant": str(tenant),
+        "Nats-Msg-Id": f"{known}.{copy}",
+    }
+
+
+async def test_an_event_takes_effect_once_and_within_a_moment(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    await world.runner(bus=bus)
+    first = await world.tell()
+
+    async def applied() -> bool:
+        return await world.effects() == first
+
+    await until(applied)
+    loop = asyncio.get_running_loop()
+    took = []
+    for _ in range(20):
+        begun, count = loop.time(), NOTES._value.get()
+        await world.tell()
+        await until(lambda count=count: NOTES._value.get() == count + 1)  # type: ignore[misc]
+        took.append(loop.time() - begun)
+    assert sorted(took)[10] < 0.1
+
+
+async def test_events_delivered_three_times_and_shuffled_take_effect_once(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    await until(lambda: bus.connected)
+    await world.tell()
+    await until(world.sent)
+    known = [NEW() for _ in range(300)]
+    copies = [(each, copy) for each in known for copy in range(3)]
+    random.Random(7).shuffle(copies)
+    for each, copy in copies:
+        await bus.jetstream.publish(SUBJECT, b"", headers=headers(each, world.tenant, copy))
+    await world.runner(bus=bus, batch=100)
+
+    async def idle() -> bool:
+        info = await bus.jetstream.consumer_info(STREAM, "sample-notes")
+        return (info.num_pending, info.num_ack_pending) == (0, 0)
+
+    await until(lambda: NOTES._value.get() > 0)
+    await until(idle)
+    assert sorted(await world.effects())[-300:] == sorted(known)
+    assert len(await world.effects()) == 301
+
+
+async def test_a_batch_of_many_tenants_is_one_transaction_that_may_touch_all_of_them(world: World) -> None:
+    bus = await world.bus()
+    tenants = [NEW() for _ in range(20)]
+    for tenant in tenants:
+        await world.tell(1, tenant)
+    calls = []
+
+    async def count(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+        calls.append((tx.scope.tenants, len(events)))
+        await note(tx, events)
+
+    await world.relay(bus)
+    await until(world.sent)
+    await world.runner(count, bus)
+
+    async def applied() -> bool:
+        return len(await world.effects(*tenants)) == 20
+
+    await until(applied)
+    assert calls == [(frozenset(tenants), 20)]
+
+
+async def test_a_poison_event_in_the_middle_of_a_batch_stops_only_itself(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    known = await world.tell(100)
+    await until(world.sent)
+    poison, tries = known[41], 0
+
+    async def refuse(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+        nonlocal tries
+        await note(tx, events)
+        if any(event.id == poison for event in events):
+            tries += len(events) == 1
+            raise ValueError("poison")
+
+    await world.runner(refuse, bus)
+
+    async def dead() -> bool:
+        return await world.letters("dead") == [poison]
+
+    await until(dead)
+    assert tries == 3
+    assert sorted(await world.effects()) == sorted(set(known) - {poison})
+
+
+async def test_a_poison_event_alone_is_dead_after_its_failures_and_not_before(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    states = []
+
+    async def refuse(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+        states.append((await world.letters("failing"), await world.letters("dead")))
+        raise ValueError("poison")
+
+    await world.runner(refuse, bus)
+    known = await world.tell()
+
+    async def dead() -> bool:
+        return await world.letters("dead") == known
+
+    await until(dead)
+    assert states == [([], []), (known, []), (known, [])]
+    assert await world.effects() == []
+
+
+async def test_an_event_that_heals_is_forgotten_by_the_dead_letters(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    tries = 0
+
+    async def second(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise ValueError("not yet")
+        await note(tx, events)
+
+    await world.runner(second, bus)
+    known = await world.tell()
+
+    async def applied() -> bool:
+        return await world.effects() == known
+
+    await until(applied)
+    assert await world.rows("SELECT 1 FROM wrtn_dead_letters") == []
+
+
+async def test_what_cannot_be_decoded_is_a_poison_event(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    await world.runner(bus=bus)
+    await until(lambda: bus.connected)
+    await world.tell()
+    await until(world.sent)
+    broken, nameless = NEW(), {"other": "header"}
+    await bus.jetstream.publish(SUBJECT, b"\xff\xff", headers=headers(broken, world.tenant))
+    await bus.jetstream.publish(SUBJECT, b"", headers=nameless)
+    good = await world.tell(3)
+
+    async def two_dead() -> bool:
+        return len(await world.letters("dead")) == 2
+
+    await until(two_dead)
+    assert broken in await world.letters("dead")
+    assert set(good) <= set(await world.effects())
+    errors = await world.rows("SELECT last_error FROM wrtn_dead_letters ORDER BY 1")
+    assert "DecodeError" in errors[0][0] or "DecodeError" in errors[1][0]
+
+
+async def test_an_outage_is_no_failure_of_the_event(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    tries = 0
+
+    async def flaky(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise Unavailable("The database is away.")
+        await note(tx, events)
+
+    await world.runner(flaky, bus, max_failures=1)
+    known = await world.tell(5)
+
+    async def applied() -> bool:
+        return sorted(await world.effects()) == sorted(known)
+
+    await until(applied)
+    assert await world.rows("SELECT 1 FROM wrtn_dead_letters") == []
+
+
+async def test_a_handler_that_is_unavailable_for_one_event_for_ever_does_not_hold_the_others(
+    world: World,
+) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    known = await world.tell(8)
+    await until(world.sent)
+
+    async def away(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+        await note(tx, events)
+        if any(event.id == known[2] for event in events):
+            raise Unavailable("Not now.")
+
+    await world.runner(away, bus, max_failures=2)
+
+    async def dead() -> bool:
+        return await world.letters("dead") == [known[2]]
+
+    await until(dead)
+    assert len(await world.effects()) == 7
+
+
+async def test_a_cancellation_raised_by_a_handler_is_not_swallowed(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+
+    async def cancelled(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+        await note(tx, events)
+        raise asyncio.CancelledError
+
+    runner = await world.runner(cancelled, bus)
+    await world.tell()
+    await until(lambda: not runner.alive)
+    assert await world.effects() == []
+    assert await world.rows("SELECT 1 FROM wrtn_dead_letters") == []
+
+
+async def test_two_replicas_share_the_work_and_each_event_takes_effect_once(world: World) -> None:
+    by: dict[str, int] = {"one": 0, "two": 0}
+
+    def counting(name: str) -> Any:
+        async def count(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+            by[name] += len(events)
+            await note(tx, events)
+
+        return count
+
+    await world.runner(counting("one"), batch=20)
+    await world.runner(counting("two"), batch=20)
+    await world.relay()
+    known = []
+    for _ in range(10):
+        known += await world.tell(100)
+
+    async def applied() -> bool:
+        return len(await world.effects()) == 1000
+
+    await until(applied)
+    assert sorted(await world.effects()) == sorted(known)
+    assert min(by.values()) > 0
+
+
+async def test_stopping_finishes_the_batch_in_hand_and_hands_the_rest_to_others_at_once(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    known = await world.tell(60)
+    await until(world.sent)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+        begun.set()
+        await go_on.wait()
+        await note(tx, events)
+
+    runner = await world.runner(slow, bus, batch=20)
+    await begun.wait()
+    stopping = asyncio.create_task(runner.stop())
+    await asyncio.sleep(0)
+    go_on.set()
+    await stopping
+    assert sorted(await world.effects()) == sorted(known[:20])
+    info = await bus.jetstream.consumer_info(STREAM, "sample-notes")
+    assert info.ack_floor.stream_seq == 20 if info.ack_floor else False
+
+    async def applied() -> bool:
+        return sorted(await world.effects()) == sorted(known)
+
+    await world.runner(bus=bus)
+    # Sooner than ACK_WAIT, after which the stream would have delivered them anyway.
+    await until(applied, 5)
+
+
+async def test_a_wiped_store_changes_no_effect_and_consumption_goes_on(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    await world.runner(bus=bus)
+    known = await world.tell(200)
+
+    async def applied() -> bool:
+        return sorted(await world.effects()) == sorted(known)
+
+    await until(applied)
+    await asyncio.to_thread(world.nats.kill)
+    await asyncio.to_thread(world.nats.wipe)
+    known += await world.tell(100)
+    await asyncio.to_thread(world.nats.start)
+    await until(applied)
+
+    async def idle() -> bool:
+        if not bus.connected or await world.stored(bus) != 300:
+            return False
+        info = await bus.jetstream.consumer_info(STREAM, "sample-notes")
+        return (info.num_pending, info.num_ack_pending) == (0, 0)
+
+    await until(idle)
+    assert await applied()
+
+
+async def test_a_deleted_durable_is_made_again(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    await world.runner(bus=bus)
+    known = await world.tell(10)
+
+    async def applied() -> bool:
+        return sorted(await world.effects()) == sorted(known)
+
+    await until(applied)
+    await bus.jetstream.delete_consumer(STREAM, "sample-notes")
+    known += await world.tell(10)
+    await until(applied)
+
+
+async def test_a_lost_pull_request_is_noticed_by_the_missing_heartbeat(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(pull, "SILENCE", 0.6)
+    monkeypatch.setattr(pull, "LOOK", 3600.0)
+    await lose_request(world)
+
+
+async def test_messages_that_wait_in_vain_are_noticed_by_looking_at_the_consumer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(pull, "SILENCE", 3600.0)
+    monkeypatch.setattr(pull, "LOOK", 0.3)
+    await lose_request(world)
+
+
+async def lose_request(world: World) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    runner = await world.runner(bus=bus)
+    known = await world.tell()
+
+    async def applied() -> bool:
+        return sorted(await world.effects()) == sorted(known)
+
+    await until(applied)
+    subscription = runner._pull._subscription
+    assert subscription is not None
+    # The server drops a request whose inbox nobody hears; the client is not told.
+    await bus.client._send_unsubscribe(subscription._id)
+    known += await world.tell()
+    await until(applied)
+
+
+async def test_what_a_killed_process_had_in_hand_is_delivered_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "ACK_WAIT", timedelta(seconds=1))
+    dying = await world.bus()
+    await world.relay()
+    known = await world.tell(10)
+    held = asyncio.Event()
+
+    async def hold(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+        await note(tx, events)
+        held.set()
+        await asyncio.sleep(3600)
+
+    runner = await world.runner(hold, dying)
+    await held.wait()
+    await kill(runner, dying)
+    await world.runner()
+
+    async def applied() -> bool:
+        return sorted(await world.effects()) == sorted(known)
+
+    await until(applied)
+
+
+async def test_an_effect_committed_before_its_acknowledgement_was_lost_is_not_repeated(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "ACK_WAIT", timedelta(seconds=1))
+    dying = await world.bus()
+    await world.relay()
+    runner = await world.runner(bus=dying)
+    runner._answer = asyncio.Event().wait  # type: ignore[method-assign, assignment]  # killed before the ack
+    known = await world.tell(10)
+
+    async def applied() -> bool:
+        return sorted(await world.effects()) == sorted(known)
+
+    await until(applied)
+    repeated = metrics.REPEATED.labels("notes")._value.get()
+    await kill(runner, dying)
+    await world.runner()
+    await until(lambda: metrics.REPEATED.labels("notes")._value.get() == repeated + 10)
+    assert await applied()
+
+
+async def kill(runner: Runner, bus: Bus) -> None:
+    """What a kill does, as far as the database and the broker can tell: nothing more is said."""
+    for task in runner._tasks:
+        task.cancel()
+    runner._answers.clear()
+    await bus.close()
