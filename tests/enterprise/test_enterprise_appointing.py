@@ -24,7 +24,7 @@ TITLES = (TITLE_UNSPECIFIED, TITLE_MEMBER, TITLE_MANAGER, TITLE_OWNER)
 ROLES = (ROLE_UNSPECIFIED, ROLE_MEMBER, ROLE_MANAGER, ROLE_CHIEF)
 
 # Who hires: the titles that they may give.
-HIRING = {
+HIRING: dict[int, set[int]] = {
     TITLE_UNSPECIFIED: set(),
     TITLE_MEMBER: set(),
     TITLE_MANAGER: {TITLE_MEMBER},
@@ -32,13 +32,13 @@ HIRING = {
 }
 
 NOTHING: set[int] = set()
-MEMBERS = {ROLE_MEMBER}
-UP_TO_MANAGERS = {ROLE_MEMBER, ROLE_MANAGER}
-ALL = {ROLE_MEMBER, ROLE_MANAGER, ROLE_CHIEF}
+MEMBERS: set[int] = {ROLE_MEMBER}
+UP_TO_MANAGERS: set[int] = {ROLE_MEMBER, ROLE_MANAGER}
+ALL: set[int] = {ROLE_MEMBER, ROLE_MANAGER, ROLE_CHIEF}
 
 # For those without a title of the enterprise above member: (role in the team, greatest role above it) to
 # the roles that they may give there.
-GIVING = {
+GIVING: dict[tuple[int, int], set[int]] = {
     (ROLE_UNSPECIFIED, ROLE_UNSPECIFIED): NOTHING,
     (ROLE_UNSPECIFIED, ROLE_MEMBER): NOTHING,
     (ROLE_UNSPECIFIED, ROLE_MANAGER): MEMBERS,

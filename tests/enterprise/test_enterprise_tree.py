@@ -82,9 +82,6 @@ def line_of(number: int, parents: Sequence[int | None]) -> list[int]:
 async def test_the_ancestors_of_every_team_are_right(
     db: Database, clock: Clock, parents: list[int | None]
 ) -> None:
-    parents = [
-        None if parent is None or not number else parent % number for number, parent in enumerate(wanted)
-    ]
     tenant_id = (await found(db, clock)).tenant_id
     ids = await grow(db, clock, tenant_id, parents)
     async with db.snapshot(Scope.of(tenant_id)) as tx:
@@ -99,9 +96,6 @@ async def test_the_ancestors_of_every_team_are_right(
 async def test_a_role_counts_for_every_team_below_and_for_no_other(
     db: Database, clock: Clock, parents: list[int | None], held: dict[int, int]
 ) -> None:
-    parents = [
-        None if parent is None or not number else parent % number for number, parent in enumerate(wanted)
-    ]
     tenant_id = (await found(db, clock)).tenant_id
     ids = await grow(db, clock, tenant_id, parents)
     roles = {number: role for number, role in held.items() if number < len(ids)}

@@ -50,7 +50,7 @@ CREATE TABLE wrtn_teams (
     FOREIGN KEY (tenant_id, parent_team_id) REFERENCES wrtn_teams (tenant_id, id),
     CONSTRAINT wrtn_teams_parent_check CHECK (parent_team_id <> id)
 );
-CREATE INDEX ON wrtn_teams (tenant_id, parent_team_id, id);
+CREATE INDEX ON wrtn_teams (tenant_id, parent_team_id);
 
 CREATE TABLE wrtn_companions (
     tenant_id uuid NOT NULL,
