@@ -1,0 +1,1 @@
+"""Billing: prices, the rating of usage, costs and the ledger."""

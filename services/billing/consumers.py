@@ -1,0 +1,68 @@
+"""What billing does with the events of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import structlog
+from prometheus_client import Counter
+
+from chassis.database import Transaction
+from chassis.events import outbox
+from chassis.events.consumer import Consumer
+from chassis.events.envelope import Event
+from services.billing.errors import PricesMissing
+from services.billing.events import usage_rated
+from services.billing.price_list import PriceList
+from services.billing.store import Postings, Prices
+from services.billing.usages import RatedUsage, once_each
+from wrtn.sessions.v1.events_pb2 import UsageRecorded
+
+_log = structlog.get_logger(__name__)
+_rated = Counter(
+    "wrtn_billing_rated_usages_total", "Usages rated, by whether their model had a price.", ("priced",)
+)
+
+
+class Rating:
+    """Rates usages: rows, sums, ledger and events in the transaction of the batch."""
+
+    def __init__(self, prices: PriceList) -> None:
+        self._prices = prices
+
+    def consumer(self) -> Consumer:
+        """Answers the consumer of sessions' usages."""
+        return Consumer("usages", "sessions", {UsageRecorded: self.rate})
+
+    async def rate(self, tx: Transaction, events: Sequence[Event[UsageRecorded]]) -> None:
+        """Rates those usages that were not rated before, whatever the event they come by."""
+        self._prices.add(await Prices(tx).newer(self._prices.last_sequence))
+        if not self._prices.last_sequence:
+            raise PricesMissing("The price list is not imported yet.", retry_after=5)
+        usages = once_each(events, self._prices)
+        keys = await Postings(tx).post([usage for _, usage in usages.values()])
+        fresh = [usages[key] for key in sorted(keys)]
+        await _publish(tx, fresh)
+        tx.after_commit(lambda: _count([usage for _, usage in fresh]))
+
+
+async def _publish(tx: Transaction, rated: Iterable[tuple[Event[UsageRecorded], RatedUsage]]) -> None:
+    driver = await tx.driver()
+    async with driver.cursor() as cursor, cursor.copy(outbox.COPY) as copy:
+        for recorded, usage in rated:
+            await copy.write_row(
+                outbox.row_of(
+                    usage_rated(recorded, usage),
+                    event_id=tx.clock.new_id(),
+                    aggregate_id=usage.history_id,
+                    tenant_id=usage.tenant_id,
+                )
+            )
+
+
+def _count(usages: Sequence[RatedUsage]) -> None:
+    unpriced = [usage.model for usage in usages if usage.price_id is None]
+    _rated.labels("yes").inc(len(usages) - len(unpriced))
+    if unpriced:
+        _rated.labels("no").inc(len(unpriced))
+        _log.warning("usage.unpriced", count=len(unpriced), models=sorted(set(unpriced))[:20])

@@ -1,0 +1,105 @@
+"""Rows to protos and requests to values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis.decimals import text
+from services.billing import models
+from services.billing.costs import Costs
+from services.billing.store import read_tiers
+from services.billing.sums import MOST_ROWS, Asked, By, Sum
+from wrtn.billing.v1 import costs_pb2, prices_pb2
+
+_BY = {
+    costs_pb2.COST_GROUP_UNSPECIFIED: By.NOTHING,
+    costs_pb2.COST_GROUP_ACCOUNT: By.ACCOUNT,
+    costs_pb2.COST_GROUP_TEAM: By.TEAM,
+    costs_pb2.COST_GROUP_MODEL: By.MODEL,
+}
+
+
+def asked(request: costs_pb2.QueryCostsRequest | costs_pb2.QueryAccountCostsRequest) -> Asked:
+    """Reads what a request asks for, but for the account."""
+    team_id = request.team_id if isinstance(request, costs_pb2.QueryCostsRequest) else ""
+    return Asked(
+        _BY[request.group_by],
+        start=_moment(request, "start_time"),
+        end=_moment(request, "end_time"),
+        team_id=UUID(team_id) if team_id else None,
+    )
+
+
+def costs(answer: Costs) -> costs_pb2.QueryCostsResponse:
+    """Builds the response of a query."""
+    return costs_pb2.QueryCostsResponse(
+        currency=answer.currency,
+        total=_row(answer.total),
+        rows=map(_row, answer.rows[:MOST_ROWS]),
+        truncated=len(answer.rows) > MOST_ROWS,
+    )
+
+
+def _row(found: Sum) -> costs_pb2.CostRow:
+    return costs_pb2.CostRow(
+        key=found.key,
+        cost=text(found.cost),
+        usage_count=found.usage_count,
+        unpriced_count=found.unpriced_count,
+        input_tokens=found.input_tokens,
+        cached_input_tokens=found.cached_input_tokens,
+        output_tokens=found.output_tokens,
+    )
+
+
+def ledger_entry(entry: models.LedgerEntry) -> costs_pb2.LedgerEntry:
+    """Builds a line of the ledger."""
+    return costs_pb2.LedgerEntry(
+        id=str(entry.id),
+        posting_id=str(entry.posting_id),
+        sequence=entry.sequence,
+        ledger_account=entry.ledger_account,
+        amount=text(entry.amount),
+        balance=text(entry.balance),
+        currency=entry.currency,
+        create_time=_timestamp(entry.create_time),
+    )
+
+
+def price(entry: models.Price) -> prices_pb2.Price:
+    """Builds an entry of the price list. The contract has no place yet for prices by time of day."""
+    return prices_pb2.Price(
+        id=str(entry.id),
+        model=entry.model,
+        effective_time=_timestamp(entry.effective_time),
+        currency=entry.currency,
+        input_per_million=text(entry.input_per_million),
+        cached_input_per_million=text(entry.cached_input_per_million),
+        output_per_million=text(entry.output_per_million),
+        source=entry.source,
+        tiers=[
+            prices_pb2.PriceTier(
+                from_input_tokens=tier.above,
+                input_per_million=text(tier.rates.input),
+                cached_input_per_million=text(tier.rates.cached_input),
+                output_per_million=text(tier.rates.output),
+            )
+            for tier in read_tiers(entry.tiers)
+        ],
+    )
+
+
+def _moment(request: Message, field: str) -> datetime | None:
+    value: Any = getattr(request, field)
+    return value.ToDatetime(UTC) if request.HasField(field) else None
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    found = Timestamp()
+    found.FromDatetime(moment)
+    return found

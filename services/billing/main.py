@@ -1,0 +1,36 @@
+"""The billing service: `python -m services.billing.main`."""
+
+from __future__ import annotations
+
+import os
+
+from genai_prices.data_snapshot import get_snapshot
+
+from chassis import settings
+from chassis.service import Parts, Runtime, run
+from chassis.settings import ServiceSettings
+from services.billing import rpc
+from services.billing.consumers import Rating
+from services.billing.price_list import PriceList
+from services.billing.price_source import Source
+from services.billing.prices import import_at_start
+from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
+from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
+
+
+async def wire(runtime: Runtime[ServiceSettings]) -> Parts:
+    """Builds the parts. The price list is imported before, so that no usage finds it empty."""
+    source = Source(get_snapshot())
+    await import_at_start(runtime.db, source)
+    known = PriceList(source)
+    return Parts(
+        servicers=[
+            (add_CostServiceServicer_to_server, rpc.Costs(runtime)),
+            (add_PriceServiceServicer_to_server, rpc.Prices(runtime, known)),
+        ],
+        consumers=[Rating(known).consumer()],
+    )
+
+
+if __name__ == "__main__":
+    run("billing", settings.read(ServiceSettings, os.environ), wire)

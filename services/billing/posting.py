@@ -1,0 +1,113 @@
+"""The one statement by which a batch of rated usages takes effect: rows, sums and ledger together.
+
+Every table is written in the order of its key, and all replicas write the tables in the same order,
+so that two batches wait for each other and never deadlock. `fresh` are the usages that were not there
+yet: all else follows from them, so a usage that comes again changes nothing.
+"""
+
+from __future__ import annotations
+
+from services.billing.usages import RatedUsage
+
+RECEIVABLE = "receivable"
+"""The ledger account of what a tenant owes."""
+USAGE_REVENUE = "usage_revenue"
+"""The ledger account of what was earned by usage."""
+
+
+def _kind(column: str) -> str:
+    """Answers the type of a column whose name tells it."""
+    return "uuid" if column.endswith("_id") else "bigint"
+
+
+_TYPES = {
+    "title": "smallint",
+    "role": "smallint",
+    "ancestor_team_ids": "text",
+    "model": "text",
+    "cost": "numeric",
+    "currency": "text",
+    "use_time": "timestamptz",
+}
+_COLUMNS = ", ".join(RatedUsage._fields)
+_ARRAYS = ", ".join(f"%({name})s::{_TYPES.get(name) or _kind(name)}[]" for name in RatedUsage._fields)
+_VALUES = _COLUMNS.replace("ancestor_team_ids", "ancestor_team_ids::uuid[]")
+
+_FRESH = f"""
+fresh AS (
+    INSERT INTO wrtn_usages ({_COLUMNS}, create_time)
+    SELECT {_VALUES}, %(now)s
+    FROM unnest({_ARRAYS}) AS incoming ({_COLUMNS})
+    ORDER BY tenant_id, history_id
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)"""  # noqa: S608
+
+_PATHS = """
+paths AS (
+    INSERT INTO wrtn_team_paths (tenant_id, id, team_ids)
+    SELECT DISTINCT tenant_id, path_id, team_id || ancestor_team_ids FROM fresh WHERE team_id IS NOT NULL
+    ORDER BY tenant_id, path_id
+    ON CONFLICT DO NOTHING
+)"""
+
+_SUMS = "cost, usage_count, unpriced_count, input_tokens, cached_input_tokens, output_tokens"
+_SUMMED = """sum(cost), count(*), count(*) FILTER (WHERE price_id IS NULL), sum(input_tokens),
+           sum(cached_input_tokens), sum(output_tokens)"""
+_ADDED = """
+    SET cost = kept.cost + excluded.cost, usage_count = kept.usage_count + excluded.usage_count,
+        unpriced_count = kept.unpriced_count + excluded.unpriced_count,
+        input_tokens = kept.input_tokens + excluded.input_tokens,
+        cached_input_tokens = kept.cached_input_tokens + excluded.cached_input_tokens,
+        output_tokens = kept.output_tokens + excluded.output_tokens"""
+_DAY = "(use_time AT TIME ZONE 'UTC')::date"
+
+_DAYS = f"""
+days AS (
+    INSERT INTO wrtn_cost_days AS kept (tenant_id, part_id, day, model, {_SUMS})
+    SELECT tenant_id, part_id, {_DAY}, model, {_SUMMED}
+    FROM fresh CROSS JOIN LATERAL (VALUES (tenant_id), (path_id)) AS part (part_id)
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (tenant_id, part_id, day, model) DO UPDATE {_ADDED}
+),
+account_days AS (
+    INSERT INTO wrtn_account_cost_days AS kept (tenant_id, account_id, part_id, day, model, {_SUMS})
+    SELECT tenant_id, account_id, path_id, {_DAY}, model, {_SUMMED}
+    FROM fresh GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT (tenant_id, account_id, part_id, day, model) DO UPDATE {_ADDED}
+)"""  # noqa: S608
+
+# The ledger's row is locked until the commit, so sequences have no gaps and balances follow one another.
+_LEDGER = f"""
+amounts AS (
+    SELECT tenant_id, currency, sum(cost) AS amount FROM fresh GROUP BY 1, 2 HAVING sum(cost) <> 0
+),
+ledgers AS (
+    INSERT INTO wrtn_ledgers AS kept (tenant_id, currency, last_sequence)
+    SELECT tenant_id, currency, 2 FROM amounts ORDER BY tenant_id
+    ON CONFLICT (tenant_id) DO UPDATE SET last_sequence = kept.last_sequence + 2
+    RETURNING tenant_id, last_sequence
+),
+lines AS (
+    SELECT tenant_id, ledger_account, currency, side * amount AS amount, last_sequence + place AS sequence
+    FROM amounts JOIN ledgers USING (tenant_id)
+    CROSS JOIN (VALUES ('{RECEIVABLE}', 1, -1), ('{USAGE_REVENUE}', -1, 0))
+        AS side (ledger_account, side, place)
+),
+balances AS (
+    INSERT INTO wrtn_ledger_balances AS kept (tenant_id, ledger_account, balance)
+    SELECT tenant_id, ledger_account, amount FROM lines ORDER BY tenant_id, ledger_account
+    ON CONFLICT (tenant_id, ledger_account) DO UPDATE SET balance = kept.balance + excluded.balance
+    RETURNING tenant_id, ledger_account, balance
+),
+entries AS (
+    INSERT INTO wrtn_ledger_entries (tenant_id, id, posting_id, sequence, ledger_account, amount, balance,
+                                     currency, create_time)
+    SELECT tenant_id, CASE ledger_account WHEN '{RECEIVABLE}' THEN debit_id ELSE credit_id END, posting_id,
+           sequence, ledger_account, amount, balance, currency, %(now)s
+    FROM lines JOIN balances USING (tenant_id, ledger_account)
+    JOIN unnest(%(tenants)s::uuid[], %(postings)s::uuid[], %(debits)s::uuid[], %(credits)s::uuid[])
+        AS ids (tenant_id, posting_id, debit_id, credit_id) USING (tenant_id)
+)"""  # noqa: S608
+
+POST = f"WITH {_FRESH}, {_PATHS}, {_DAYS}, {_LEDGER}\nSELECT tenant_id, history_id FROM fresh"

@@ -1,0 +1,182 @@
+"""The queries of billing's tables, but for the sums of costs (`sums.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import Select, select, tuple_
+
+from chassis.database import Snapshot, Transaction
+from services.billing import models
+from services.billing.posting import POST
+from services.billing.price_list import Addition
+from services.billing.price_source import CURRENCY
+from services.billing.rating import Price, Rates, Schedule, Terms, Tier, Window
+from services.billing.usages import RatedUsage
+
+_PRICE = """id, model, effective_time, revision, currency, input_per_million, cached_input_per_million,
+    output_per_million, tiers, windows"""
+_NEWER = f"SELECT sequence, {_PRICE} FROM wrtn_prices WHERE sequence > %s ORDER BY sequence"  # noqa: S608
+_ADD = f"""INSERT INTO wrtn_prices ({_PRICE}, source, create_time)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""  # noqa: S608
+# One importer at a time; the lock goes with the transaction.
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('wrtn_prices'))"
+
+
+class Prices:
+    """The price list, the same for all tenants."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    async def newer(self, sequence: int) -> list[tuple[int, Price]]:
+        """Answers the entries after this sequence, each with its own."""
+        cursor = await (await self._snapshot.driver()).execute(_NEWER, (sequence,))
+        return [(row[0], _price(row[1:])) for row in await cursor.fetchall()]
+
+    async def lock(self) -> None:
+        """Waits until no other importer is at work."""
+        await (await self._snapshot.driver()).execute(_LOCK)
+
+    async def add(self, added: Iterable[Addition], source: str) -> None:
+        """Inserts entries."""
+        now, clock = self._snapshot.now, self._snapshot.clock
+        rows = [(clock.new_id(), *_row(each), source, now) for each in added]
+        async with (await self._snapshot.driver()).cursor() as cursor:
+            await cursor.executemany(_ADD, rows)
+
+    async def page(
+        self, keys: Sequence[str], after: tuple[str, ...] | None, size: int
+    ) -> Sequence[models.Price]:
+        """Answers entries by model, the newest first; only those of `keys` if there are any."""
+        entry = models.Price
+        query = select(entry).order_by(entry.model, entry.effective_time.desc(), entry.revision.desc())
+        if keys:
+            query = query.where(entry.model.in_(keys))
+        if after:
+            model, effective, revision = after[0], datetime.fromisoformat(after[1]), int(after[2])
+            older = tuple_(entry.effective_time, entry.revision) < tuple_(effective, revision)
+            query = query.where((entry.model > model) | ((entry.model == model) & older))
+        return (await self._snapshot.session.scalars(query.limit(size))).all()
+
+
+class Postings:
+    """Rated usages taking effect."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def post(self, usages: Sequence[RatedUsage]) -> set[tuple[UUID, UUID]]:
+        """Writes the usages, their sums and the ledger; answers the keys of those that were not there yet."""
+        columns: Iterable[Iterable[object]] = zip(*usages, strict=True)
+        values: dict[str, object] = {
+            name: list(column) for name, column in zip(RatedUsage._fields, columns, strict=True)
+        }
+        tenants = sorted({usage.tenant_id for usage in usages})
+        values |= {"now": self._tx.now, "tenants": tenants}
+        for ids in ("postings", "debits", "credits"):
+            values[ids] = [self._tx.clock.new_id() for _ in tenants]
+        cursor = await (await self._tx.driver()).execute(POST, values)
+        return {(tenant_id, history_id) for tenant_id, history_id in await cursor.fetchall()}
+
+
+class Usages:
+    """What is known of a tenant by what was used."""
+
+    def __init__(self, snapshot: Snapshot, tenant_id: UUID) -> None:
+        self._snapshot = snapshot
+        self._tenant_id = tenant_id
+
+    async def of_account(self, account_id: UUID) -> bool:
+        """Whether the account has used anything in this tenant."""
+        day = models.AccountCostDay
+        return await self._any(
+            select(day).where(day.tenant_id == self._tenant_id, day.account_id == account_id)
+        )
+
+    async def of_team(self, team_id: UUID) -> bool:
+        """Whether anything was used in the team or below it."""
+        path = models.TeamPath
+        return await self._any(
+            select(path).where(path.tenant_id == self._tenant_id, path.team_ids.any_() == team_id)
+        )
+
+    async def _any(self, rows: Select[Any]) -> bool:
+        return bool(await self._snapshot.session.scalar(select(rows.exists())))
+
+
+class LedgerEntries:
+    """A tenant's ledger."""
+
+    def __init__(self, snapshot: Snapshot, tenant_id: UUID) -> None:
+        self._snapshot = snapshot
+        self._tenant_id = tenant_id
+
+    async def page(self, after: int, size: int) -> Sequence[models.LedgerEntry]:
+        """Answers the entries after this sequence, in their order."""
+        entry = models.LedgerEntry
+        query = select(entry).where(entry.tenant_id == self._tenant_id, entry.sequence > after)
+        return (await self._snapshot.session.scalars(query.order_by(entry.sequence).limit(size))).all()
+
+    async def currency(self) -> str:
+        """Answers the currency of the tenant, which its first entry fixes."""
+        query = select(models.Ledger.currency).where(models.Ledger.tenant_id == self._tenant_id)
+        return await self._snapshot.session.scalar(query) or CURRENCY
+
+
+def _row(addition: Addition) -> tuple[object, ...]:
+    schedule = addition.schedule
+    return (
+        addition.model,
+        addition.effective_time,
+        addition.revision,
+        CURRENCY,
+        *schedule.terms.base,
+        Jsonb(_tiers(schedule.terms)),
+        Jsonb(
+            [
+                {
+                    "start": window.start.isoformat(),
+                    "end": window.end.isoformat(),
+                    "base": [str(rate) for rate in window.terms.base],
+                    "tiers": _tiers(window.terms),
+                }
+                for window in schedule.windows
+            ]
+        ),
+    )
+
+
+def _tiers(terms: Terms) -> list[dict[str, object]]:
+    return [{"above": tier.above, "rates": [str(rate) for rate in tier.rates]} for tier in terms.tiers]
+
+
+def _price(row: Sequence[Any]) -> Price:
+    id_, model, effective_time, revision, currency, *rates, tiers, windows = row
+    terms = Terms(Rates(*rates), read_tiers(tiers))
+    schedule = Schedule(
+        terms,
+        tuple(
+            Window(
+                time.fromisoformat(window["start"]),
+                time.fromisoformat(window["end"]),
+                Terms(_rates(window["base"]), read_tiers(window["tiers"])),
+            )
+            for window in windows
+        ),
+    )
+    return Price(id_, model, effective_time, revision, currency, schedule)
+
+
+def read_tiers(tiers: Sequence[Any]) -> tuple[Tier, ...]:
+    """Reads the column `tiers`."""
+    return tuple(Tier(tier["above"], _rates(tier["rates"])) for tier in tiers)
+
+
+def _rates(texts: Sequence[str]) -> Rates:
+    return Rates(*map(Decimal, texts))

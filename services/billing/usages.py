@@ -1,0 +1,127 @@
+"""Usages as they come from sessions, rated: pure, from event to row."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
+
+from chassis.events.envelope import Event
+from services.billing.price_list import PriceList
+from services.billing.price_source import CURRENCY
+from services.billing.rating import ZERO, Tokens, cost
+from wrtn.sessions.v1.events_pb2 import UsageRecorded
+
+# The same accounts, teams and sessions come again and again.
+_uuid = lru_cache(maxsize=100_000)(UUID)
+
+
+Key = tuple[UUID, UUID]
+"""Tenant and history: what a usage is known by."""
+
+
+class UsageMalformed(ValueError):
+    """The event cannot be a usage of its tenant; it goes to the dead letters."""
+
+
+class RatedUsage(NamedTuple):
+    """One usage with its cost, in the order of the columns of wrtn_usages."""
+
+    tenant_id: UUID
+    history_id: UUID
+    chat_session_id: UUID
+    account_id: UUID
+    member_id: UUID
+    employee_id: UUID | None
+    team_id: UUID | None
+    ancestor_team_ids: str
+    """As an array literal of PostgreSQL: arrays of arrays cannot be unnested by row."""
+    path_id: UUID
+    title: int
+    role: int
+    model: str
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    accepted_prediction_tokens: int
+    rejected_prediction_tokens: int
+    price_id: UUID | None
+    cost: Decimal
+    currency: str
+    use_time: datetime
+
+    @property
+    def key(self) -> Key:
+        """Counted once, under whichever event id it comes."""
+        return self.tenant_id, self.history_id
+
+
+def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
+    """Rates the usage at the price of its moment; at zero, without a price, if its model has none.
+
+    Raises UsageMalformed, or ValueError for what is no id.
+    """
+    message = event.message
+    whose = message.attribution
+    tenant_id = _uuid(whose.tenant_id)
+    if tenant_id != event.tenant_id:
+        raise UsageMalformed("the attribution names another tenant than the event")
+    if not message.HasField("use_time"):
+        raise UsageMalformed("the usage has no time")
+    use_time = message.use_time.ToDatetime(UTC)
+    read, written = message.tokens.input, message.tokens.output
+    tokens = Tokens(int(read.total), int(read.cached), int(written.total))
+    if not 0 <= tokens.cached_input <= tokens.input or tokens.output < 0:
+        raise UsageMalformed("the numbers of tokens contradict each other")
+    price = prices.at(message.model, use_time)
+    ancestors = tuple(whose.ancestor_team_ids)
+    return RatedUsage(
+        tenant_id,
+        UUID(message.history_id),
+        _uuid(message.chat_session_id),
+        _uuid(whose.account_id),
+        _uuid(whose.member_id),
+        _uuid(whose.employee_id) if whose.employee_id else None,
+        _uuid(whose.team_id) if whose.team_id else None,
+        _literal(ancestors),
+        path_id((whose.team_id, *ancestors) if whose.team_id else ()),
+        whose.title,
+        whose.role,
+        message.model,
+        *tokens,
+        int(written.reasoning),
+        int(written.accepted_prediction),
+        int(written.rejected_prediction),
+        price.id if price is not None else None,
+        cost(price.schedule, tokens, use_time) if price is not None else ZERO,
+        price.currency if price is not None else CURRENCY,
+        use_time,
+    )
+
+
+@lru_cache(maxsize=100_000)
+def path_id(team_ids: tuple[str, ...]) -> UUID:
+    """Names a team with the teams above it: the same path has the same id everywhere."""
+    whole = b"".join(UUID(each).bytes for each in team_ids)
+    return UUID(bytes=hashlib.blake2b(whole, digest_size=16).digest())
+
+
+@lru_cache(maxsize=100_000)
+def _literal(ids: tuple[str, ...]) -> str:
+    return f"{{{','.join(str(UUID(each)) for each in ids)}}}"
+
+
+def once_each(
+    events: Iterable[Event[UsageRecorded]], prices: PriceList
+) -> dict[Key, tuple[Event[UsageRecorded], RatedUsage]]:
+    """Rates each usage of a batch once; of repetitions under other event ids the first counts."""
+    found: dict[Key, tuple[Event[UsageRecorded], RatedUsage]] = {}
+    for event in events:
+        usage = rated(event, prices)
+        found.setdefault(usage.key, (event, usage))
+    return found
