@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 async def serve(settings: Settings) -> None:
     """Serves until a signal, then lets running requests finish for at most `drain_seconds`."""
+    check_port(settings.host, settings.port)
     async with opened(settings) as gateway:
         server = make_server(gateway, settings)
         stop = asyncio.Event()
@@ -61,6 +63,17 @@ async def serve(settings: Settings) -> None:
             if metrics is not None:
                 metrics.shutdown()
                 metrics.server_close()
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises OSError if another process listens: granian shares its port, so a second gateway would not notice."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror} ({host}:{port})") from error
 
 
 async def _drain(gateway: Gateway, server: Server, serving: asyncio.Task[None], seconds: float) -> None:

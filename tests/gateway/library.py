@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,15 @@ class Library:
         self.seen.append(request)
         self.metadata = {key: value for key, value in context.invocation_metadata() or ()}
         self.remaining = context.time_remaining()
+
+    @contextmanager
+    def noting_cancellation(self) -> Iterator[None]:
+        """A stream whose call is cancelled is closed, or its handler is: whichever comes first."""
+        try:
+            yield
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled.set()
+            raise
 
     async def get_book(self, request: Any, context: Any) -> Any:
         self.note(request, context)
@@ -102,24 +112,18 @@ class Library:
 
     async def count(self, request: Any, context: Any) -> AsyncIterator[Any]:
         self.note(request, context)
-        try:
+        with self.noting_cancellation():
             for number in range(1, (request.upto or 1_000_000_000) + 1):
                 if request.fail_after and number > request.fail_after:
                     await context.abort(grpc.StatusCode.ABORTED, "Counted enough.")
                 yield self.types.CountResponse(number=number)
                 self.sent = number
                 await asyncio.sleep(request.pause_seconds)
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
 
     async def wait(self, request: Any, context: Any) -> Any:
         self.note(request, context)
-        try:
+        with self.noting_cancellation():
             await asyncio.sleep(request.pause_seconds)
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
         return self.types.CountResponse(number=1)
 
     async def download(self, request: Any, context: Any) -> Any:
@@ -133,15 +137,12 @@ class Library:
             length = str(request.chunks * request.chunk_size)
             await context.send_initial_metadata((("x-http-header-content-length", length),))
         body = self.types.named("google.api.HttpBody")
-        try:
+        with self.noting_cancellation():
             for number in range(request.chunks):
                 if request.fail_after and number >= request.fail_after:
                     await context.abort(grpc.StatusCode.INTERNAL, "The disk is gone.")
                 yield body(content_type="application/x-book", data=bytes([number % 256]) * request.chunk_size)
                 self.sent = number + 1
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
 
     async def upload(self, request: Any, context: Any) -> Any:
         self.note(request, context)

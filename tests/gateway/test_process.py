@@ -133,7 +133,7 @@ async def test_large_bodies_stream_up_and_down(process: tuple[asyncio.subprocess
 async def test_the_server_refuses_what_is_no_request(process: tuple[asyncio.subprocess.Process, int, int]) -> None:
     port = process[1]
     assert b" 414 " in await raw(port, b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert b" 431 " in await raw(port, b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 100_000 + b"\r\n\r\n")
+    assert b" 431 " in await raw(port, b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 500_000 + b"\r\n\r\n")
     assert b" 400 " in await raw(port, b"NONSENSE\x00\r\n\r\n")
     assert b" 404 " in await raw(port, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
 
@@ -164,6 +164,10 @@ async def test_a_taken_port_is_said_plainly(
         sys.executable, "-m", "gateway", "--descriptor-set", str(descriptor_set), "--backend", f"{SERVICE}=h:1",
         "--port", str(process[1]), "--metrics-port", "0", cwd=ROOT, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    _, said = await asyncio.wait_for(second.communicate(), 20)
+    try:
+        _, said = await asyncio.wait_for(second.communicate(), 20)
+    finally:
+        if second.returncode is None:
+            second.kill()
     assert second.returncode == 1
     assert str(process[1]).encode() in said
