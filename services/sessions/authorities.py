@@ -1,0 +1,150 @@
+"""The open connections as this process knows them: found by id, renewed as they age, told of changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+import structlog
+
+from chassis.clock import Clock
+from chassis.crypto import DataKey, Keyring
+from chassis.database import Database, Scope, Transaction
+from chassis.errors import Unavailable
+from services.sessions.attributions import Pinned
+from services.sessions.authority import Authority, Holder
+from services.sessions.errors import ConnectionNotFound
+from services.sessions.models import ChatSession, Connection
+from services.sessions.rights import Rights
+from services.sessions.store import Attributions, Connections, connection_of
+
+FRESH_SECONDS = 5.0
+"""How long an answer about rights is used unasked; events end it sooner."""
+KEY_SECONDS = 60.0
+"""How long a tenant's key is used unasked."""
+RETRY_SECONDS = 1.0
+"""How long the last answer is used on when identity or enterprise cannot be asked."""
+MOST_KEPT = 10_000
+
+_log = structlog.get_logger(__name__)
+
+
+class Authorities:
+    """Keeps the authorities of connections: those of streams while they last, the others by recent use."""
+
+    def __init__(self, db: Database, keyring: Keyring, rights: Rights, clock: Clock) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._rights = rights
+        self._clock = clock
+        self._kept: dict[UUID, Authority] = {}
+        self._about: dict[UUID, set[Authority]] = {}
+
+    async def of(self, connection_id: UUID, credential_id: UUID) -> Authority:
+        """Answers the authority of a connection, renewed if it is due.
+
+        Raises ConnectionNotFound unless the credential opened it, and RightRevoked. Whether it is still
+        open is decided when something is stored over it.
+        """
+        authority = self._kept.get(connection_id)
+        if authority is None:
+            authority = await self._load(connection_id, credential_id)
+        elif authority.credential_id != credential_id:
+            raise ConnectionNotFound
+        if time.monotonic() >= authority.fresh_until:
+            await self.renew(authority)
+        return authority
+
+    async def renew(self, authority: Authority, *, fresh: bool = False) -> None:
+        """Asks again who holds the connection and whose usage it is. Raises RightRevoked.
+
+        When identity or enterprise does not answer, the last answer stands: a conversation under way goes
+        on while they restart, and with them down nobody's rights can change either.
+        """
+        try:
+            pinned = await self._rights.attribution(authority.holder, fresh=fresh)
+        except Unavailable as error:
+            _log.warning("rights could not be renewed", connection=authority.connection_id, exc_info=error)
+            authority.fresh_until = time.monotonic() + RETRY_SECONDS
+            return
+        now = time.monotonic()
+        if pinned.id != authority.pinned.id or now >= authority.key_until:
+            tenant_id = authority.holder.tenant_id
+            async with self._db.transaction(Scope.of(tenant_id)) as tx:
+                await Attributions(tx).keep(pinned)
+                authority.key = await self._keyring.key(tx, tenant_id)
+            authority.key_until = now + KEY_SECONDS
+        authority.pinned = pinned
+        authority.fresh_until = now + FRESH_SECONDS
+
+    async def build(
+        self, tx: Transaction, row: Connection, session: ChatSession, pinned: Pinned
+    ) -> Authority:
+        """Makes the authority of a connection, in the transaction that opens or finds it; `keep` it after."""
+        await Attributions(tx).keep(pinned)
+        return _authority(row, session, await self._keyring.key(tx, row.tenant_id), pinned)
+
+    def keep(self, authority: Authority) -> Authority:
+        """Adds an authority; the oldest leaves when there are too many."""
+        self.drop(authority.connection_id)
+        self._kept[authority.connection_id] = authority
+        for each in _names(authority):
+            self._about.setdefault(each, set()).add(authority)
+        if len(self._kept) > MOST_KEPT:
+            self.drop(next(iter(self._kept)))
+        return authority
+
+    def drop(self, connection_id: UUID) -> None:
+        """Forgets the authority of a connection."""
+        authority = self._kept.pop(connection_id, None)
+        if authority is None:
+            return
+        for each in _names(authority):
+            about = self._about.get(each, set())
+            about.discard(authority)
+            if not about:
+                self._about.pop(each, None)
+
+    def about(self, ids: Iterable[UUID]) -> set[Authority]:
+        """Answers the authorities that concern one of these tenants, members, logins, accounts or credentials."""
+        return {authority for each in ids for authority in self._about.get(each, ())}
+
+    async def _load(self, connection_id: UUID, credential_id: UUID) -> Authority:
+        async with self._db.snapshot(Scope(member_id=credential_id)) as tx:
+            row = await connection_of(tx, connection_id, credential_id)
+        if row is None:
+            raise ConnectionNotFound
+        async with self._db.snapshot(Scope.of(row.tenant_id)) as tx:
+            session = await Connections(tx, row.tenant_id).session_of(row.chat_session_id)
+        if session is None:
+            raise ConnectionNotFound
+        pinned = await self._rights.attribution(holder_of(row, session))
+        async with self._db.transaction(Scope.of(row.tenant_id)) as tx:
+            authority = await self.build(tx, row, session, pinned)
+        return self.keep(authority)
+
+
+def holder_of(row: Connection, session: ChatSession) -> Holder:
+    """Answers in whose name a connection records."""
+    return Holder(row.tenant_id, row.account_id, row.member_id, row.login_id, session.team_id)
+
+
+def _authority(row: Connection, session: ChatSession, key: DataKey, pinned: Pinned) -> Authority:
+    now = time.monotonic()
+    return Authority(
+        row.id,
+        row.chat_session_id,
+        row.credential_id,
+        session.model,
+        holder_of(row, session),
+        key,
+        pinned,
+        fresh_until=now + FRESH_SECONDS,
+        key_until=now + KEY_SECONDS,
+    )
+
+
+def _names(authority: Authority) -> Iterator[UUID]:
+    holder = authority.holder
+    yield from {holder.account_id, holder.member_id, holder.login_id, authority.credential_id}

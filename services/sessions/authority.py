@@ -1,0 +1,58 @@
+"""What an open connection may do: record in one session, for one account, by one credential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from chassis.crypto import DataKey
+from services.sessions.attributions import Pinned
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The member, login and account in whose name a connection records."""
+
+    tenant_id: UUID
+    account_id: UUID
+    member_id: UUID
+    login_id: UUID
+    team_id: UUID | None
+    """The session's team."""
+
+    @property
+    def personal(self) -> bool:
+        """Whether the account is no employee's: it is its own tenant then."""
+        return self.tenant_id == self.account_id
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a connection records, as the 16 bytes of each id: the hot path builds no UUID objects."""
+
+    tenant: bytes
+    session: bytes
+    connection: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Authority:
+    """An open connection as the process holds it. The key and the attribution are renewed as it goes."""
+
+    connection_id: UUID
+    session_id: UUID
+    credential_id: UUID
+    model: str
+    holder: Holder
+    key: DataKey
+    pinned: Pinned
+    fresh_until: float
+    """Until when, on time.monotonic(), the attribution may be used unasked."""
+    key_until: float
+    """The same of the key."""
+    place: Place = field(init=False)
+    session_text: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.place = Place(self.holder.tenant_id.bytes, self.session_id.bytes, self.connection_id.bytes)
+        self.session_text = str(self.session_id)

@@ -1,0 +1,72 @@
+"""Rows to protos."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.sessions.models import ChatSession, Connection
+from services.sessions.store import HistoryRow
+from services.sessions.usage import Counts, usage_of
+from wrtn.sessions.v1 import chat_sessions_pb2 as pb
+from wrtn.sessions.v1.token_usage_pb2 import TokenUsage
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """Answers the proto of a moment."""
+    answer = Timestamp()
+    answer.FromDatetime(moment)
+    return answer
+
+
+def chat_session(row: ChatSession, title: str) -> pb.ChatSession:
+    """Answers the proto of a session with its decrypted title."""
+    return pb.ChatSession(
+        id=str(row.id),
+        account_id=str(row.account_id),
+        opener_member_id=str(row.opener_member_id),
+        model=row.model,
+        team_id=str(row.team_id) if row.team_id is not None else "",
+        title=title,
+        create_time=timestamp(row.create_time),
+        update_time=timestamp(row.update_time),
+        last_activity_time=timestamp(row.last_activity_time),
+    )
+
+
+def connection(row: Connection, client: str, address: str) -> pb.Connection:
+    """Answers the proto of a connection with its decrypted origin."""
+    ended = row.disconnect_time
+    return pb.Connection(
+        id=str(row.id),
+        chat_session_id=str(row.chat_session_id),
+        account_id=str(row.account_id),
+        member_id=str(row.member_id),
+        client=client,
+        address=address,
+        connect_time=timestamp(row.connect_time),
+        disconnect_time=timestamp(ended) if ended is not None else None,
+    )
+
+
+def history(row: HistoryRow, body: str) -> pb.History:
+    """Answers the proto of a history with its decrypted body."""
+    return pb.History(
+        id=str(row.id),
+        sequence=row.sequence,
+        connection_id=str(row.connection_id),
+        type=row.type,
+        body=body,
+        create_time=timestamp(row.create_time),
+        token_usage=usage_of(_counts(row)) if row.input_total is not None else None,
+    )
+
+
+def token_usage(row: ChatSession) -> TokenUsage:
+    """Answers the usage of a session, every part set."""
+    return usage_of(_counts(row))
+
+
+def _counts(row: ChatSession | HistoryRow) -> Counts:
+    return Counts(*(getattr(row, name) for name in Counts._fields))

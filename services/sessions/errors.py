@@ -1,0 +1,149 @@
+"""What this service refuses, each with its gRPC code and reason."""
+
+from __future__ import annotations
+
+from chassis.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+)
+
+
+class SessionNotFound(NotFound):
+    """The session is unknown, deleted, or another account's."""
+
+    reason = "SESSION_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("The session does not exist.")
+
+
+class NotEmployed(PermissionDenied):
+    """The acting account is of an enterprise, and no employee's."""
+
+    reason = "NOT_EMPLOYED"
+
+    def __init__(self) -> None:
+        super().__init__("The acting account is no employee's.")
+
+
+class TeamNotJoined(FailedPrecondition):
+    """The account's holder is no companion of the team."""
+
+    reason = "TEAM_NOT_JOINED"
+
+    def __init__(self) -> None:
+        super().__init__("The account's holder is no companion of the team.", field="team_id")
+
+
+class TicketRefused(Unauthenticated):
+    """The ticket is unknown, used, expired or of a tenant of others. It does not say which."""
+
+    reason = "TICKET_REFUSED"
+
+    def __init__(self) -> None:
+        super().__init__("The ticket is not good.")
+
+
+class RightRevoked(PermissionDenied):
+    """The member's login ended, or the account may act no more."""
+
+    reason = "RIGHT_REVOKED"
+
+    def __init__(self) -> None:
+        super().__init__("The member or the account may act no more.")
+
+
+class ConnectionNotFound(NotFound):
+    """The connection is unknown, not the credential's, or broke too long ago to be continued."""
+
+    reason = "CONNECTION_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("The connection does not exist.")
+
+
+class ConnectionClosed(FailedPrecondition):
+    """The connection ended."""
+
+    reason = "CONNECTION_CLOSED"
+
+    def __init__(self) -> None:
+        super().__init__("The connection ended.")
+
+
+class SessionDeleted(FailedPrecondition):
+    """The session was deleted while it was connected."""
+
+    reason = "SESSION_DELETED"
+
+    def __init__(self) -> None:
+        super().__init__("The session was deleted.")
+
+
+class HistoryConflict(AlreadyExists):
+    """The id is taken by a history that differs."""
+
+    reason = "HISTORY_CONFLICT"
+
+    def __init__(self) -> None:
+        super().__init__("The id is taken by another history.", field="id")
+
+
+class BodyInvalid(InvalidArgument):
+    """The body is no JSON (RFC 8259)."""
+
+    reason = "BODY_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The body is not valid JSON.", field="body")
+
+
+class HistoryRefused(InvalidArgument):
+    """The database takes no such value. Sending it again does not help."""
+
+    reason = "HISTORY_REFUSED"
+
+    def __init__(self) -> None:
+        super().__init__("The history cannot be stored.")
+
+
+class OpenFirst(InvalidArgument):
+    """The first message of a stream must open it, and no later one may."""
+
+    reason = "OPEN_FIRST"
+
+    def __init__(self) -> None:
+        super().__init__("The first message must be `open`, and only that.")
+
+
+class AcksUnread(ResourceExhausted):
+    """The client did not read what it was sent for too long."""
+
+    reason = "ACKS_UNREAD"
+
+    def __init__(self) -> None:
+        super().__init__("The acks were not read; reconnect and resume.")
+
+
+class RecorderBusy(ResourceExhausted):
+    """More frames wait to be stored than the process allows; it refuses early rather than late."""
+
+    reason = "RECORDER_BUSY"
+
+    def __init__(self) -> None:
+        super().__init__("The recorder is busy; try again.", retry_after=0.5)
+
+
+class FateUnknown(Unavailable):
+    """The frame may be stored or not. Sending it again is safe, and settles it."""
+
+    reason = "FATE_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__("The history could not be confirmed; send it again.", retry_after=0.5)

@@ -1,0 +1,82 @@
+"""A frame on its way into the database, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Union
+
+from chassis.errors import DomainError
+from services.sessions import content
+from services.sessions.attributions import Pinned
+from services.sessions.authority import Authority, Place
+from services.sessions.bodies import check_json
+from services.sessions.usage import Counts, counts_of
+from wrtn.sessions.v1.recorder_pb2 import Frame
+
+
+class Recorded(NamedTuple):
+    """The frame is durable, now or since an earlier time."""
+
+    sequence: int
+    create_time: datetime
+
+
+Outcome = Union[Recorded, DomainError]
+Settle = Callable[["Pending", Outcome], None]
+"""Is called once with a frame and its outcome; it must not fail."""
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A frame that is checked, sealed and ready to be stored."""
+
+    sent_id: str
+    """The id as the client wrote it; it is answered the same."""
+    id: bytes
+    type: str
+    sealed: bytes
+    model: str
+    """The model that the frame names; empty for the session's."""
+    counts: Counts | None
+    authority: Authority
+    pinned: Pinned
+    """The attribution at the moment of the append."""
+    traceparent: str | None
+    settle: Settle
+
+    @property
+    def place(self) -> Place:
+        """Where it is recorded."""
+        return self.authority.place
+
+    @property
+    def body(self) -> str:
+        """Decrypts the body again: only a repeated id asks for it."""
+        return content.open_body(
+            self.authority.key, self.authority.session_text, canonical(self.sent_id), self.sealed
+        )
+
+
+def prepare(frame: Frame, authority: Authority, settle: Settle, traceparent: str | None) -> Pending:
+    """Checks the body of a validated frame and seals it. Raises BodyInvalid."""
+    check_json(frame.body)
+    history_id = canonical(frame.id)
+    return Pending(
+        frame.id,
+        bytes.fromhex(history_id.replace("-", "")),
+        frame.type,
+        content.seal_body(authority.key, authority.session_text, history_id, frame.body),
+        frame.model,
+        counts_of(frame.token_usage) if frame.HasField("token_usage") else None,
+        authority,
+        authority.pinned,
+        traceparent,
+        settle,
+    )
+
+
+def canonical(history_id: str) -> str:
+    """Answers the id as it reads when it comes back from the database."""
+    return history_id.lower()

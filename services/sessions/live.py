@@ -1,0 +1,138 @@
+"""The open streams of this process, and what ends them from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from uuid import UUID
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from chassis.access.invalidation import named_ids
+from chassis.errors import DomainError
+from chassis.events.bus import Bus, Notice
+from chassis.events.envelope import subject_of
+from services.sessions.authorities import Authorities
+from services.sessions.authority import Authority
+from services.sessions.errors import RightRevoked
+from services.sessions.stream import Stream
+from wrtn.sessions.v1.events_pb2 import ChatSessionDeleted
+from wrtn.sessions.v1.recorder_pb2 import Control
+
+_ROUND_SECONDS = 1.0
+_DEAF_SECONDS = 4.0
+"""How often rights are asked for while no events can be heard."""
+_AT_ONCE = 20
+
+_log = structlog.get_logger(__name__)
+
+
+class Live:
+    """Knows every open stream, and tells those whom something concerns."""
+
+    def __init__(
+        self, bus: Bus, authorities: Authorities, draining: asyncio.Event, *, unread_seconds: float
+    ) -> None:
+        self._bus = bus
+        self._authorities = authorities
+        self._draining = draining
+        self._unread_seconds = unread_seconds
+        self._streams: dict[UUID, Stream] = {}
+        self._of_session: dict[UUID, set[Stream]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._asking = asyncio.Semaphore(_AT_ONCE)
+        self._heard: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begins to listen."""
+        self._listeners = [
+            self._bus.listen("wrtn.identity.v1.>", self._rights_changed),
+            self._bus.listen("wrtn.enterprise.v1.>", self._rights_changed),
+            self._bus.listen(subject_of(ChatSessionDeleted), self._deleted_elsewhere),
+        ]
+        self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._watch())]
+
+    async def stop(self) -> None:
+        """Listens no more."""
+        for listener in self._listeners:
+            await listener.close()
+        tasks = [*self._tasks, *self._heard]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def add(self, stream: Stream) -> None:
+        """Counts a stream in; one that comes while the process drains is told at once."""
+        self._streams[stream.authority.connection_id] = stream
+        self._of_session.setdefault(stream.authority.session_id, set()).add(stream)
+        if self._draining.is_set():
+            stream.tell(Control.KIND_SERVER_DRAINING)
+
+    def remove(self, stream: Stream) -> None:
+        """Counts a stream out."""
+        self._streams.pop(stream.authority.connection_id, None)
+        session_id = stream.authority.session_id
+        streams = self._of_session.get(session_id, set())
+        streams.discard(stream)
+        if not streams:
+            self._of_session.pop(session_id, None)
+
+    def session_deleted(self, session_id: UUID) -> None:
+        """Ends the streams of a deleted session."""
+        for stream in tuple(self._of_session.get(session_id, ())):
+            stream.tell(Control.KIND_SESSION_DELETED)
+
+    def tell_all(self, kind: Control.Kind) -> None:
+        """Ends every stream."""
+        for stream in tuple(self._streams.values()):
+            stream.tell(kind)
+
+    def _deleted_elsewhere(self, notice: Notice) -> None:
+        with contextlib.suppress(DecodeError, ValueError):
+            self.session_deleted(UUID(ChatSessionDeleted.FromString(notice.data).chat_session_id))
+
+    def _rights_changed(self, notice: Notice) -> None:
+        """Renews the authorities that an event names; unary ones when they are used next."""
+        concerned = self._authorities.about(named_ids(notice.headers, notice.data))
+        for authority in concerned:
+            authority.fresh_until = 0
+        self._ask_soon(authority for authority in concerned if authority.connection_id in self._streams)
+
+    def _ask_soon(self, authorities: Iterable[Authority]) -> None:
+        for authority in authorities:
+            task = asyncio.create_task(self._ask(authority))
+            self._heard.add(task)
+            task.add_done_callback(self._heard.discard)
+
+    async def _ask(self, authority: Authority) -> None:
+        """Ends the stream of an authority whose right is gone."""
+        async with self._asking:
+            try:
+                await self._authorities.renew(authority, fresh=True)
+            except RightRevoked:
+                stream = self._streams.get(authority.connection_id)
+                if stream is not None:
+                    stream.tell(Control.KIND_RIGHT_REVOKED)
+            except DomainError as error:
+                _log.warning("rights could not be renewed", exc_info=error)
+
+    async def _drain(self) -> None:
+        await self._draining.wait()
+        self.tell_all(Control.KIND_SERVER_DRAINING)
+
+    async def _watch(self) -> None:
+        """Ends streams that are not read, and asks for rights while events cannot be heard, or may be missed."""
+        loop = asyncio.get_running_loop()
+        generation = self._bus.generation
+        asked = loop.time()
+        while True:
+            await asyncio.sleep(_ROUND_SECONDS)
+            for stream in tuple(self._streams.values()):
+                stream.expire(self._unread_seconds)
+            reconnected = self._bus.generation != generation
+            deaf = not self._bus.connected and loop.time() - asked >= _DEAF_SECONDS
+            if reconnected or deaf:
+                generation, asked = self._bus.generation, loop.time()
+                self._ask_soon([stream.authority for stream in self._streams.values()])

@@ -1,0 +1,59 @@
+"""Runs sessions: `python -m services.sessions.main`."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from chassis import settings
+from chassis.database import Database
+from chassis.jobs import Job
+from chassis.service import Parts, Runtime, run
+from services.sessions.authorities import Authorities
+from services.sessions.closings import Closings
+from services.sessions.committer import Committer
+from services.sessions.connections import Doors
+from services.sessions.live import Live
+from services.sessions.processes import Heartbeat, close_dead
+from services.sessions.rights import Rights
+from services.sessions.rpc.chat_sessions import ChatSessionsService
+from services.sessions.rpc.recorder import Recorder
+from services.sessions.settings import SessionsSettings
+from wrtn.sessions.v1.chat_sessions_pb2_grpc import add_ChatSessionServiceServicer_to_server
+from wrtn.sessions.v1.recorder_pb2_grpc import add_RecorderServiceServicer_to_server
+from wrtn.sessions.v1.recorder_pb2 import Control
+
+
+def wire(runtime: Runtime[SessionsSettings]) -> Parts:
+    """Puts the service together."""
+    own, clock, db = runtime.settings, runtime.clock, runtime.db
+    rights = Rights(runtime.principals, runtime.access)
+    authorities = Authorities(db, runtime.keyring, rights, clock)
+    doors = Doors(db, runtime.keyring, rights, authorities, clock)
+    # Its own connections: reads that are slow must not hold up what is to be durable.
+    recording = Database(own.database_url, pool_size=own.recorder_lanes, clock=clock)
+    committer = Committer(recording, clock, lanes=own.recorder_lanes, most_waiting=own.recorder_queue)
+    closings = Closings(doors)
+    heartbeat = Heartbeat(db, clock, own.heartbeat_seconds)
+    live = Live(runtime.bus, authorities, runtime.draining, unread_seconds=own.unread_seconds)
+    heartbeat.on_loss(lambda: live.tell_all(Control.KIND_SERVER_DRAINING))
+    recorder = Recorder(doors, authorities, committer, live, closings, heartbeat, own.ack_window)
+
+    async def close_dead_processes() -> None:
+        await close_dead(db, clock, timedelta(seconds=own.dead_seconds))
+
+    return Parts(
+        servicers=[
+            (
+                add_ChatSessionServiceServicer_to_server,
+                ChatSessionsService(db, runtime.keyring, runtime.access, live),
+            ),
+            (add_RecorderServiceServicer_to_server, recorder),
+        ],
+        jobs=[Job("close-dead-processes", timedelta(seconds=10), close_dead_processes)],
+        background=[heartbeat, committer, closings, live],
+    )
+
+
+if __name__ == "__main__":
+    run("sessions", settings.read(SessionsSettings, os.environ), wire)

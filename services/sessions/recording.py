@@ -1,0 +1,195 @@
+"""One group commit: the statements that store a batch of frames, in three round trips.
+
+All rows of a kind go in one statement, as arrays. The row of each session is locked, in the order of its
+key, before anything is decided: so sequences have no gaps and sums miss nothing, and two batches never
+wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis.clock import Clock
+from chassis.database import Database, Scope
+from chassis.database.transactions import Driver
+from chassis.events.envelope import subject_of
+from services.sessions.arrays import Bytes, Numbers, Texts, Uuids, teach
+from services.sessions.batch import Key, Known, Plan, SessionState, decide
+from services.sessions.frames import Outcome, Pending
+from services.sessions.usage import Counts, usage_of
+from wrtn.sessions.v1.events_pb2 import UsageRecorded
+
+_COUNTS = ", ".join(Counts._fields)
+
+# LATERAL keeps the planner to one index look-up a wanted row, whatever it believes of the tables' sizes.
+_LOCK = """
+SELECT uuid_send(wanted.tenant_id), uuid_send(wanted.id), session.last_sequence, session.delete_time IS NOT NULL
+FROM unnest(%b, %b) AS wanted (tenant_id, id)
+CROSS JOIN LATERAL (
+    SELECT last_sequence, delete_time FROM wrtn_chat_sessions AS s
+    WHERE s.tenant_id = wanted.tenant_id AND s.id = wanted.id FOR NO KEY UPDATE
+) AS session
+"""
+_CLOSED = """
+SELECT uuid_send(wanted.tenant_id), uuid_send(wanted.id)
+FROM unnest(%b, %b) AS wanted (tenant_id, id)
+CROSS JOIN LATERAL (
+    SELECT FROM wrtn_connections AS c
+    WHERE c.tenant_id = wanted.tenant_id AND c.id = wanted.id AND c.disconnect_time IS NOT NULL LIMIT 1
+) AS ended
+"""
+_KNOWN = f"""
+SELECT uuid_send(wanted.tenant_id), uuid_send(wanted.id),
+       uuid_send(chat_session_id), sequence, create_time, type, body, model, {_COUNTS}
+FROM unnest(%b, %b) AS wanted (tenant_id, id)
+CROSS JOIN LATERAL (
+    SELECT * FROM wrtn_histories AS h WHERE h.tenant_id = wanted.tenant_id AND h.id = wanted.id LIMIT 1
+) AS history
+"""  # noqa: S608
+# -1 stands for a count that is not there, '' for a text.
+_INSERT = f"""
+INSERT INTO wrtn_histories (tenant_id, id, chat_session_id, connection_id, attribution_id,
+                            sequence, type, body, model, {_COUNTS}, create_time)
+SELECT tenant_id, id, chat_session_id, connection_id, attribution_id,
+       sequence, type, body, nullif(model, ''), {", ".join(f"nullif({name}, -1)" for name in Counts._fields)}, %b
+FROM unnest({", ".join(["%b"] * (9 + len(Counts._fields)))})
+    AS new (tenant_id, id, chat_session_id, connection_id, attribution_id, sequence, type, body, model, {_COUNTS})
+"""  # noqa: S608
+_GROW = f"""
+UPDATE wrtn_chat_sessions AS s
+SET last_sequence = grown.last_sequence, last_activity_time = greatest(s.last_activity_time, %b),
+    {", ".join(f"{name} = s.{name} + grown.{name}" for name in Counts._fields)}
+FROM unnest({", ".join(["%b"] * (3 + len(Counts._fields)))})
+    AS grown (tenant_id, id, last_sequence, {_COUNTS})
+WHERE s.tenant_id = grown.tenant_id AND s.id = grown.id
+"""  # noqa: S608
+_TELL = """
+INSERT INTO wrtn_outbox (id, tenant_id, subject, aggregate_id, aggregate_version, payload, traceparent)
+SELECT id, tenant_id, %s, aggregate_id, 1, payload, nullif(traceparent, '')
+FROM unnest(%b, %b, %b, %b, %b) AS told (id, tenant_id, aggregate_id, payload, traceparent)
+"""
+_ABSENT = Counts(-1, -1, -1, -1, -1, -1)
+
+
+async def record(db: Database, batch: Sequence[Pending], clock: Clock) -> list[Outcome]:
+    """Stores the batch in one transaction and answers an outcome a frame; all of them, or an error.
+
+    Running it again with the same frames changes nothing and answers the same, so an error after which
+    nobody knows whether it was committed is answered by trying again.
+    """
+    tenants = {frame.authority.holder.tenant_id for frame in batch}
+    async with db.transaction(Scope(frozenset(tenants))) as tx:
+        driver = await tx.driver()
+        teach(driver)
+        sessions, closed, known = await _look(driver, batch)
+        plan = decide(batch, sessions, closed, known, tx.now)
+        await _write(driver, plan, tx.now, clock)
+    return plan.outcomes
+
+
+async def _look(
+    driver: Driver, batch: Sequence[Pending]
+) -> tuple[dict[Key, SessionState], set[Key], dict[Key, Known]]:
+    """Locks the sessions, and reads what is stored already, in one round trip."""
+    places = [frame.place for frame in batch]
+    sessions = sorted({(place.tenant, place.session) for place in places})
+    connections = list({(place.tenant, place.connection) for place in places})
+    histories = [(frame.place.tenant, frame.id) for frame in batch]
+    async with driver.pipeline(), driver.cursor(binary=True) as cursors:
+        locked = await cursors.execute(_LOCK, _pairs(sessions))
+        closed = await driver.cursor(binary=True).execute(_CLOSED, _pairs(connections))
+        known = await driver.cursor(binary=True).execute(_KNOWN, _pairs(histories))
+        return (
+            {(row[0], row[1]): SessionState(row[2], row[3]) for row in await locked.fetchall()},
+            {(row[0], row[1]) for row in await closed.fetchall()},
+            {(row[0], row[1]): _known(row[2:]) for row in await known.fetchall()},
+        )
+
+
+async def _write(driver: Driver, plan: Plan, now: datetime, clock: Clock) -> None:
+    """Writes the plan and commits, in one round trip."""
+    if not plan.new:
+        return
+    async with driver.pipeline():
+        await driver.execute(_INSERT, _history_columns(plan, now))
+        await driver.execute(_GROW, _growth_columns(plan, now))
+        used = [each for each in plan.new if each[0].counts is not None]
+        if used:
+            await driver.execute(_TELL, _event_columns(used, now, clock))
+        await driver.execute("COMMIT")
+
+
+def _pairs(keys: Sequence[Key]) -> tuple[Uuids, Uuids]:
+    return Uuids.of([key[0] for key in keys]), Uuids.of([key[1] for key in keys])
+
+
+def _known(row: Sequence[Any]) -> Known:
+    session, sequence, create_time, type_, sealed, model, *counts = row
+    return Known(
+        session,
+        sequence,
+        create_time,
+        type_,
+        sealed,
+        model or "",
+        Counts(*counts) if counts[0] is not None else None,
+    )
+
+
+def _history_columns(plan: Plan, now: datetime) -> list[object]:
+    frames = [frame for frame, _ in plan.new]
+    counts = zip(*[frame.counts or _ABSENT for frame in frames], strict=True)
+    return [
+        now,
+        Uuids.of([frame.place.tenant for frame in frames]),
+        Uuids.of([frame.id for frame in frames]),
+        Uuids.of([frame.place.session for frame in frames]),
+        Uuids.of([frame.place.connection for frame in frames]),
+        Uuids.of([frame.pinned.id.bytes for frame in frames]),
+        Numbers.of([sequence for _, sequence in plan.new]),
+        Texts.of([frame.type for frame in frames]),
+        Bytes.of([frame.sealed for frame in frames]),
+        Texts.of([frame.model for frame in frames]),
+        *[Numbers.of(column) for column in counts],
+    ]
+
+
+def _growth_columns(plan: Plan, now: datetime) -> list[object]:
+    grown = plan.growth.values()
+    counts = zip(*[each.counts for each in grown], strict=True)
+    return [
+        now,
+        *_pairs(list(plan.growth)),
+        Numbers.of([each.last_sequence for each in grown]),
+        *[Numbers.of(column) for column in counts],
+    ]
+
+
+def _event_columns(used: Sequence[tuple[Pending, int]], now: datetime, clock: Clock) -> list[object]:
+    """Builds the UsageRecorded of each frame with usage; its aggregate is the history, which never changes."""
+    use_time = Timestamp()
+    use_time.FromDatetime(now)
+    return [
+        subject_of(UsageRecorded),
+        Uuids.of([clock.new_id().bytes for _ in used]),
+        Uuids.of([frame.place.tenant for frame, _ in used]),
+        Uuids.of([frame.id for frame, _ in used]),
+        Bytes.of([_usage_recorded(frame, use_time).SerializeToString() for frame, _ in used]),
+        Texts.of([frame.traceparent or "" for frame, _ in used]),
+    ]
+
+
+def _usage_recorded(frame: Pending, use_time: Timestamp) -> UsageRecorded:
+    return UsageRecorded(
+        history_id=str(UUID(bytes=frame.id)),
+        chat_session_id=frame.authority.session_text,
+        model=frame.model or frame.authority.model,
+        tokens=usage_of(frame.counts) if frame.counts is not None else None,
+        attribution=frame.pinned.message,
+        use_time=use_time,
+    )

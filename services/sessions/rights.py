@@ -1,0 +1,43 @@
+"""What the holder of a connection may do at this moment, and whose usage it is."""
+
+from __future__ import annotations
+
+from chassis.access.employment import AccessCache
+from chassis.access.principals import Principals
+from chassis.auth.tokens import AccessToken
+from services.sessions.attributions import Pinned, pin
+from services.sessions.authority import Holder
+from services.sessions.errors import RightRevoked
+
+
+class Rights:
+    """Asks identity and enterprise, through their caches unless the answer has to be fresh."""
+
+    def __init__(self, principals: Principals, access: AccessCache) -> None:
+        self._principals = principals
+        self._access = access
+
+    async def attribution(self, holder: Holder, *, fresh: bool = False) -> Pinned:
+        """Answers the attribution of the holder's usage.
+
+        Raises RightRevoked if the login ended, the account is held by another or no longer of the tenant,
+        or its holder is no longer employed; Unavailable if that cannot be known.
+        """
+        token = AccessToken(holder.member_id, holder.login_id, holder.account_id)
+        caller = await self._principals.resolve(token, fresh=fresh)
+        if caller is None or caller.tenant_id != holder.tenant_id:
+            raise RightRevoked
+        access = None
+        if not holder.personal:
+            access = await self._access.resolve(
+                holder.tenant_id, holder.account_id, holder.team_id, fresh=fresh
+            )
+            if access is None:
+                raise RightRevoked
+        return pin(
+            tenant_id=holder.tenant_id,
+            account_id=holder.account_id,
+            member_id=holder.member_id,
+            team_id=holder.team_id,
+            access=access,
+        )

@@ -1,0 +1,153 @@
+"""ChatSessionService: what people see of their sessions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.empty_pb2 import Empty
+
+from chassis import masks
+from chassis.access.employment import AccessCache
+from chassis.call import current
+from chassis.crypto import Keyring
+from chassis.database import Database, Transaction
+from chassis.idempotency import once
+from chassis.paging import Page, PageTokenInvalid
+from services.sessions import chat_sessions, content, convert
+from services.sessions.chat_sessions import Acting
+from services.sessions.live import Live
+from services.sessions.store import ChatSessions, Connections, Histories
+from wrtn.sessions.v1 import chat_sessions_pb2 as pb
+from wrtn.sessions.v1.chat_sessions_pb2_grpc import ChatSessionServiceServicer
+from wrtn.sessions.v1.token_usage_pb2 import TokenUsage
+
+_PAGE_BYTES = 3 * 1024 * 1024
+
+
+class ChatSessionsService(ChatSessionServiceServicer):
+    """Every method works on the acting account's sessions alone."""
+
+    def __init__(self, db: Database, keyring: Keyring, access: AccessCache, live: Live) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._access = access
+        self._live = live
+
+    async def CreateChatSession(self, request: pb.CreateChatSessionRequest, context: Any) -> pb.ChatSession:
+        caller = current().caller
+        acting = Acting.of(caller)
+        await chat_sessions.check_team(self._access, acting, UUID(request.team_id) if request.team_id else None)
+
+        async def work(tx: Transaction) -> pb.ChatSession:
+            return await chat_sessions.create(tx, self._keyring, acting, request)
+
+        return await once(self._db, caller.scope, request, work)
+
+    async def GetChatSession(self, request: pb.GetChatSessionRequest, context: Any) -> pb.ChatSession:
+        caller = current().caller
+        async with self._db.snapshot(caller.scope) as tx:
+            row = await chat_sessions.found(tx, Acting.of(caller), request.chat_session_id)
+            return (await chat_sessions.shown(tx, self._keyring, [row]))[0]
+
+    async def ListChatSessions(
+        self, request: pb.ListChatSessionsRequest, context: Any
+    ) -> pb.ListChatSessionsResponse:
+        caller = current().caller
+        acting = Acting.of(caller)
+        page = Page.of(request)
+        team_id = UUID(request.team_id) if request.team_id else None
+        async with self._db.snapshot(caller.scope) as tx:
+            store = ChatSessions(tx, acting.tenant_id)
+            rows = await store.page(acting.account_id, team_id, _place(page), page.size + 1)
+            rows, token = page.cut(rows, lambda row: (row.last_activity_time.isoformat(), str(row.id)))
+            shown = await chat_sessions.shown(tx, self._keyring, rows)
+        return pb.ListChatSessionsResponse(chat_sessions=shown, next_page_token=token)
+
+    async def UpdateChatSession(self, request: pb.UpdateChatSessionRequest, context: Any) -> pb.ChatSession:
+        caller = current().caller
+        changes = masks.changes(request.chat_session, request.update_mask, allowed=("title",))
+
+        async def work(tx: Transaction) -> pb.ChatSession:
+            acting, session_id = Acting.of(caller), request.chat_session.id
+            return await chat_sessions.rename(tx, self._keyring, acting, session_id, changes["title"])
+
+        return await once(self._db, caller.scope, request, work)
+
+    async def DeleteChatSession(self, request: pb.DeleteChatSessionRequest, context: Any) -> Empty:
+        caller = current().caller
+
+        async def work(tx: Transaction) -> Empty:
+            row = await chat_sessions.remove(tx, Acting.of(caller), request.chat_session_id)
+            tx.after_commit(lambda: self._live.session_deleted(row.id))
+            return Empty()
+
+        return await once(self._db, caller.scope, request, work)
+
+    async def ConnectChatSession(
+        self, request: pb.ConnectChatSessionRequest, context: Any
+    ) -> pb.ConnectChatSessionResponse:
+        caller = current().caller
+
+        async def work(tx: Transaction) -> pb.ConnectChatSessionResponse:
+            return await chat_sessions.connect(tx, Acting.of(caller), request.chat_session_id)
+
+        return await once(self._db, caller.scope, request, work)
+
+    async def ListHistories(self, request: pb.ListHistoriesRequest, context: Any) -> pb.ListHistoriesResponse:
+        """Cuts the page where its bodies would exceed the bytes; sequences have no gaps, so more is known of."""
+        caller = current().caller
+        page = Page.of(request)
+        async with self._db.snapshot(caller.scope) as tx:
+            session = await chat_sessions.found(tx, Acting.of(caller), request.chat_session_id)
+            store = Histories(tx, session.tenant_id)
+            rows = await store.page(session.id, _sequence(page), page.size, _PAGE_BYTES)
+            histories = await chat_sessions.histories(tx, self._keyring, session.tenant_id, rows)
+        token = ""
+        if rows and rows[-1].sequence < session.last_sequence:
+            shorter = replace(page, size=len(rows))
+            _, token = shorter.cut([*rows, rows[-1]], lambda row: (str(row.sequence),))
+        return pb.ListHistoriesResponse(histories=histories, next_page_token=token)
+
+    async def ListConnections(
+        self, request: pb.ListConnectionsRequest, context: Any
+    ) -> pb.ListConnectionsResponse:
+        caller = current().caller
+        page = Page.of(request)
+        async with self._db.snapshot(caller.scope) as tx:
+            session = await chat_sessions.found(tx, Acting.of(caller), request.chat_session_id)
+            store = Connections(tx, session.tenant_id)
+            rows = await store.page(session.id, _place(page), page.size + 1)
+            rows, token = page.cut(rows, lambda row: (row.connect_time.isoformat(), str(row.id)))
+            key = await self._keyring.key(tx, session.tenant_id) if rows else None
+        origins = [content.open_origin(key, row.id, row.client, row.address) for row in rows] if key else []
+        shown = [convert.connection(row, *origin) for row, origin in zip(rows, origins, strict=True)]
+        return pb.ListConnectionsResponse(connections=shown, next_page_token=token)
+
+    async def GetTokenUsage(self, request: pb.GetTokenUsageRequest, context: Any) -> TokenUsage:
+        caller = current().caller
+        async with self._db.snapshot(caller.scope) as tx:
+            return convert.token_usage(
+                await chat_sessions.found(tx, Acting.of(caller), request.chat_session_id)
+            )
+
+
+def _place(page: Page) -> tuple[datetime, UUID] | None:
+    """Reads a cursor of a time and an id."""
+    if page.cursor is None:
+        return None
+    try:
+        moment, id_ = page.cursor
+        return datetime.fromisoformat(moment), UUID(id_)
+    except ValueError as error:
+        raise PageTokenInvalid from error
+
+
+def _sequence(page: Page) -> int:
+    """Reads a cursor of a sequence; the first page comes after 0."""
+    try:
+        return int(page.cursor[0]) if page.cursor is not None else 0
+    except (ValueError, IndexError) as error:
+        raise PageTokenInvalid from error

@@ -1,0 +1,193 @@
+"""One Attach stream: frames come up, acks and rejections go down, and both ways there is a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import Any
+
+import grpc
+
+from chassis import telemetry
+from chassis.errors import DomainError, to_status
+from chassis.rpc.validation import RequestInvalid, validate
+from services.sessions.authorities import Authorities
+from services.sessions.authority import Authority
+from services.sessions.committer import Committer
+from services.sessions.convert import timestamp
+from services.sessions.errors import AcksUnread, OpenFirst, RightRevoked
+from services.sessions.frames import Outcome, Pending, Recorded, prepare
+from wrtn.sessions.v1.recorder_pb2 import (
+    Ack,
+    AttachRequest,
+    AttachResponse,
+    Control,
+    Frame,
+    Opened,
+    Rejection,
+)
+
+Context = grpc.aio.ServicerContext[AttachRequest, AttachResponse]
+
+WINDOW_BYTES = 4 * 1024 * 1024
+"""Bytes of one stream that may be on their way to the disk; it is read no further meanwhile."""
+
+
+class Stream:
+    """Serves one stream after its opening, until its client has done, leaves, or has to go.
+
+    At most `window` answers are owed at any time: a client that sends on without reading them is not
+    read any more, and `expire` ends it when it does not read for too long.
+    """
+
+    def __init__(
+        self, context: Context, authority: Authority, authorities: Authorities, committer: Committer, window: int
+    ) -> None:
+        self.authority = authority
+        self._context = context
+        self._authorities = authorities
+        self._committer = committer
+        self._window = window
+        self._traceparent = telemetry.traceparent()
+        self._task: asyncio.Task[Any] | None = None
+        self._answers: deque[AttachResponse] = deque()
+        self._owed = 0
+        self._storing = 0
+        self._bytes = 0
+        self._changed = asyncio.Event()
+        self._stored = asyncio.Event()
+        self._stored.set()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._done = False
+        self._control: Control.Kind | None = None
+        self._failure: BaseException | None = None
+        self._expired = False
+        self._writing_since: float | None = None
+
+    async def run(self, opened: Opened) -> None:
+        """Tells the client that the connection is open, and serves it. Raises what ends the stream early."""
+        self._task = asyncio.current_task()
+        reader = asyncio.create_task(self._read())
+        reader.add_done_callback(self._read_all)
+        try:
+            await self._write(AttachResponse(opened=opened))
+            await self._answer(reader)
+        except asyncio.CancelledError:
+            if not self._expired or self._task is None:
+                raise
+            self._task.uncancel()
+            raise AcksUnread from None
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    def tell(self, kind: Control.Kind) -> None:
+        """Ends the stream with this word to its client, once what it sent so far is answered."""
+        if self._control is None:
+            self._control = kind
+            self._changed.set()
+
+    def expire(self, unread_seconds: float) -> None:
+        """Ends the stream if its client has read nothing for so long."""
+        since = self._writing_since
+        if since is None or self._task is None or time.monotonic() - since < unread_seconds:
+            return
+        self._expired = True
+        self._task.cancel()
+
+    async def settled(self) -> None:
+        """Waits until the fate of every frame that was read is known."""
+        await self._stored.wait()
+
+    async def _read(self) -> None:
+        while True:
+            await self._room.wait()
+            request = await self._context.read()
+            if request is grpc.aio.EOF:
+                return
+            if request.WhichOneof("message") != "frame":
+                raise OpenFirst
+            try:
+                await self._accept(request.frame)
+            except RightRevoked:
+                self.tell(Control.KIND_RIGHT_REVOKED)
+                return
+            except DomainError as error:
+                self._say(AttachResponse(rejection=_rejection(request.frame.id, error)))
+
+    async def _accept(self, frame: Frame) -> None:
+        """Checks a frame and hands it on. Raises a domain error that becomes its rejection."""
+        validate(frame)
+        if time.monotonic() >= self.authority.fresh_until:
+            await self._authorities.renew(self.authority)
+        while self._committer.full:
+            await self._committer.room()
+        pending = prepare(frame, self.authority, self._settle, self._traceparent)
+        self._committer.submit(pending)
+        self._storing += 1
+        self._bytes += len(pending.sealed)
+        self._stored.clear()
+        self._weigh(1)
+
+    def _settle(self, pending: Pending, outcome: Outcome) -> None:
+        self._storing -= 1
+        self._bytes -= len(pending.sealed)
+        if not self._storing:
+            self._stored.set()
+        self._weigh(-1)
+        if isinstance(outcome, Recorded):
+            ack = Ack(
+                history_id=pending.sent_id,
+                sequence=outcome.sequence,
+                create_time=timestamp(outcome.create_time),
+            )
+            self._say(AttachResponse(ack=ack))
+        else:
+            self._say(AttachResponse(rejection=_rejection(pending.sent_id, outcome)))
+
+    def _say(self, answer: AttachResponse) -> None:
+        self._answers.append(answer)
+        self._weigh(1)
+        self._changed.set()
+
+    def _weigh(self, answers: int) -> None:
+        self._owed += answers
+        if self._owed >= self._window or self._bytes >= WINDOW_BYTES:
+            self._room.clear()
+        else:
+            self._room.set()
+
+    def _read_all(self, reader: asyncio.Task[None]) -> None:
+        self._done = True
+        if not reader.cancelled():
+            self._failure = reader.exception()
+        self._changed.set()
+
+    async def _answer(self, reader: asyncio.Task[None]) -> None:
+        """Writes answers until there are none to come: the client has done, or has to go."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            while self._answers:
+                await self._write(self._answers.popleft())
+                self._weigh(-1)
+            if self._control is not None:
+                reader.cancel()
+            if self._done and not self._storing and not self._answers:
+                break
+        if self._control is not None:
+            await self._write(AttachResponse(control=Control(kind=self._control)))
+        elif self._failure is not None:
+            raise self._failure
+
+    async def _write(self, answer: AttachResponse) -> None:
+        self._writing_since = time.monotonic()
+        await self._context.write(answer)
+        self._writing_since = None
+
+
+def _rejection(history_id: str, error: DomainError) -> Rejection:
+    status = error.status() if isinstance(error, RequestInvalid) else to_status(error)
+    return Rejection(history_id=history_id, status=status)
