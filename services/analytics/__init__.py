@@ -1,0 +1,1 @@
+"""Analytics: usage over time, in rollups."""

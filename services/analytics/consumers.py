@@ -1,0 +1,37 @@
+"""What analytics does with the events of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chassis.database import Transaction
+from chassis.events.consumer import Consumer
+from chassis.events.envelope import Event
+from services.analytics.counting import COUNT
+from services.analytics.facts import Fact, Source, of_rated, of_recorded, once_each
+from wrtn.billing.v1.events_pb2 import UsageRated
+from wrtn.sessions.v1.events_pb2 import UsageRecorded
+
+
+async def count_recorded(tx: Transaction, events: Sequence[Event[UsageRecorded]]) -> None:
+    """Adds the tokens of usages to the rollups."""
+    await _count(tx, Source.RECORDED, map(of_recorded, events))
+
+
+async def count_rated(tx: Transaction, events: Sequence[Event[UsageRated]]) -> None:
+    """Adds the costs of usages to the rollups."""
+    await _count(tx, Source.RATED, map(of_rated, events))
+
+
+async def _count(tx: Transaction, source: Source, facts: Iterable[Fact]) -> None:
+    columns: Iterable[Iterable[object]] = zip(*once_each(facts), strict=True)
+    values: dict[str, object] = {
+        name: list(column) for name, column in zip(Fact._fields, columns, strict=True)
+    }
+    await (await tx.driver()).execute(COUNT, values | {"source": int(source)})
+
+
+CONSUMERS = (
+    Consumer("recorded-usages", "sessions", {UsageRecorded: count_recorded}),
+    Consumer("rated-usages", "billing", {UsageRated: count_rated}),
+)

@@ -1,0 +1,21 @@
+"""The analytics service: `python -m services.analytics.main`."""
+
+from __future__ import annotations
+
+import os
+
+from chassis import settings
+from chassis.service import Parts, Runtime, run
+from chassis.settings import ServiceSettings
+from services.analytics.consumers import CONSUMERS
+from services.analytics.rpc import Usages
+from wrtn.analytics.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
+
+
+def wire(runtime: Runtime[ServiceSettings]) -> Parts:
+    """Builds the parts."""
+    return Parts(servicers=[(add_UsageServiceServicer_to_server, Usages(runtime))], consumers=CONSUMERS)
+
+
+if __name__ == "__main__":
+    run("analytics", settings.read(ServiceSettings, os.environ), wire)
