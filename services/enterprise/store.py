@@ -68,7 +68,7 @@ class Employees(_Rows):
         """Adds the employee; answers False if the member is employed here already."""
         values = {each.name: getattr(row, each.name) for each in Employee.__table__.columns}
         statement = insert(Employee).values(values)
-        added = statement.on_conflict_do_nothing(index_elements=["tenant_id", "member_id"]).returning(
+        added = statement.on_conflict_do_nothing(index_elements=["member_id", "tenant_id"]).returning(
             Employee.id
         )
         return await self._session.scalar(added) is not None

@@ -33,12 +33,11 @@ CREATE TABLE wrtn_employees (
     sequence bigint NOT NULL,
     create_time timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, member_id),
-    UNIQUE (tenant_id, account_id),
+    UNIQUE (member_id, tenant_id),
+    UNIQUE (account_id, tenant_id),
     UNIQUE (tenant_id, sequence),
     CONSTRAINT wrtn_employees_title_check CHECK (title BETWEEN 1 AND 3)
 );
-CREATE INDEX ON wrtn_employees (member_id, tenant_id);
 
 CREATE TABLE wrtn_teams (
     tenant_id uuid NOT NULL REFERENCES wrtn_enterprises,
@@ -50,7 +49,7 @@ CREATE TABLE wrtn_teams (
     FOREIGN KEY (tenant_id, parent_team_id) REFERENCES wrtn_teams (tenant_id, id),
     CONSTRAINT wrtn_teams_parent_check CHECK (parent_team_id <> id)
 );
-CREATE INDEX ON wrtn_teams (tenant_id, parent_team_id);
+CREATE INDEX ON wrtn_teams (parent_team_id, tenant_id);
 
 CREATE TABLE wrtn_companions (
     tenant_id uuid NOT NULL,
@@ -66,7 +65,7 @@ CREATE TABLE wrtn_companions (
     FOREIGN KEY (tenant_id, employee_id) REFERENCES wrtn_employees (tenant_id, id),
     CONSTRAINT wrtn_companions_role_check CHECK (role BETWEEN 1 AND 3)
 );
-CREATE INDEX ON wrtn_companions (tenant_id, employee_id);
+CREATE INDEX ON wrtn_companions (employee_id, tenant_id);
 CREATE INDEX ON wrtn_companions (tenant_id, team_id, id);
 
 CREATE TABLE wrtn_appointments (

@@ -1,0 +1,107 @@
+"""The identity of these tests: a real gRPC server that answers what enterprise asks of identity."""
+# ruff: noqa: N802 - gRPC methods are named as in the proto
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import grpc
+from joserfc.jwk import OKPKey
+
+from chassis.auth import keys, tokens
+from chassis.auth.tokens import AccessToken
+from chassis.clock import Clock
+from wrtn.identity.v1.accounts_pb2 import Account, OpenAccountRequest
+from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceServicer, add_AccountServiceServicer_to_server
+from wrtn.identity.v1.auth_pb2 import GetJwksRequest, Jwks
+from wrtn.identity.v1.auth_pb2_grpc import AuthServiceServicer, add_AuthServiceServicer_to_server
+from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
+from wrtn.identity.v1.principals_pb2_grpc import (
+    PrincipalServiceServicer,
+    add_PrincipalServiceServicer_to_server,
+)
+
+KID = "test-1"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Metadata = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member with one login and a personal account."""
+
+    member_id: UUID
+    login_id: UUID
+    account_id: UUID
+
+
+@dataclass
+class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServicer):
+    """Knows members, their logins and accounts, and signs tokens. `opening_fails` makes OpenAccount fail."""
+
+    clock: Clock
+    key: OKPKey = field(default_factory=lambda: OKPKey.generate_key("Ed25519"))
+    active: set[str] = field(default_factory=set)
+    logins: set[str] = field(default_factory=set)
+    accounts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Of each account the tenant and the holder."""
+    opened: list[str] = field(default_factory=list)
+    """The account of each OpenAccount, repetitions included."""
+    opening_fails: bool = False
+
+    def join(self) -> Person:
+        """Makes an active member, signed in."""
+        person = Person(self.clock.new_id(), self.clock.new_id(), self.clock.new_id())
+        self.active.add(str(person.member_id))
+        self.logins.add(str(person.login_id))
+        self.accounts[str(person.account_id)] = (str(person.account_id), str(person.member_id))
+        return person
+
+    def token(self, person: Person, account_id: UUID | None = None) -> Metadata:
+        """Answers the metadata of calls by this person, acting with the account, else with their own."""
+        token = AccessToken(person.member_id, person.login_id, account_id or person.account_id)
+        return (("authorization", f"Bearer {tokens.issue(token, self.key, KID, self.clock)}"),)
+
+    async def ResolvePrincipal(self, request: ResolvePrincipalRequest, context: Context) -> Principal:
+        """Answers as the contract says."""
+        asked = request.member
+        if asked.member_id not in self.active:
+            return Principal()
+        if asked.login_id and asked.login_id not in self.logins:
+            return Principal()
+        if not asked.account_id:
+            return Principal(active=True)
+        tenant_id, holder = self.accounts.get(asked.account_id, ("", ""))
+        return Principal(active=holder == asked.member_id, tenant_id=tenant_id)
+
+    async def OpenAccount(self, request: OpenAccountRequest, context: Context) -> Account:
+        """Opens the account, or is away."""
+        if self.opening_fails:
+            await context.abort(grpc.StatusCode.UNAVAILABLE)
+        self.opened.append(request.account_id)
+        self.accounts[request.account_id] = (request.enterprise_id, request.member_id)
+        return Account(id=request.account_id, tenant_id=request.enterprise_id)
+
+    async def GetJwks(self, request: GetJwksRequest, context: Context) -> Jwks:
+        """Publishes the key."""
+        return keys.published({KID: self.key})
+
+
+@asynccontextmanager
+async def serving(identity: Identity) -> AsyncIterator[str]:
+    """Serves it on a free port of the loopback; answers the address."""
+    server = grpc.aio.server()
+    add_PrincipalServiceServicer_to_server(identity, server)
+    add_AccountServiceServicer_to_server(identity, server)
+    add_AuthServiceServicer_to_server(identity, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)

@@ -1,0 +1,117 @@
+"""Makes what the tests of enterprise need, through its own interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import grpc
+from google.rpc.error_details_pb2 import ErrorInfo
+from grpc_status import rpc_status
+
+from chassis.clock import Clock
+from chassis.database import Scope
+from chassis.service import Running
+from chassis.settings import ServiceSettings
+from chassis.testing.databases import ServiceDatabase
+from tests.enterprise.identity import Identity, Metadata, Person
+from wrtn.access.v1.access_pb2 import TITLE_MEMBER, Role, Title
+from wrtn.enterprise.v1.access_pb2_grpc import AccessServiceStub
+from wrtn.enterprise.v1.employees_pb2 import HireEmployeeRequest
+from wrtn.enterprise.v1.employees_pb2_grpc import EmployeeServiceStub
+from wrtn.enterprise.v1.enterprises_pb2 import CreateEnterpriseRequest
+from wrtn.enterprise.v1.enterprises_pb2_grpc import EnterpriseServiceStub
+from wrtn.enterprise.v1.teams_pb2 import AppointCompanionRequest, Companion, CreateTeamRequest
+from wrtn.enterprise.v1.teams_pb2_grpc import TeamServiceStub
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """An employee, acting with the account of their employment."""
+
+    person: Person
+    enterprise_id: str
+    employee_id: str
+    account_id: str
+    metadata: Metadata
+
+
+class World:
+    """The running service, its identity, and stubs to call it with."""
+
+    def __init__(
+        self,
+        running: Running[ServiceSettings],
+        identity: Identity,
+        database: ServiceDatabase,
+        channel: grpc.aio.Channel,
+        peer: Metadata,
+    ) -> None:
+        self.running = running
+        self.identity = identity
+        self.database = database
+        self.peer = peer
+        self.clock: Clock = running.runtime.clock
+        self.enterprises = EnterpriseServiceStub(channel)
+        self.employees = EmployeeServiceStub(channel)
+        self.teams = TeamServiceStub(channel)
+        self.access = AccessServiceStub(channel)
+
+    async def owner(self, person: Person | None = None, time_zone: str = "") -> Worker:
+        """Creates an enterprise; answers its owner."""
+        founder = person or self.identity.join()
+        request = CreateEnterpriseRequest(
+            display_name="Acme", slug=f"a{self.clock.new_id().hex}", time_zone=time_zone
+        )
+        created = await self.enterprises.CreateEnterprise(request, metadata=self.identity.token(founder))
+        return self.worker(founder, created.enterprise.id, created.employee_id, created.account_id)
+
+    async def hire(self, by: Worker, title: Title.ValueType = TITLE_MEMBER) -> Worker:
+        """Employs a new member; answers them."""
+        person = self.identity.join()
+        request = HireEmployeeRequest(
+            enterprise_id=by.enterprise_id, member_id=str(person.member_id), title=title
+        )
+        hired = await self.employees.HireEmployee(request, metadata=by.metadata)
+        return self.worker(person, by.enterprise_id, hired.id, hired.account_id)
+
+    async def team(self, by: Worker, parent: str = "") -> str:
+        """Creates a team; answers its id."""
+        request = CreateTeamRequest(
+            enterprise_id=by.enterprise_id, parent_team_id=parent, display_name="Team"
+        )
+        return (await self.teams.CreateTeam(request, metadata=by.metadata)).id
+
+    async def appoint(self, by: Worker, team_id: str, whom: Worker, role: Role.ValueType) -> Companion:
+        """Appoints the employee to the role in the team."""
+        request = AppointCompanionRequest(
+            enterprise_id=by.enterprise_id, team_id=team_id, employee_id=whom.employee_id, role=role
+        )
+        return await self.teams.AppointCompanion(request, metadata=by.metadata)
+
+    def worker(self, person: Person, enterprise_id: str, employee_id: str, account_id: str) -> Worker:
+        """Answers the employee with a token of theirs."""
+        metadata = self.identity.token(person, UUID(account_id))
+        return Worker(person, enterprise_id, employee_id, account_id, metadata)
+
+    async def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Answers what the worker role sees: the outbox above all."""
+        async with self.database.worker.snapshot(Scope()) as tx:
+            found = await (await tx.driver()).execute(statement.encode(), parameters)
+            return await found.fetchall()
+
+    async def subjects(self) -> list[str]:
+        """Answers the subjects of all events so far, without the package, in order."""
+        found = await self.rows("SELECT subject FROM wrtn_outbox ORDER BY id")
+        return [row[0].removeprefix("wrtn.enterprise.v1.") for row in found]
+
+
+def refusal(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str]:
+    """Answers the code and the reason of a refused call."""
+    status = rpc_status.from_call(error)
+    info = ErrorInfo()
+    for detail in status.details if status is not None else ():
+        if detail.Is(ErrorInfo.DESCRIPTOR):
+            detail.Unpack(info)
+    return error.code(), info.reason
