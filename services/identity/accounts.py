@@ -1,0 +1,86 @@
+"""Accounts: opening them, and who holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from chassis.database import Snapshot, Transaction
+from chassis.errors import Aborted
+from services.identity import codes, events
+from services.identity.errors import AccountExists, AccountNotFound
+from services.identity.models import Account, AccountKind
+from services.identity.store import Accounts
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The account of an employee, as enterprise wants it opened. Enterprise chooses the id."""
+
+    account_id: UUID
+    enterprise_id: UUID
+    member_id: UUID
+
+
+async def open_personal(tx: Transaction, member_id: UUID, display_name: str) -> Account:
+    """Opens a member's own account, which is its own tenant."""
+    account_id = tx.clock.new_id()
+    values = _values(tx, account_id, account_id, AccountKind.PERSONAL, member_id)
+    tx.session.add(account := Account(code=codes.derived(display_name), **values))
+    await tx.session.flush()
+    events.account_opened(tx, account)
+    return account
+
+
+async def open_for_employee(tx: Transaction, opening: Opening, display_name: str) -> Account:
+    """Opens the account of an employee, under a code that is free in the enterprise.
+
+    A repetition answers the account as it is; raises AccountExists if another member holds it.
+    """
+    found = await _as_wanted(tx, opening)
+    if found is not None:
+        return found
+    values = _values(tx, opening.account_id, opening.enterprise_id, AccountKind.ENTERPRISE, opening.member_id)
+    plain = code = codes.derived(display_name)
+    for _ in range(_ATTEMPTS):
+        account = await Accounts(tx).add({**values, "code": code})
+        if account is not None:
+            events.account_opened(tx, account)
+            return account
+        # Either a twin of this call was faster, or the code is taken.
+        found = await _as_wanted(tx, opening)
+        if found is not None:
+            return found
+        code = codes.varied(plain, tx.clock)
+    raise Aborted("The account could not be given a code; try again.", retry_after=0)
+
+
+async def get_held(snapshot: Snapshot, member_id: UUID, account_id: UUID) -> Account:
+    """Answers an account that the member holds; raises AccountNotFound for any other."""
+    account = await Accounts(snapshot).held(member_id, account_id)
+    if account is None:
+        raise AccountNotFound("The account does not exist.", field="account_id")
+    return account
+
+
+async def _as_wanted(tx: Transaction, opening: Opening) -> Account | None:
+    """Answers the account if it is open already; raises AccountExists if it is not the one that is wanted."""
+    found = await Accounts(tx).in_tenant(opening.enterprise_id, opening.account_id)
+    if found is not None and found.holder_member_id != opening.member_id:
+        raise AccountExists("The account is held by another member.", field="member_id")
+    return found
+
+
+def _values(
+    tx: Transaction, account_id: UUID, tenant_id: UUID, kind: AccountKind, member_id: UUID
+) -> dict[str, object]:
+    return {
+        "tenant_id": tenant_id,
+        "id": account_id,
+        "kind": kind,
+        "holder_member_id": member_id,
+        "version": 1,
+        "create_time": tx.now,
+    }

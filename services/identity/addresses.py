@@ -1,0 +1,35 @@
+"""Email addresses: which texts are one, and which are the same."""
+
+from __future__ import annotations
+
+from email_validator import EmailNotValidError, validate_email
+
+from services.identity.errors import AddressInvalid
+
+PURPOSE = "email"
+"""The purpose of the keyed hash by which an address is found."""
+
+
+def parsed(text: str) -> str:
+    """Answers the address as it is written to; raises AddressInvalid.
+
+    Domains that only an intranet knows are good: the suite may run inside one.
+    """
+    try:
+        found = validate_email(text.strip(), check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise AddressInvalid("The text is not an email address.", field="email") from error
+    return found.normalized
+
+
+def same(address: str) -> str:
+    """Answers the form in which addresses are compared: without case, which no real mail server heeds."""
+    return address.casefold()
+
+
+def sought(text: str) -> str:
+    """Answers the form of what somebody typed to sign in with; a text that is no address finds none."""
+    try:
+        return same(parsed(text))
+    except AddressInvalid:
+        return same(text.strip())

@@ -1,0 +1,81 @@
+"""Rows to protos."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.identity import models
+from services.identity.logins import Tokens
+from services.identity.members import Profile
+from services.identity.models import PLATFORM
+from wrtn.access.v1.access_pb2 import StaffRight
+from wrtn.identity.v1 import accounts_pb2, auth_pb2, credentials_pb2, members_pb2
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """Answers the moment; None leaves the field unset."""
+    if moment is None:
+        return None
+    answer = Timestamp()
+    answer.FromDatetime(moment)
+    return answer
+
+
+def member(profile: Profile) -> members_pb2.Member:
+    """Answers a member, with the addresses that the profile holds."""
+    row = profile.member
+    return members_pb2.Member(
+        id=str(row.id),
+        display_name=profile.display_name,
+        state=members_pb2.Member.State.Value(f"STATE_{row.state}"),
+        emails=[_email(each, address) for each, address in profile.emails],
+        locale=row.locale,
+        time_zone=row.time_zone,
+        staff_right=cast("StaffRight.ValueType", row.staff_right),
+        create_time=timestamp(row.create_time),
+    )
+
+
+def _email(row: models.Email, address: str) -> members_pb2.Email:
+    return members_pb2.Email(
+        id=str(row.id), address=address, verify_time=timestamp(row.verify_time), primary=row.is_primary
+    )
+
+
+def account(row: models.Account) -> accounts_pb2.Account:
+    """Answers an account."""
+    return accounts_pb2.Account(
+        id=str(row.id),
+        tenant_id=str(row.tenant_id),
+        kind=accounts_pb2.Account.Kind.Value(f"KIND_{row.kind}"),
+        code=row.code,
+        holder_member_id=str(row.holder_member_id),
+        create_time=timestamp(row.create_time),
+    )
+
+
+def credential(row: models.ServiceCredential) -> credentials_pb2.ServiceCredential:
+    """Answers a credential, without its secret."""
+    return credentials_pb2.ServiceCredential(
+        id=str(row.id),
+        enterprise_id="" if row.tenant_id == PLATFORM else str(row.tenant_id),
+        display_name=row.display_name,
+        scopes=row.scopes,
+        create_time=timestamp(row.create_time),
+        revoke_time=timestamp(row.revoke_time),
+    )
+
+
+def token_pair(tokens: Tokens) -> auth_pb2.TokenPair:
+    """Answers the tokens of a login."""
+    return auth_pb2.TokenPair(
+        access_token=tokens.access_token,
+        access_expire_time=timestamp(tokens.access_expire_time),
+        refresh_token=tokens.refresh_token,
+        refresh_expire_time=timestamp(tokens.refresh_expire_time),
+        member_id=str(tokens.member_id),
+        account_id=str(tokens.account_id),
+    )

@@ -1,0 +1,81 @@
+"""The refusals of identity, each with its gRPC code and its reason."""
+
+from chassis.errors import AlreadyExists, InvalidArgument, NotFound, ResourceExhausted, Unauthenticated
+
+
+class AddressInvalid(InvalidArgument):
+    """The text is no email address."""
+
+    reason = "EMAIL_INVALID"
+
+
+class TimeZoneUnknown(InvalidArgument):
+    """The IANA database has no such time zone."""
+
+    reason = "TIME_ZONE_UNKNOWN"
+
+
+class PasswordTooWeak(InvalidArgument):
+    """The password is short, common, or derived from the name or address."""
+
+    reason = "PASSWORD_TOO_WEAK"
+
+
+class VerificationRefused(InvalidArgument):
+    """The verification token is unknown, used or expired, or another member has the address by now."""
+
+    reason = "VERIFICATION_REFUSED"
+
+
+class SignInRefused(Unauthenticated):
+    """Address and password do not open a login. It does not say which was wrong."""
+
+    reason = "SIGN_IN_REFUSED"
+
+
+class RefreshRefused(Unauthenticated):
+    """The refresh token is unknown or expired, or its login has ended."""
+
+    reason = "REFRESH_TOKEN_REFUSED"
+
+
+class RefreshTokenReused(Unauthenticated):
+    """The refresh token was used before; its login has ended."""
+
+    reason = "REFRESH_TOKEN_REUSED"
+
+
+class CredentialRefused(Unauthenticated):
+    """The service credential is unknown, revoked, or the secret is wrong."""
+
+    reason = "CREDENTIAL_REFUSED"
+
+
+class MemberNotFound(NotFound):
+    """There is no such member, or none that the caller may see."""
+
+    reason = "MEMBER_NOT_FOUND"
+
+
+class AccountNotFound(NotFound):
+    """There is no such account, or the caller does not hold it."""
+
+    reason = "ACCOUNT_NOT_FOUND"
+
+
+class CredentialNotFound(NotFound):
+    """The enterprise has no such credential."""
+
+    reason = "CREDENTIAL_NOT_FOUND"
+
+
+class AccountExists(AlreadyExists):
+    """The account is open already, for another member."""
+
+    reason = "ACCOUNT_EXISTS"
+
+
+class PasswordChecksBusy(ResourceExhausted):
+    """More passwords wait to be checked than can be in time."""
+
+    reason = "PASSWORD_CHECKS_BUSY"

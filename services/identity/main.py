@@ -1,0 +1,50 @@
+"""The identity service: `python -m services.identity.main`, with its settings in WRTN_* variables."""
+
+from __future__ import annotations
+
+from chassis import settings
+from chassis.service import Parts, Runtime, run
+from services.identity import principals, rpc
+from services.identity.consumers import Employment
+from services.identity.logins import SignIns
+from services.identity.passwords import Passwords
+from services.identity.post import Post
+from services.identity.sender import Sender
+from services.identity.settings import IdentitySettings
+from services.identity.signing import Signer
+from wrtn.identity.v1.accounts_pb2_grpc import add_AccountServiceServicer_to_server
+from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
+from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
+from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
+from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
+from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
+
+
+def wire(runtime: Runtime[IdentitySettings]) -> Parts:
+    """Makes the service of its parts. It resolves principals and keys itself, not by a call to itself."""
+    chosen, db, keyring = runtime.settings, runtime.db, runtime.keyring
+    passwords = Passwords()
+    post = Post(sender=chosen.mail_from, public_url=chosen.public_url)
+    signer = Signer(db, keyring, runtime.clock)
+    sign_ins = SignIns(db, keyring, runtime.clock, passwords, signer)
+
+    async def principal_of(request: ResolvePrincipalRequest) -> Principal:
+        return await principals.resolve(db, request)
+
+    return Parts(
+        servicers=[
+            (add_MemberServiceServicer_to_server, rpc.MemberRpc(runtime.clock, db, keyring, passwords, post)),
+            (add_AuthServiceServicer_to_server, rpc.AuthRpc(db, sign_ins, signer, runtime.principals)),
+            (add_AccountServiceServicer_to_server, rpc.AccountRpc(db, keyring)),
+            (add_CredentialServiceServicer_to_server, rpc.CredentialRpc(db, runtime.principals)),
+            (add_PrincipalServiceServicer_to_server, rpc.PrincipalRpc(db)),
+        ],
+        consumers=[Employment(keyring).consumer()],
+        background=[passwords, Sender(db, keyring, post, chosen.mail_server())],
+        principals_source=principal_of,
+        jwks_source=signer.jwks,
+    )
+
+
+if __name__ == "__main__":
+    run("identity", settings.load(IdentitySettings), wire)

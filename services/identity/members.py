@@ -1,0 +1,194 @@
+"""Members: registering one, and proving their first address."""
+
+from __future__ import annotations
+
+import zoneinfo
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import NoReturn
+from uuid import UUID
+
+from chassis.crypto import DataKey, Keyring
+from chassis.database import Snapshot, Transaction
+from services.identity import addresses, bearers, events, mails
+from services.identity.accounts import open_personal
+from services.identity.errors import MemberNotFound, TimeZoneUnknown, VerificationRefused
+from services.identity.models import Email, EmailVerification, Member, MemberState
+from services.identity.post import Post
+from services.identity.store import Members
+
+VERIFICATION_LIFETIME = timedelta(hours=24)
+LOCALE = "en"
+TIME_ZONE = "UTC"
+_NAME = "display_name"
+_ADDRESS = "address"
+"""The context that binds a ciphertext to its column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who wants to be a member. `id` is chosen before, since it fixes the scope of the transaction."""
+
+    id: UUID
+    address: str
+    display_name: str
+    password_hash: str
+    locale: str = LOCALE
+    time_zone: str = TIME_ZONE
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A member in plain text."""
+
+    member: Member
+    display_name: str
+    emails: tuple[tuple[Email, str], ...] = ()
+    """The addresses with their text, the primary one first."""
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def check_time_zone(name: str) -> None:
+    """Raises TimeZoneUnknown for a name that the IANA database does not have."""
+    if name not in _time_zones():
+        raise TimeZoneUnknown("The IANA database has no such time zone.", field="time_zone")
+
+
+async def register(tx: Transaction, keyring: Keyring, post: Post, person: Person) -> None:
+    """Adds a pending member and mails to the address.
+
+    The same rows are written whether or not somebody has the address already, so that neither the time
+    taken nor a failure tells. The mail alone differs: the owner is told, and gets no token, so that the
+    member added here stays pending for ever.
+    """
+    key = await keyring.key(tx, person.id)
+    email = await _add(tx, keyring, key, person)
+    token = bearers.bearer(bearers.VERIFICATION, person.id, tx.clock)
+    tx.session.add(
+        EmailVerification(
+            member_id=person.id,
+            token_hash=bearers.digest(token),
+            email_id=email.id,
+            expire_time=tx.now + VERIFICATION_LIFETIME,
+            create_time=tx.now,
+        )
+    )
+    owner = await Members(tx).owner_of(email.address_hash)
+    if owner is None:
+        message = mails.verification(post.sender, person.address, token, post.public_url)
+    else:
+        message = mails.already_registered(post.sender, person.address, post.public_url)
+    post.queue(tx, key, person.id, message)
+
+
+async def verify(tx: Transaction, keyring: Keyring, member_id: UUID, token: str) -> Member:
+    """Proves the address to which the token was mailed; the first one makes its member active.
+
+    Raises VerificationRefused, alike whether the token is unknown, used or expired, or the address taken.
+    """
+    email = await Members(tx).use_verification(member_id, bearers.digest(token), tx.now)
+    if email is None or not await Members(tx).claim_address(email):
+        refuse_verification()
+    email.verify_time = tx.now
+    member = await get(tx, member_id)
+    if member.state == MemberState.PENDING:
+        email.is_primary = True
+        await _activate(tx, keyring, member)
+    return member
+
+
+def refuse_verification() -> NoReturn:
+    """Raises the one answer for every token that proves nothing."""
+    raise VerificationRefused("The verification token is unknown, used or expired.", field="token")
+
+
+async def add_verified(tx: Transaction, keyring: Keyring, person: Person) -> bool:
+    """Adds an active member whose address counts as proven; False if somebody has it."""
+    key = await keyring.key(tx, person.id)
+    email = await _add(tx, keyring, key, person)
+    await tx.session.flush()
+    if not await Members(tx).claim_address(email):
+        return False
+    email.verify_time, email.is_primary = tx.now, True
+    await _activate(tx, keyring, await get(tx, person.id))
+    return True
+
+
+async def get(snapshot: Snapshot, member_id: UUID) -> Member:
+    """Answers the scope's member; raises MemberNotFound for any other."""
+    member = await Members(snapshot).get(member_id)
+    if member is None:
+        raise not_found()
+    return member
+
+
+def not_found() -> MemberNotFound:
+    """Answers the one error for a member who does not exist and for one whom the caller may not see."""
+    return MemberNotFound("The member does not exist.", field="member_id")
+
+
+async def name_of(snapshot: Snapshot, keyring: Keyring, member_id: UUID) -> str:
+    """Answers the name of an active member; raises MemberNotFound for any other."""
+    member = await get(snapshot, member_id)
+    if member.state != MemberState.ACTIVE:
+        raise not_found()
+    return _display_name(await keyring.key(snapshot, member_id), member)
+
+
+async def profile(snapshot: Snapshot, keyring: Keyring, member: Member, *, emails: bool = False) -> Profile:
+    """Answers a member in plain text, if wanted with the addresses."""
+    key = await keyring.key(snapshot, member.id)
+    rows = await Members(snapshot).emails(member.id) if emails else ()
+    return Profile(member, _display_name(key, member), tuple((row, _address(key, row)) for row in rows))
+
+
+async def _add(tx: Transaction, keyring: Keyring, key: DataKey, person: Person) -> Email:
+    email = Email(
+        member_id=person.id,
+        id=tx.clock.new_id(),
+        address_hash=keyring.lookup(addresses.PURPOSE, addresses.same(person.address)),
+        is_primary=False,
+        create_time=tx.now,
+    )
+    email.address = key.encrypt(person.address.encode(), person.id, email.id, _ADDRESS)
+    member = Member(
+        id=person.id,
+        state=MemberState.PENDING,
+        display_name=key.encrypt(person.display_name.encode(), person.id, _NAME),
+        password_hash=person.password_hash,
+        locale=person.locale,
+        time_zone=person.time_zone,
+        staff_right=0,
+        version=1,
+        create_time=tx.now,
+    )
+    tx.session.add(member)
+    await tx.session.flush()
+    tx.session.add(email)
+    await tx.session.flush()
+    return email
+
+
+async def _activate(tx: Transaction, keyring: Keyring, member: Member) -> None:
+    member.state = MemberState.ACTIVE
+    member.activate_time = tx.now
+    member.version += 1
+    await tx.session.flush()
+    name = _display_name(await keyring.key(tx, member.id), member)
+    await open_personal(tx, member.id, name)
+    events.member_activated(tx, member.id, member.version)
+
+
+def _display_name(key: DataKey, member: Member) -> str:
+    """Decrypts a member's name."""
+    return key.decrypt(member.display_name, member.id, _NAME).decode()
+
+
+def _address(key: DataKey, email: Email) -> str:
+    """Decrypts an address."""
+    return key.decrypt(email.address, email.member_id, email.id, _ADDRESS).decode()

@@ -1,0 +1,324 @@
+"""Factories for tests of identity: the service over real servers, and members in it."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import grpc
+import nats
+import psycopg
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import ErrorInfo
+from grpc_status import rpc_status
+from sqlalchemy import make_url, text
+
+from chassis import service
+from chassis.clock import Clock
+from chassis.database import Scope
+from chassis.embedded.nats import Nats
+from chassis.events import envelope
+from chassis.events.streams import ensure_stream
+from chassis.service import Parts, Running, Runtime
+from chassis.testing.callers import Callers, Metadata
+from chassis.testing.databases import ServiceDatabase
+from services.identity import main
+from services.identity.settings import IdentitySettings
+from tests.identity.smtp_server import Mailbox, code_in
+from wrtn.access.v1.access_pb2 import Title
+from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
+from wrtn.identity.v1 import accounts_pb2, auth_pb2, events_pb2, members_pb2
+from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
+from wrtn.identity.v1.auth_pb2_grpc import AuthServiceStub
+from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
+from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
+from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
+
+PASSWORD = "seven purple giraffes"
+PUBLIC_URL = "https://chat.example.com"
+_numbers = itertools.count(1)
+
+
+class MovableClock(Clock):
+    """The real clock, `ahead` of time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        """Answers the moved time."""
+        return super().now() + self.ahead
+
+
+@dataclass
+class Identity:
+    """The running service, as its clients see it, and what stands behind it."""
+
+    running: Running[IdentitySettings]
+    database: ServiceDatabase
+    mailbox: Mailbox
+    callers: Callers
+    admin_url: str
+    titles: dict[tuple[str, str], Title.ValueType]
+    members: MemberServiceStub = field(init=False)
+    auth: AuthServiceStub = field(init=False)
+    accounts: AccountServiceStub = field(init=False)
+    credentials: CredentialServiceStub = field(init=False)
+    principals: PrincipalServiceStub = field(init=False)
+    _channel: grpc.aio.Channel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._channel = self.running.channel()
+        self.members = MemberServiceStub(self._channel)
+        self.auth = AuthServiceStub(self._channel)
+        self.accounts = AccountServiceStub(self._channel)
+        self.credentials = CredentialServiceStub(self._channel)
+        self.principals = PrincipalServiceStub(self._channel)
+
+    async def close(self) -> None:
+        """Closes the client's channel."""
+        await self._channel.close()
+
+    def peer(self, name: str = "enterprise") -> Metadata:
+        """Answers the credentials of a peer service."""
+        return self.callers.peer(name, "identity")
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A member with a login."""
+
+    email: str
+    pair: auth_pb2.TokenPair
+
+    @property
+    def member_id(self) -> str:
+        """The member."""
+        return self.pair.member_id
+
+    @property
+    def account_id(self) -> str:
+        """The acting account."""
+        return self.pair.account_id
+
+    @property
+    def metadata(self) -> Metadata:
+        """The authorization metadata."""
+        return bearer(self.pair.access_token)
+
+
+def bearer(token: str) -> Metadata:
+    """Answers the metadata that carries a token."""
+    return (("authorization", f"Bearer {token}"),)
+
+
+def fresh_email(domain: str = "example.com") -> str:
+    """Answers an address that no other test uses."""
+    return f"member-{next(_numbers)}@{domain}"
+
+
+def key_file(folder: Path) -> Path:
+    """Answers a file with a key-encryption key, made once in the folder."""
+    path = folder / "keys"
+    if not path.exists():
+        path.write_text(base64.b64encode(os.urandom(32)).decode())
+    return path
+
+
+def settings(
+    database: ServiceDatabase, broker: Nats, mailbox: Mailbox, callers: Callers, folder: Path
+) -> IdentitySettings:
+    """Answers the settings of a service over these servers."""
+    return IdentitySettings(
+        grpc_address="127.0.0.1:0",
+        metrics_address="127.0.0.1:0",
+        database_url=database.urls.app,
+        database_worker_url=database.urls.worker,
+        nats_url=broker.url,
+        key_file=key_file(folder),
+        peer_key_file=callers.private_key("identity"),
+        peer_keys_dir=callers.peer_keys_dir,
+        identity_address="127.0.0.1:1",
+        enterprise_address="127.0.0.1:1",
+        smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
+        mail_from="wrtn <no-reply@example.com>",
+        public_url=PUBLIC_URL,
+        drain_seconds=1,
+    )
+
+
+@asynccontextmanager
+async def serving(
+    chosen: IdentitySettings,
+    database: ServiceDatabase,
+    mailbox: Mailbox,
+    callers: Callers,
+    admin_url: str,
+    clock: Clock | None = None,
+) -> AsyncIterator[Identity]:
+    """Serves identity; `titles` says what enterprise would answer of an account in an enterprise."""
+    titles: dict[tuple[str, str], Title.ValueType] = {}
+
+    async def access_of(request: ResolveAccessRequest) -> Access:
+        title = titles.get((request.enterprise_id, request.account_id))
+        if title is None:
+            return Access()
+        employee_id = str(Clock().new_id())
+        return Access(employee_id=employee_id, member_id=employee_id, title=title)
+
+    def wire(runtime: Runtime[IdentitySettings]) -> Parts:
+        parts = main.wire(runtime)
+        parts.access_source = access_of
+        return parts
+
+    async with AsyncExitStack() as closing:
+        running = await closing.enter_async_context(service.start("identity", chosen, wire, clock=clock))
+        identity = Identity(running, database, mailbox, callers, admin_url, titles)
+        closing.push_async_callback(identity.close)
+        yield identity
+
+
+async def register(
+    identity: Identity,
+    email: str,
+    *,
+    password: str = PASSWORD,
+    display_name: str = "Mina Park",
+    request_id: str = "",
+    **more: str,
+) -> members_pb2.RegisterMemberResponse:
+    """Registers a member."""
+    request = members_pb2.RegisterMemberRequest(
+        email=email, password=password, display_name=display_name, request_id=request_id, **more
+    )
+    return await identity.members.RegisterMember(request)
+
+
+async def verify(identity: Identity, token: str) -> members_pb2.Member:
+    """Verifies an address."""
+    return await identity.members.VerifyEmail(members_pb2.VerifyEmailRequest(token=token))
+
+
+async def sign_in(identity: Identity, email: str, password: str = PASSWORD) -> SignedIn:
+    """Signs a member in."""
+    pair = await identity.auth.SignIn(auth_pb2.SignInRequest(email=email, password=password))
+    return SignedIn(email, pair)
+
+
+async def member(
+    identity: Identity, email: str = "", *, password: str = PASSWORD, display_name: str = "Mina Park"
+) -> SignedIn:
+    """Makes a member whose address is verified, and signs them in."""
+    email = email or fresh_email()
+    await register(identity, email, password=password, display_name=display_name)
+    await verify(identity, code_in(await identity.mailbox.wait_for(email)))
+    return await sign_in(identity, email, password)
+
+
+async def refresh(identity: Identity, token: str, account_id: str = "") -> auth_pb2.TokenPair:
+    """Exchanges a refresh token."""
+    return await identity.auth.RefreshToken(
+        auth_pb2.RefreshTokenRequest(refresh_token=token, account_id=account_id)
+    )
+
+
+async def open_account(
+    identity: Identity, member_id: str, *, enterprise_id: str = "", account_id: str = ""
+) -> accounts_pb2.Account:
+    """Opens the account of an employee, as enterprise does."""
+    clock = Clock()
+    request = accounts_pb2.OpenAccountRequest(
+        account_id=account_id or str(clock.new_id()),
+        enterprise_id=enterprise_id or str(clock.new_id()),
+        member_id=member_id,
+    )
+    return await identity.accounts.OpenAccount(request, metadata=identity.peer())
+
+
+async def owner(identity: Identity) -> tuple[str, SignedIn]:
+    """Makes an enterprise's owner, acting by its account; answers the enterprise too."""
+    signed_in = await member(identity)
+    account = await open_account(identity, signed_in.member_id)
+    identity.titles[account.tenant_id, account.id] = Title.TITLE_OWNER
+    pair = await refresh(identity, signed_in.pair.refresh_token, account.id)
+    return account.tenant_id, SignedIn(signed_in.email, pair)
+
+
+_EVENTS: Mapping[str, type[Message]] = {
+    "member.activated": events_pb2.MemberActivated,
+    "account.opened": events_pb2.AccountOpened,
+    "login.ended": events_pb2.LoginEnded,
+    "staff.appointed": events_pb2.StaffAppointed,
+    "credential.revoked": events_pb2.ServiceCredentialRevoked,
+}
+
+
+async def published(identity: Identity, fact: str) -> list[Any]:
+    """Answers the events of this kind in the outbox."""
+    query = text("SELECT payload FROM wrtn_outbox WHERE subject = :subject ORDER BY id")
+    async with identity.database.worker.snapshot(Scope()) as snapshot:
+        rows = await snapshot.session.execute(query, {"subject": f"wrtn.identity.v1.{fact}"})
+        return [_EVENTS[fact].FromString(payload) for (payload,) in rows]
+
+
+async def publish(
+    identity: Identity, event: Message, tenant_id: UUID, aggregate_id: UUID, times: int = 1
+) -> None:
+    """Publishes an event of enterprise as its relay would; more than once as after a resend."""
+    client = await nats.connect(identity.running.runtime.settings.nats_url)
+    try:
+        await ensure_stream(client.jetstream(), "enterprise")
+        event_id, subject = Clock().new_id(), envelope.subject_of(type(event))
+        for number in range(times):
+            headers = envelope.headers(
+                event_id, tenant_id, subject, aggregate_id, 1, None, Clock().now(), f"{number}"
+            )
+            await client.jetstream().publish(subject, event.SerializeToString(), headers=headers)
+    finally:
+        await client.close()
+
+
+async def rows(
+    identity: Identity, query: str, member_id: str = "", *, tenants: tuple[str, ...] = ()
+) -> list[Any]:
+    """Answers what the app role sees in this scope."""
+    scope = Scope.of(*map(UUID, tenants), member_id=UUID(member_id) if member_id else None)
+    async with identity.database.app.snapshot(scope) as snapshot:
+        return list((await snapshot.session.execute(text(query))).all())
+
+
+async def as_superuser(identity: Identity, query: str) -> list[tuple[Any, ...]]:
+    """Runs a statement with row level security out of the way."""
+    plain = make_url(identity.admin_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    async with await psycopg.AsyncConnection.connect(plain, autocommit=True) as connection:
+        cursor = await connection.execute(query.encode())
+        return await cursor.fetchall() if cursor.description else []
+
+
+async def key_set(identity: Identity) -> auth_pb2.Jwks:
+    """Answers the public keys."""
+    return await identity.auth.GetJwks(auth_pb2.GetJwksRequest())
+
+
+async def jwks(identity: Identity) -> list[str]:
+    """Answers the ids of the public keys."""
+    return [each.kid for each in (await key_set(identity)).keys]
+
+
+def reason(error: grpc.aio.AioRpcError) -> str:
+    """Answers the ErrorInfo reason of a refusal."""
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else ():
+        info = ErrorInfo()
+        if detail.Unpack(info):
+            return info.reason
+    return ""
