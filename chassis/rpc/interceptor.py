@@ -119,17 +119,24 @@ def _requests(method: Method, requests: AsyncIterator[Message]) -> AsyncIterator
 
 
 class _Validated:
-    """The messages of a request stream, each validated as it arrives."""
+    """The messages of a request stream, each validated as it arrives.
 
-    __slots__ = ("_messages",)
+    grpc.aio complains of an iterator that is made and never read, so none is made for a handler that
+    reads from the context.
+    """
+
+    __slots__ = ("_messages", "_started")
 
     def __init__(self, messages: AsyncIterator[Message]) -> None:
-        self._messages = aiter(messages)
+        self._messages = messages
+        self._started: AsyncIterator[Message] | None = None
 
     def __aiter__(self) -> _Validated:
         return self
 
     async def __anext__(self) -> Message:
-        message = await anext(self._messages)
+        if self._started is None:
+            self._started = aiter(self._messages)
+        message = await anext(self._started)
         validate(message)
         return message
