@@ -81,7 +81,7 @@ class Employee(Base):
 
 
 class Team(Base):
-    """A team. The tree is in `parent_team_id` alone; see docs/decisions/enterprise-team-tree.md."""
+    """A team. The tree is in `parent_team_id` alone; see docs/decisions/0005-the-team-tree-is-walked.md."""
 
     __tablename__ = "wrtn_teams"
     __table_args__ = (

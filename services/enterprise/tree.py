@@ -1,4 +1,4 @@
-"""The statements that walk the tree of teams. Measured in docs/decisions/enterprise-team-tree.md."""
+"""The statements that walk the tree of teams. Measured in docs/decisions/0005-the-team-tree-is-walked.md."""
 
 from __future__ import annotations
 

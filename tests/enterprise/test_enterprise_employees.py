@@ -68,7 +68,7 @@ async def test_an_unknown_or_inactive_member_is_not_found(world: World) -> None:
     assert len(await appointments(world, owner)) == 1
 
 
-async def test_a_right_that_identity_has_ended_hires_nobody_though_the_cache_still_has_it(
+async def test_a_login_that_has_ended_hires_nobody_though_the_cache_still_has_it(
     world: World,
 ) -> None:
     owner = await world.owner()
@@ -157,9 +157,8 @@ async def test_the_reason_is_read_back_and_lies_encrypted(world: World) -> None:
     assert record.reason == REASON
     async with world.database.app.snapshot(Scope.of(UUID(owner.enterprise_id))) as tx:
         driver = await tx.driver()
-        rows = await (
-            await driver.execute("SELECT reason FROM wrtn_appointments ORDER BY sequence")
-        ).fetchall()
+        found = await driver.execute("SELECT reason FROM wrtn_appointments ORDER BY sequence")
+        rows = await found.fetchall()
     assert rows[0][0] is None
     assert rows[1][0]
     assert b"trams" not in rows[1][0]

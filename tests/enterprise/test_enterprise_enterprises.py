@@ -69,7 +69,7 @@ async def test_a_failure_to_open_the_account_leaves_the_enterprise_and_the_event
     assert EmployeeHired.FromString(row[0]).account_id == owner.account_id
 
 
-async def test_a_replay_after_a_crash_before_the_account_was_open_opens_the_same_account(
+async def test_a_replay_opens_the_same_account_that_a_crash_had_left_unopened(
     world: World,
 ) -> None:
     person = world.identity.join()

@@ -243,10 +243,9 @@ async def test_rights_are_those_after_an_appointment_that_was_under_way_first(wo
 
 async def waits_for_a_lock(world: World) -> None:
     """Returns once a connection of this database waits for another one's lock."""
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with asyncio.timeout(10):
-        while not await world.rows(
-            "SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()"
-        ):
+        while not await world.rows(waiting):  # noqa: ASYNC110 - the database tells nobody
             await asyncio.sleep(0.01)
 
 
