@@ -1,0 +1,78 @@
+"""A billing service for the tests: its database with prices, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from genai_prices.data_snapshot import DataSnapshot, get_snapshot
+from genai_prices.types import ClauseEquals, ConditionalPrice, ModelInfo, ModelPrice, Provider
+
+from chassis.database import Scope
+from chassis.events.envelope import Event
+from chassis.testing.databases import ServiceDatabase
+from services.billing.consumers import Rating
+from services.billing.price_list import PriceList
+from services.billing.price_source import Source
+from services.billing.prices import import_prices
+from wrtn.sessions.v1.events_pb2 import UsageRecorded
+
+REAL = Source(get_snapshot())
+
+
+def source(name: str, **models: ModelPrice | Sequence[ConditionalPrice]) -> Source:
+    """A source of the vendor "test" with these models."""
+    found = [
+        ModelInfo(
+            id=model,
+            match=ClauseEquals(model),
+            prices=prices if isinstance(prices, ModelPrice) else [*prices],
+        )
+        for model, prices in models.items()
+    ]
+    return Source(DataSnapshot([Provider(id="test", name="Test", api_pattern="", models=found)], False), name)
+
+
+def per_million(read: str, written: str = "0", cached: str | None = None) -> ModelPrice:
+    """Flat prices."""
+    return ModelPrice(
+        input_mtok=Decimal(read),
+        output_mtok=Decimal(written),
+        cache_read_mtok=Decimal(cached) if cached is not None else None,
+    )
+
+
+@dataclass
+class Billing:
+    """One billing database and its rating."""
+
+    database: ServiceDatabase
+    rating: Rating
+
+    async def rate(self, events: Iterable[Event[UsageRecorded]]) -> None:
+        """Rates a batch in one transaction, as the consumer does."""
+        batch = list(events)
+        scope = Scope(frozenset(event.tenant_id for event in batch if event.tenant_id))
+        async with self.database.app.transaction(scope) as tx:
+            await self.rating.rate(tx, batch)
+
+    async def rows(self, query: str, *tenants: UUID) -> list[tuple[Any, ...]]:
+        """Reads with the rights of the app."""
+        async with self.database.app.snapshot(Scope.of(*tenants)) as snapshot:
+            return await (await (await snapshot.driver()).execute(query)).fetchall()
+
+
+async def billing(database: ServiceDatabase, prices: Source = REAL) -> Billing:
+    """Imports the prices and answers the service's core."""
+    await import_prices(database.app, prices)
+    return Billing(database, Rating(PriceList(prices)))
+
+
+def of_day(day: int, hour: int = 0) -> datetime:
+    """A time in November 2026, UTC."""
+
+    return datetime(2026, 11, day, hour, tzinfo=UTC)
