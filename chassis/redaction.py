@@ -22,20 +22,25 @@ _SECRET_TEXT = re.compile(
 )
 
 
+_OURS = frozenset(("level", "time", "service", "trace_id", "span_id", "method", "request_id", "exception"))
+"""Fields that only the chassis writes: names and ids of its own making, or scrubbed already."""
+
+
 def guard(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
     """Redacts a log line: fields named like secrets or content, texts that look like one, and whole messages.
 
     Numbers and ids pass. It is a structlog processor.
     """
     for key, value in event.items():
-        event[key] = value if key == "exception" else _guarded(key, value)
+        if key not in _OURS:
+            event[key] = _guarded(key, value)
     return event
 
 
 def _guarded(key: str, value: object) -> object:
     if value is None or isinstance(value, (int, float)):
         return value
-    if key not in ("event", "level", "method") and _SECRET_KEY.search(key):
+    if _SECRET_KEY.search(key):
         return REDACTED
     if isinstance(value, str):
         return scrub(value)

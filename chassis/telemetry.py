@@ -7,6 +7,7 @@ call and event; spans are recorded and exported only when an OTLP endpoint is se
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import re
@@ -27,6 +28,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation import set_span_in_context
 
 from chassis import redaction
+from chassis.clock import Clock
 
 TRACEPARENT = "traceparent"
 """The metadata key and event header of the trace context (https://www.w3.org/TR/trace-context/)."""
@@ -131,6 +133,58 @@ def export_traces(service: str, endpoint: str) -> TracerProvider:
     return provider
 
 
+class CallLog:
+    """Writes the one line of each call. It goes round structlog, whose price would double that of a call.
+
+    What it is given are names and ids that the chassis made or checked, so the guard has nothing to find.
+    """
+
+    def __init__(self) -> None:
+        self.enabled = False
+        self._clock = Clock()
+        self._service = ""
+        self._stream: TextIO = sys.stdout
+
+    def configure(self, service: str, stream: TextIO, *, enabled: bool) -> None:
+        """Says where the lines go, and whether there are any."""
+        self._service = service
+        self._stream = stream
+        self.enabled = enabled
+
+    def write(
+        self,
+        trace: Trace,
+        method: str,
+        code: str,
+        seconds: float,
+        request_id: str,
+        caller: str,
+        caller_id: str,
+        tenant_id: str,
+    ) -> None:
+        """Writes the line of a call that has ended."""
+        line = {
+            "event": "call",
+            "level": "info",
+            "time": self._clock.now().isoformat(),
+            "service": self._service,
+            "trace_id": trace.trace_id,
+            "span_id": trace.span_id,
+            "method": method,
+            "code": code,
+            "milliseconds": round(seconds * 1000, 2),
+            "request_id": request_id,
+            "caller": caller,
+            "caller_id": caller_id,
+            "tenant_id": tenant_id,
+        }
+        self._stream.write(json.dumps(line) + "\n")
+        self._stream.flush()
+
+
+calls = CallLog()
+
+
 def configure_logs(service: str, level: str = "INFO", stream: TextIO = sys.stdout) -> None:
     """Sends structlog's lines, and the warnings of libraries, as JSON to the stream."""
     shared: list[structlog.typing.Processor] = [
@@ -146,6 +200,7 @@ def configure_logs(service: str, level: str = "INFO", stream: TextIO = sys.stdou
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=stream is sys.stdout,
     )
+    calls.configure(service, stream, enabled=logging.getLevelNamesMapping()[level.upper()] <= logging.INFO)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

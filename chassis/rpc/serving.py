@@ -19,7 +19,7 @@ from chassis.access.authorize import admits, authorize
 from chassis.access.employment import AccessCache
 from chassis.access.rules import MethodRule
 from chassis.auth.authenticate import Authenticator
-from chassis.call import ANONYMOUS, Call, Caller, CallerKind, enter
+from chassis.call import ANONYMOUS, Call, enter
 from chassis.errors import DeadlineExceeded, ResourceExhausted
 from chassis.rpc import answers
 from chassis.rpc.validation import validate
@@ -75,10 +75,10 @@ class Load:
             self.streams += count
         else:
             self.unary += count
-        if self.running:
-            self._idle.clear()
-        else:
+        if not self.running:
             self._idle.set()
+        elif self._idle.is_set():
+            self._idle.clear()
 
     async def idle(self) -> None:
         """Waits until no handler is at work."""
@@ -220,25 +220,19 @@ class Serving:
         method.seconds.observe(seconds)
         self._span.end("" if code == "OK" else code)
         if defect is not None:
-            _log.error("call", **self._line(code, seconds), exc_info=defect)
-        elif method.rule is not None:
-            _log.info("call", **self._line(code, seconds))
-
-    def _line(self, code: str, seconds: float) -> dict[str, object]:
-        caller = self._caller
-        return {
-            "method": self._method.path,
-            "code": code,
-            "milliseconds": round(seconds * 1000, 2),
-            "request_id": self._request_id,
-            "caller": caller.kind.value,
-            "caller_id": _caller_id(caller),
-            "tenant_id": caller.tenant_id,
-        }
-
-
-def _caller_id(caller: Caller) -> object:
-    return caller.peer if caller.kind is CallerKind.PEER else caller.member_id or caller.credential_id
+            _log.error("a call failed", method=method.path, request_id=self._request_id, exc_info=defect)
+        if method.rule is not None and telemetry.calls.enabled:
+            caller = self._caller
+            telemetry.calls.write(
+                self._span.trace,
+                method.path,
+                code,
+                seconds,
+                self._request_id,
+                caller.kind.value,
+                caller.key,
+                str(caller.tenant_id or ""),
+            )
 
 
 def _name(code: Any) -> str:

@@ -1,3 +1,8 @@
 """The pytest plugin with all fixtures; the conftest at the root of the tests loads it."""
 
-pytest_plugins = ["chassis.testing.databases", "chassis.testing.brokers", "chassis.testing.callers"]
+pytest_plugins = [
+    "chassis.testing.databases",
+    "chassis.testing.brokers",
+    "chassis.testing.callers",
+    "chassis.testing.serving",
+]
