@@ -11,7 +11,7 @@ import grpc
 
 from chassis import telemetry
 from chassis.errors import DomainError, to_status
-from chassis.rpc.validation import RequestInvalid, validate
+from chassis.rpc.validation import validate
 from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
 from services.sessions.committer import Committer
@@ -189,5 +189,4 @@ class Stream:
 
 
 def _rejection(history_id: str, error: DomainError) -> Rejection:
-    status = error.status() if isinstance(error, RequestInvalid) else to_status(error)
-    return Rejection(history_id=history_id, status=status)
+    return Rejection(history_id=history_id, status=to_status(error))
