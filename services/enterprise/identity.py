@@ -26,8 +26,8 @@ class Identity:
     """The questions to identity that an employment or an appointment needs answered freshly."""
 
     def __init__(self, peers: Peers) -> None:
-        self._principals: PrincipalServiceStub = peers.stub(PrincipalServiceStub, "identity")
-        self._accounts: AccountServiceStub = peers.stub(AccountServiceStub, "identity")
+        self._principals = peers.stub(PrincipalServiceStub, "identity")
+        self._accounts = peers.stub(AccountServiceStub, "identity")
 
     async def require_active(self, member_id: str) -> None:
         """Raises MemberNotFound unless the member is known and active; AioRpcError if identity is away."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,10 +14,11 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
 from chassis.clock import Clock
-from chassis.database import Scope
+from chassis.database import Scope, Transaction
 from chassis.service import Running
 from chassis.settings import ServiceSettings
 from chassis.testing.databases import ServiceDatabase
+from services.enterprise.store import Enterprises
 from tests.enterprise.identity import Identity, Metadata, Person
 from wrtn.access.v1.access_pb2 import TITLE_MEMBER, Role, Title
 from wrtn.enterprise.v1.access_pb2_grpc import AccessServiceStub
@@ -100,6 +104,20 @@ class World:
         async with self.database.worker.snapshot(Scope()) as tx:
             found = await (await tx.driver()).execute(statement.encode(), parameters)
             return await found.fetchall()
+
+    @asynccontextmanager
+    async def appointing(self, by: Worker) -> AsyncIterator[Transaction]:
+        """Holds a transaction that is appointing in the enterprise: all others there wait for its end."""
+        tenant_id = UUID(by.enterprise_id)
+        async with self.database.app.transaction(Scope.of(tenant_id)) as tx:
+            await Enterprises(tx, tenant_id).lock()
+            yield tx
+
+    async def waits_for_a_lock(self) -> None:
+        """Returns once some transaction waits for another one's lock."""
+        async with asyncio.timeout(15):
+            while not await self.rows("SELECT FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
 
     async def subjects(self) -> list[str]:
         """Answers the subjects of all events so far, without the package, in order."""

@@ -79,16 +79,16 @@ async def test_a_login_that_has_ended_hires_nobody_though_the_cache_still_has_it
     assert refusal(refused.value) == (grpc.StatusCode.UNAUTHENTICATED, "PRINCIPAL_ENDED")
 
 
-async def test_a_title_that_was_taken_hires_nobody_though_the_cache_still_has_it(world: World) -> None:
+async def test_a_title_that_is_taken_while_one_hires_hires_nobody(world: World) -> None:
     owner = await world.owner()
     manager = await world.hire(owner, TITLE_MANAGER)
-    await world.hire(manager)
-    tenant_id = UUID(owner.enterprise_id)
-    async with world.database.app.transaction(Scope.of(tenant_id)) as tx:
+    async with world.appointing(owner) as tx:
+        racing = asyncio.ensure_future(world.hire(manager))
+        await world.waits_for_a_lock()
         driver = await tx.driver()
         await driver.execute("UPDATE wrtn_employees SET title = 1 WHERE id = %s", (manager.employee_id,))
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await world.hire(manager)
+        await racing
     assert refusal(refused.value) == (grpc.StatusCode.PERMISSION_DENIED, "APPOINTMENT_ABOVE_RIGHT")
 
 

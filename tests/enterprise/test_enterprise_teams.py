@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import UUID
 
 import grpc
 import pytest
 
-from chassis.database import Scope
-from services.enterprise.store import Enterprises
 from services.enterprise.tree import MOST_DEEP
 from tests.enterprise.make import Worker, World, refusal
 from wrtn.access.v1.access_pb2 import (
@@ -206,47 +203,21 @@ async def test_racing_appointments_of_one_employee_make_one_companion(world: Wor
     assert await count_of_appointments(world, owner) == 5
 
 
-async def test_a_role_that_was_taken_appoints_nobody_though_the_cache_still_has_it(world: World) -> None:
+async def test_a_role_that_is_taken_while_one_appoints_appoints_nobody(world: World) -> None:
     owner = await world.owner()
     team_id = await world.team(owner)
     chief, other = await world.hire(owner), await world.hire(owner)
     await world.appoint(owner, team_id, chief, ROLE_CHIEF)
-    await world.appoint(chief, team_id, other, ROLE_MEMBER)
-    async with world.database.app.transaction(Scope.of(UUID(owner.enterprise_id))) as tx:
-        await demote(tx, chief)
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await world.appoint(chief, team_id, other, ROLE_MANAGER)
-    assert refusal(refused.value) == ABOVE_RIGHT
-
-
-async def demote(tx: object, whom: Worker) -> None:
-    """Takes a role behind the service's back, so that no event and no cache knows of it."""
-    driver = await tx.driver()  # type: ignore[attr-defined]
-    await driver.execute("UPDATE wrtn_companions SET role = 1 WHERE employee_id = %s", (whom.employee_id,))
-
-
-async def test_rights_are_those_after_an_appointment_that_was_under_way_first(world: World) -> None:
-    owner = await world.owner()
-    team_id = await world.team(owner)
-    chief, other = await world.hire(owner), await world.hire(owner)
-    await world.appoint(owner, team_id, chief, ROLE_CHIEF)
-    tenant_id = UUID(owner.enterprise_id)
-    async with world.database.app.transaction(Scope.of(tenant_id)) as tx:
-        await Enterprises(tx, tenant_id).lock()
+    async with world.appointing(owner) as tx:
         racing = asyncio.ensure_future(world.appoint(chief, team_id, other, ROLE_MANAGER))
-        await waits_for_a_lock(world)
-        await demote(tx, chief)
+        await world.waits_for_a_lock()
+        driver = await tx.driver()
+        await driver.execute(
+            "UPDATE wrtn_companions SET role = 1 WHERE employee_id = %s", (chief.employee_id,)
+        )
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await racing
     assert refusal(refused.value) == ABOVE_RIGHT
-
-
-async def waits_for_a_lock(world: World) -> None:
-    """Returns once a connection of this database waits for another one's lock."""
-    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    async with asyncio.timeout(10):
-        while not await world.rows(waiting):  # noqa: ASYNC110 - the database tells nobody
-            await asyncio.sleep(0.01)
 
 
 async def test_foreign_teams_and_employees_look_like_missing_ones(world: World) -> None:
