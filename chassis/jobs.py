@@ -79,7 +79,7 @@ class JobRunner:
                 if await self._lease(_CLAIM, job, LEASE):
                     await self._run(job)
             except DomainError as error:
-                _log.warning("the lease of a job cannot be had", job=job.name, exc_info=error)
+                _log.warning("the lease of a job cannot be had", job=job.name, reason=error.reason)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), nap)
 

@@ -133,6 +133,7 @@ class Running(Generic[S]):
 def run(service: str, settings: S, wire: Wire[S]) -> None:
     """Serves until SIGTERM or SIGINT, then drains; a second signal ends the process at once."""
     telemetry.configure_logs(service, settings.log_level)
+    telemetry.configure_library_logs(service)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_until_told(service, settings, wire))

@@ -186,25 +186,23 @@ calls = CallLog()
 
 
 def configure_logs(service: str, level: str = "INFO", stream: TextIO = sys.stdout) -> None:
-    """Sends structlog's lines, and the warnings of libraries, as JSON to the stream."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        _Stamp(service),
-        _exception,
-        redaction.guard,
-    ]
+    """Sends structlog's lines as JSON to the stream."""
+    least = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        processors=[*_processors(service), structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=stream is sys.stdout,
     )
-    calls.configure(service, stream, enabled=logging.getLevelNamesMapping()[level.upper()] <= logging.INFO)
+    calls.configure(service, stream, enabled=least <= logging.INFO)
+
+
+def configure_library_logs(service: str, stream: TextIO = sys.stdout) -> None:
+    """Sends the warnings of libraries, which use the standard logging, through the same guard."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=_processors(service),
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
@@ -212,6 +210,16 @@ def configure_logs(service: str, level: str = "INFO", stream: TextIO = sys.stdou
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _processors(service: str) -> list[structlog.typing.Processor]:
+    return [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _Stamp(service),
+        _exception,
+        redaction.guard,
+    ]
 
 
 class _Stamp:

@@ -54,7 +54,7 @@ class SigningKeys:
                 self._keys = parsed(await self._source())
                 self._answered = self._asked
             except (DomainError, grpc.RpcError, OSError) as error:
-                _log.warning("the keys of identity cannot be had", exc_info=error)
+                _log.warning("the keys of identity cannot be had", error=repr(error))
 
 
 def parsed(jwks: Jwks) -> dict[str, OKPKey]:

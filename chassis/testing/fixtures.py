@@ -4,5 +4,6 @@ pytest_plugins = [
     "chassis.testing.databases",
     "chassis.testing.brokers",
     "chassis.testing.callers",
+    "chassis.testing.logs",
     "chassis.testing.serving",
 ]
