@@ -13,7 +13,9 @@ import pytest
 import pytest_asyncio
 
 from chassis.database import Transaction
+from chassis.database.roles import connect
 from chassis.embedded.nats import Nats
+from chassis.embedded.postgres import Postgres
 from chassis.errors import Unavailable
 from chassis.events import metrics, pull, streams
 from chassis.events.bus import Bus
@@ -74,13 +76,14 @@ async def test_events_delivered_three_times_and_shuffled_take_effect_once(world:
     random.Random(7).shuffle(copies)
     for each, copy in copies:
         await bus.jetstream.publish(SUBJECT, b"", headers=headers(each, world.tenant, copy))
+    before = NOTES._value.get()
     await world.runner(bus=bus, batch=100)
 
     async def idle() -> bool:
         info = await bus.jetstream.consumer_info(STREAM, "sample-notes")
         return (info.num_pending, info.num_ack_pending) == (0, 0)
 
-    await until(lambda: NOTES._value.get() > 0)
+    await until(lambda: NOTES._value.get() > before)
     await until(idle)
     assert sorted(await world.effects())[-300:] == sorted(known)
     assert len(await world.effects()) == 301
@@ -209,7 +212,7 @@ async def test_an_outage_is_no_failure_of_the_event(world: World) -> None:
         await note(tx, events)
 
     await world.runner(flaky, bus, max_failures=1)
-    known = await world.tell(5)
+    known = await world.tell()
 
     async def applied() -> bool:
         return sorted(await world.effects()) == sorted(known)
@@ -427,6 +430,7 @@ async def test_an_effect_committed_before_its_acknowledgement_was_lost_is_not_re
 
     await until(applied)
     repeated = metrics.REPEATED.labels("notes")._value.get()
+    del runner._answer
     await kill(runner, dying)
     await world.runner()
     await until(lambda: metrics.REPEATED.labels("notes")._value.get() == repeated + 10)
@@ -439,3 +443,24 @@ async def kill(runner: Runner, bus: Bus) -> None:
         task.cancel()
     runner._answers.clear()
     await bus.close()
+
+
+async def test_lost_database_connections_cost_nothing_but_a_moment(world: World, postgres: Postgres) -> None:
+    bus = await world.bus()
+    await world.relay(bus)
+    await world.runner(bus=bus)
+    known: list[UUID] = []
+
+    async def applied() -> bool:
+        return sorted(await world.effects()) == sorted(known)
+
+    for _ in range(3):
+        known += await world.tell(50)
+        with connect(postgres.url()) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                (world.database.name,),
+            )
+        known += await world.tell(50)
+    await until(applied)
+    assert await world.rows("SELECT 1 FROM wrtn_dead_letters") == []
