@@ -16,6 +16,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import UndefinedTable
 from sqlalchemy import Connection, create_engine, text
 
 from chassis.database.engine import Database
@@ -23,6 +24,7 @@ from chassis.scope import Scope
 
 VERSION_TABLE = "wrtn_migrations"
 _LOCK = 0x7772746E  # "wrtn"; advisory locks are apart in each database.
+_VERSIONS = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608
 # A table lock that is not got at once would queue every query behind it: better to fail and try again.
 _LOCK_TIMEOUT = "10s"
 
@@ -48,11 +50,14 @@ def script(service: str, versions: Path | None = None) -> ScriptDirectory:
 
 async def is_current(database: Database, known: ScriptDirectory) -> bool:
     """Whether the database is at our newest version, or past it (a newer release migrated already)."""
-    async with database.snapshot(Scope()) as snapshot:
-        driver = await snapshot.driver()
-        rows = await (await driver.execute(f"SELECT version_num FROM {VERSION_TABLE}")).fetchall()  # noqa: S608
+    try:
+        async with database.snapshot(Scope()) as snapshot:
+            cursor = await (await snapshot.driver()).execute(_VERSIONS)
+            rows = await cursor.fetchall()
+    except UndefinedTable:
+        return False
     heads = set(known.get_heads())
-    revisions = {script.revision for script in known.walk_revisions()}
+    revisions = {each.revision for each in known.walk_revisions()}
     return bool(rows) and all(row[0] in heads or row[0] not in revisions for row in rows)
 
 

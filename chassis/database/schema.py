@@ -28,7 +28,18 @@ class Operations(Protocol):
         """Answers the connection of the migration."""
 
 
-_CHASSIS_TABLES = """
+CHASSIS_TABLES = (
+    "wrtn_outbox",
+    "wrtn_inbox",
+    "wrtn_dead_letters",
+    "wrtn_relay_streams",
+    "wrtn_leases",
+    "wrtn_idempotency_keys",
+    "wrtn_data_keys",
+)
+"""The tables that `chassis_tables` creates."""
+
+_DDL = """
 CREATE FUNCTION wrtn_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is insert-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'restrict_violation';
@@ -115,7 +126,7 @@ CREATE TABLE wrtn_data_keys (
 
 def chassis_tables(op: Operations) -> None:
     """Creates the tables that the chassis works with; the first thing a service's first migration does."""
-    op.execute(_CHASSIS_TABLES)
+    op.execute(_DDL)
     global_table(
         op, "wrtn_outbox", app="INSERT", worker="SELECT, UPDATE, DELETE", why="holds ids, relayed for all"
     )
