@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from chassis.call import Call, current_or_none
-from chassis.database import Database, Scope, Transaction
+from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.errors import InvalidArgument
 
 KEPT = timedelta(hours=24)
@@ -37,10 +37,15 @@ WHERE wrtn_idempotency_keys.create_time < clock_timestamp() - %s
 _READ = (
     "SELECT request_hash, response FROM wrtn_idempotency_keys WHERE owner = %s AND method = %s AND key = %s"
 )
+_FIND = (
+    "SELECT response FROM wrtn_idempotency_keys WHERE owner = %s AND method = %s AND key = %s"
+    " AND request_hash = %s AND create_time >= clock_timestamp() - %s AND response IS NOT NULL"
+)
 _STORE = "UPDATE wrtn_idempotency_keys SET response = %s WHERE owner = %s AND method = %s AND key = %s"
 _PURGE = "DELETE FROM wrtn_idempotency_keys WHERE create_time < clock_timestamp() - %s"
 
 R = TypeVar("R", bound=Message)
+A = TypeVar("A", bound=Message)
 
 
 class KeyReused(InvalidArgument):
@@ -59,7 +64,7 @@ async def once(
     key it is simply a transaction. Raises KeyReused if the key came with another request before.
     """
     call = current_or_none()
-    key = getattr(request, "request_id", "") or (call.idempotency_key if call else "")
+    key = _key_of(request, call)
     async with db.transaction(scope) as tx:
         if not key:
             return await work(tx)
@@ -72,10 +77,29 @@ async def once(
         return answer
 
 
+async def replayed(db: Database, request: Message, kind: type[A]) -> A | None:
+    """Answers the kept answer of an earlier request equal to this one, or None. It claims nothing.
+
+    For handlers that must ask a peer before `once`: a replay then depends on no peer, and not on what has
+    changed there since.
+    """
+    call = current_or_none()
+    key = _key_of(request, call)
+    if not key:
+        return None
+    async with db.snapshot(Scope()) as tx:
+        stored = await _Claim(call, request, key).find(tx)
+    return stored if isinstance(stored, kind) else None
+
+
 async def purge(db: Database) -> int:
     """Deletes the keys that are too old to be replayed; answers how many. A job's, by the app role."""
     async with db.transaction(Scope()) as tx:
         return (await (await tx.driver()).execute(_PURGE, (KEPT,))).rowcount
+
+
+def _key_of(request: Message, call: Call | None) -> str:
+    return getattr(request, "request_id", "") or (call.idempotency_key if call else "")
 
 
 class _Claim:
@@ -98,6 +122,12 @@ class _Claim:
             raise KeyReused("This idempotency key came with another request before.", field="request_id")
         response: bytes = row[1]
         return response
+
+    async def find(self, tx: Snapshot) -> Message | None:
+        """Answers the answer of the earlier, equal request, if it is still kept."""
+        driver = await tx.driver()
+        row = await (await driver.execute(_FIND, (*self._row, self._hash, KEPT))).fetchone()
+        return self.opened(row[0]) if row is not None else None
 
     async def store(self, tx: Transaction, answer: Message) -> None:
         """Keeps the answer, with its type and without its secrets."""

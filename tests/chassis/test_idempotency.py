@@ -11,7 +11,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from chassis.call import Call, Caller, CallerKind, enter
 from chassis.clock import Clock
 from chassis.database import Database, Scope, Transaction
-from chassis.idempotency import KeyReused, once, purge
+from chassis.idempotency import KeyReused, once, purge, replayed
 from chassis.testing.databases import ServiceDatabase
 from wrtn.identity.v1.auth_pb2 import IssueServiceTokenResponse
 
@@ -63,6 +63,20 @@ async def test_requests_without_a_key_each_run(db: Database) -> None:
     work = Work(db)
     calling("")
     assert [await work.send(), await work.send()] == ["run 1", "run 2"]
+
+
+async def test_a_kept_answer_can_be_looked_up_before_the_work_by_the_equal_request_alone(
+    db: Database,
+) -> None:
+    work = Work(db)
+    calling("key")
+    same = StringValue(value="same")
+    assert await replayed(db, same, StringValue) is None
+    await work.send()
+    assert await replayed(db, same, StringValue) == StringValue(value="run 1")
+    assert await replayed(db, StringValue(value="other"), StringValue) is None
+    calling("")
+    assert await replayed(db, same, StringValue) is None
 
 
 async def test_twenty_at_once_have_one_effect(db: Database) -> None:
