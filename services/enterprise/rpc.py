@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import grpc
-from chassis.idempotency import once
 
 from chassis.access.employment import AccessSource
 from chassis.call import current
 from chassis.database import Scope
+from chassis.idempotency import once, replayed
 from chassis.paging import Page, PageTokenInvalid
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
@@ -89,14 +89,16 @@ class Employees(EmployeeServiceServicer):
         """Employs an active member, then has their account opened."""
         runtime, caller = self._runtime, current().caller
         await self._identity.require_acting(caller)
-        await self._identity.require_active(request.member_id)
-        account_id = _sure(caller.account_id)
-        hired = await once(
-            runtime.db,
-            caller.scope,
-            request,
-            lambda tx: employees.hire(tx, runtime.keyring, account_id, request),
-        )
+        hired = await replayed(runtime.db, request, employees_pb2.Employee)
+        if hired is None:
+            await self._identity.require_active(request.member_id)
+            account_id = _sure(caller.account_id)
+            hired = await once(
+                runtime.db,
+                caller.scope,
+                request,
+                lambda tx: employees.hire(tx, runtime.keyring, account_id, request),
+            )
         await self._identity.open_account(
             account_id=hired.account_id, enterprise_id=hired.enterprise_id, member_id=hired.member_id
         )

@@ -42,7 +42,7 @@ class Person:
 
 @dataclass
 class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServicer):
-    """Knows members, their logins and accounts, and signs tokens. `opening_fails` makes OpenAccount fail."""
+    """Knows members, logins and accounts, and signs tokens. `opening_fails` and `away` make calls fail."""
 
     clock: Clock
     key: OKPKey = field(default_factory=lambda: OKPKey.generate_key("Ed25519"))
@@ -53,6 +53,7 @@ class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServ
     opened: list[str] = field(default_factory=list)
     """The account of each OpenAccount, repetitions included."""
     opening_fails: bool = False
+    away: bool = False
 
     def join(self) -> Person:
         """Makes an active member, signed in."""
@@ -68,7 +69,9 @@ class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServ
         return (("authorization", f"Bearer {tokens.issue(token, self.key, KID, self.clock)}"),)
 
     async def ResolvePrincipal(self, request: ResolvePrincipalRequest, context: Context) -> Principal:
-        """Answers as the contract says."""
+        """Answers as the contract says, or is away."""
+        if self.away:
+            await context.abort(grpc.StatusCode.UNAVAILABLE)
         asked = request.member
         if asked.member_id not in self.active:
             return Principal()

@@ -124,6 +124,24 @@ async def test_the_same_request_hires_once_and_answers_the_same_account(world: W
     assert len(await appointments(world, owner)) == 2
 
 
+async def test_a_replay_answers_the_same_though_the_member_has_gone_since(world: World) -> None:
+    owner = await world.owner()
+    person = world.identity.join()
+    request = HireEmployeeRequest(
+        enterprise_id=owner.enterprise_id,
+        member_id=str(person.member_id),
+        title=TITLE_MEMBER,
+        request_id="once",
+    )
+    first = await world.employees.HireEmployee(request, metadata=owner.metadata)
+    world.identity.active.discard(str(person.member_id))
+    assert await world.employees.HireEmployee(request, metadata=owner.metadata) == first
+    request.title = TITLE_MANAGER
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await world.employees.HireEmployee(request, metadata=owner.metadata)
+    assert refusal(refused.value) == (grpc.StatusCode.NOT_FOUND, "MEMBER_NOT_FOUND")
+
+
 async def test_the_sequence_of_appointments_has_no_gap_and_no_double_however_many_race(world: World) -> None:
     owner = await world.owner()
     taken = await world.hire(owner)
@@ -163,6 +181,32 @@ async def test_the_reason_is_read_back_and_lies_encrypted(world: World) -> None:
     assert rows[1][0]
     assert b"trams" not in rows[1][0]
     assert all(b"trams" not in row[0] for row in await world.rows("SELECT payload FROM wrtn_outbox"))
+
+
+async def test_a_reason_under_a_destroyed_key_reads_as_empty_and_the_record_stays(world: World) -> None:
+    owner = await world.owner()
+    request = HireEmployeeRequest(
+        enterprise_id=owner.enterprise_id,
+        member_id=str(world.identity.join().member_id),
+        title=TITLE_MEMBER,
+        reason=REASON,
+    )
+    await world.employees.HireEmployee(request, metadata=owner.metadata)
+    tenant_id = UUID(owner.enterprise_id)
+    async with world.database.app.transaction(Scope.of(tenant_id)) as tx:
+        await world.running.runtime.keyring.destroy(tx, tenant_id)
+    assert [(each.sequence, each.reason) for each in await appointments(world, owner)] == [(2, ""), (1, "")]
+
+
+async def test_without_an_answer_of_identity_nobody_is_hired(world: World) -> None:
+    owner = await world.owner()
+    await appointments(world, owner)
+    world.identity.away = True
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await world.hire(owner)
+    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    world.identity.away = False
+    assert len(await appointments(world, owner)) == 1
 
 
 async def test_records_of_one_employee_are_found_and_those_of_a_foreign_one_are_not(world: World) -> None:

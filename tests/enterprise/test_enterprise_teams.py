@@ -212,9 +212,8 @@ async def test_a_role_that_is_taken_while_one_appoints_appoints_nobody(world: Wo
         racing = asyncio.ensure_future(world.appoint(chief, team_id, other, ROLE_MANAGER))
         await world.waits_for_a_lock()
         driver = await tx.driver()
-        await driver.execute(
-            "UPDATE wrtn_companions SET role = 1 WHERE employee_id = %s", (chief.employee_id,)
-        )
+        demotion = "UPDATE wrtn_companions SET role = 1 WHERE employee_id = %s"
+        await driver.execute(demotion, (chief.employee_id,))
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await racing
     assert refusal(refused.value) == ABOVE_RIGHT
