@@ -40,7 +40,11 @@ def assert_models_match_migrations(database: ServiceDatabase, metadata: MetaData
                 "include_name": lambda name, kind, _: kind != "table" or name not in chassis,
                 "version_table": VERSION_TABLE,
             }
-            found = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+            context = MigrationContext.configure(connection, opts=options)
+            # The comment of a global table is its guard, not the models' business.
+            found = [
+                each for each in compare_metadata(context, metadata) if each[0] != "remove_table_comment"
+            ]
     finally:
         engine.dispose()
     assert not found, f"models and migrations differ: {found}"  # noqa: S101
