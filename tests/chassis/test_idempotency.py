@@ -65,7 +65,7 @@ async def test_requests_without_a_key_each_run(db: Database) -> None:
     assert [await work.send(), await work.send()] == ["run 1", "run 2"]
 
 
-async def test_a_kept_answer_can_be_looked_up_before_the_work_by_the_equal_request_alone(
+async def test_a_kept_answer_is_found_before_the_work_by_an_equal_request_alone(
     db: Database,
 ) -> None:
     work = Work(db)
