@@ -36,7 +36,7 @@ from chassis.auth.keys import SigningKeys
 from chassis.auth.peers import PeerSigner, PeerVerifier
 from chassis.auth.tokens import JwksSource
 from chassis.clock import Clock
-from chassis.crypto import Keyring
+from chassis.crypto.keyring import KeyFileWrong, Keyring
 from chassis.database import Database
 from chassis.database.migrate import is_current, script
 from chassis.errors import DomainError
@@ -45,6 +45,7 @@ from chassis.events.consumer import Consumer
 from chassis.events.relay import Relay
 from chassis.events.retention import purge_inbox, purge_outbox
 from chassis.events.runner import Runner
+from chassis.idempotency import purge as purge_idempotency_keys
 from chassis.jobs import Job, JobRunner
 from chassis.rpc.client import Peers
 from chassis.rpc.http import HttpPort
@@ -130,23 +131,23 @@ class Running(Generic[S]):
         return grpc.aio.insecure_channel(self.address)
 
 
-def run(service: str, settings: S, wire: Wire[S]) -> None:
+def run(service: str, settings: S, wire: Wire[S], *, versions: Path | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then drains; a second signal ends the process at once."""
     telemetry.configure_logs(service, settings.log_level)
     telemetry.configure_library_logs(service)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_until_told(service, settings, wire))
+            runner.run(_until_told(service, settings, wire, versions))
     except (SettingsError, RulesError) as error:
         raise SystemExit(f"{service} refuses to start: {error}") from None
 
 
-async def _until_told(service: str, settings: S, wire: Wire[S]) -> None:
+async def _until_told(service: str, settings: S, wire: Wire[S], versions: Path | None) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, told.set)
-    async with start(service, settings, wire) as running:
+    async with start(service, settings, wire, versions=versions) as running:
         _log.info("serving", port=running.port, metrics_port=running.metrics_port)
         await told.wait()
         for each in (signal.SIGTERM, signal.SIGINT):
@@ -201,7 +202,7 @@ async def _runtime(
     service: str, settings: S, clock: Clock, closing: AsyncExitStack
 ) -> tuple[Runtime[S], Sources]:
     signer = PeerSigner(service, settings.peer_key_file, clock)
-    keyring = Keyring.from_file(settings.key_file)
+    keyring = _keyring(settings)
     db = Database(settings.database_url, pool_size=settings.pool_size, clock=clock)
     closing.push_async_callback(db.close)
     worker = Database(settings.database_worker_url, pool_size=settings.pool_size, clock=clock)
@@ -218,6 +219,15 @@ async def _runtime(
         service, settings, clock, db, worker, bus, peers, keyring, principals, access, asyncio.Event()
     )
     return runtime, sources
+
+
+def _keyring(settings: ServiceSettings) -> Keyring:
+    try:
+        return Keyring.from_file(settings.key_file)
+    except (KeyFileWrong, OSError) as error:
+        raise SettingsError(
+            [f"WRTN_KEY_FILE: {settings.key_file.name} holds no keys that can be used"]
+        ) from error
 
 
 def _addresses(settings: ServiceSettings) -> dict[str, str]:
@@ -288,7 +298,14 @@ def _housekeeping(runtime: Runtime[S]) -> list[Job]:
     async def inbox() -> None:
         await purge_inbox(runtime.worker)
 
-    return [Job("purge-outbox", _PURGE_EVERY, outbox), Job("purge-inbox", _PURGE_EVERY, inbox)]
+    async def idempotency() -> None:
+        await purge_idempotency_keys(runtime.db)
+
+    return [
+        Job("purge-outbox", _PURGE_EVERY, outbox),
+        Job("purge-inbox", _PURGE_EVERY, inbox),
+        Job("purge-idempotency-keys", _PURGE_EVERY, idempotency),
+    ]
 
 
 class _Readiness:

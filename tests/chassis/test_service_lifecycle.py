@@ -141,6 +141,13 @@ async def test_a_taken_port_is_named(serve: Serve) -> None:
                 await serve("sample", ServiceSettings, wire_of(Sample()), versions=VERSIONS, **taking)
 
 
+async def test_a_key_file_without_keys_is_named(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("short")
+    for key_file in (tmp_path / "keys", tmp_path / "missing"):
+        with pytest.raises(SettingsError, match="WRTN_KEY_FILE"):
+            await serve("sample", ServiceSettings, wire_of(Sample()), versions=VERSIONS, key_file=key_file)
+
+
 async def test_a_method_without_rule_keeps_the_service_from_starting(serve: Serve) -> None:
     class NoRule(pb_grpc.NoRuleServiceServicer):  # type: ignore[misc]
         """Forgets its rule."""
