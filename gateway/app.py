@@ -20,7 +20,8 @@ from gateway.schema import Schema, SchemaError
 from gateway.settings import Settings
 from gateway.transcoder import Transcoder
 
-EXPOSED = ("x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "etag", "location", "content-range",
+EXPOSED = ("x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "etag", "location",
+"content-range",
            "content-disposition", "link")  # fmt: skip
 
 
@@ -52,9 +53,11 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves our own pages by exact path, everything else by the transcoder."""
         if scope["type"] == "http":
-            page = scope["path"] in self._pages
-            with self.metrics.active.track_inprogress():
-                await (self._own if page else self._api)(scope, receive, send)
+            self.metrics.active += 1
+            try:
+                await (self._own if scope["path"] in self._pages else self._api)(scope, receive, send)
+            finally:
+                self.metrics.active -= 1
 
     async def close(self) -> None:
         """Closes the channels."""
@@ -94,7 +97,8 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
         app,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "range",
+        allow_headers=["authorization", "content-type", "idempotency-key", "if-match", "if-none-match",
+        "range",
                        "x-request-id", "x-request-timeout", "x-csrf-token", "last-event-id", "traceparent"],
         # Credentials are never combined with any origin: cookies would be readable from everywhere.
         allow_credentials=not anybody,

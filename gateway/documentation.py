@@ -31,7 +31,8 @@ _POLICY = (
 )
 _SCRIPT = """window.addEventListener("load", () => {
   window.ui = SwaggerUIBundle({
-    url: "/openapi.json", dom_id: "#docs", deepLinking: true, displayRequestDuration: true, docExpansion: "none",
+    url: "/openapi.json", dom_id: "#docs", deepLinking: true, displayRequestDuration: true,
+    docExpansion: "none",
   });
 });
 """

@@ -33,6 +33,9 @@ class Endpoint:
         self, binding: Binding, channel: grpc.aio.Channel, registry: Registry, settings: Settings
     ) -> None:
         self.binding = binding
+        self.rpc_path = binding.rpc
+        self.raw_upload = binding.upload is not None
+        self.raw_response = binding.raw_response
         self.settings = settings
         self.assembler = Assembler(binding, registry)
         self.upload_stream = binding.method.method_kind in ("client_streaming", "bidi_streaming")
@@ -65,7 +68,7 @@ class Endpoint:
         body = b""
         content_type = exchange.headers.get(b"content-type", b"")
         if self.binding.body:
-            if self.binding.upload is None:
+            if not self.raw_upload:
                 negotiation.check_json(content_type, exchange.headers.get(b"content-encoding", b""))
             body = await exchange.body(self.settings.max_body_bytes)
         elif (
@@ -82,7 +85,7 @@ class Endpoint:
         content_type = exchange.headers.get(b"content-type", b"")
         first = True
         try:
-            if self.binding.upload is None:
+            if not self.raw_upload:
                 negotiation.check_json(content_type, exchange.headers.get(b"content-encoding", b""))
                 parts = self._lines(exchange)
             else:

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 from gateway.headers import request_id
 from gateway.problems import CONTENT_TYPE, Problem, refused
 
-IDLE_SECONDS = 30.0
-"""The longest pause within a request body."""
+BODY_SECONDS = 60.0
+"""How long a whole JSON body may take to come, and the longest pause within a streamed one."""
 
 RawHeader = tuple[bytes, bytes]
 
@@ -50,27 +50,24 @@ class Exchange:
     async def body(self, limit: int) -> bytes:
         """Reads the whole body. Raises Problem (413, 408) or Gone."""
         self.check_length(limit)
-        first = await self._next()
-        if not first[1]:
-            _bounded(len(first[0]), limit)
-            return first[0]
-        parts, size, more = [first[0]], len(first[0]), True
-        while more:
-            _bounded(size, limit)
-            part, more = await self._next()
-            parts.append(part)
-            size += len(part)
-        _bounded(size, limit)
-        return b"".join(parts)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return b"".join([part async for part in self._parts(limit)])
+        except TimeoutError:
+            raise _too_slow() from None
 
     async def chunks(self, limit: int) -> AsyncIterator[bytes]:
         """Yields the parts of the body as they come. Raises Problem (413, 408) or Gone."""
         self.check_length(limit)
-        size, more = 0, True
-        while more:
-            part, more = await self._next()
-            size += len(part)
-            _bounded(size, limit)
+        parts = self._parts(limit)
+        while True:
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    part = await anext(parts, None)
+            except TimeoutError:
+                raise _too_slow() from None
+            if part is None:
+                return
             if part:
                 yield part
 
@@ -80,17 +77,16 @@ class Exchange:
         if length.isdigit():
             _bounded(int(length[:20]), limit)
 
-    async def _next(self) -> tuple[bytes, bool]:
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                message = await self._receive()
-        except TimeoutError:
-            raise refused(
-                408, "BODY_TOO_SLOW", f"The body paused for more than {IDLE_SECONDS:g} s."
-            ) from None
-        if message["type"] != "http.request":
-            raise Gone
-        return message.get("body", b""), message.get("more_body", False)
+    async def _parts(self, limit: int) -> AsyncIterator[bytes]:
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise Gone
+            part, more = message.get("body", b""), message.get("more_body", False)
+            size += len(part)
+            _bounded(size, limit)
+            yield part
 
     async def start(self, status: int, headers: Sequence[RawHeader]) -> None:
         """Sends the status line and the headers."""
@@ -124,6 +120,11 @@ class Exchange:
         if not self.status:
             headers = [(b"content-type", CONTENT_TYPE), (b"cache-control", b"no-store"), *problem.headers]
             await self.respond(problem.status, headers, problem.body(self.id))
+
+
+def _too_slow() -> Problem:
+    close = [(b"connection", b"close")]
+    return refused(408, "BODY_TOO_SLOW", f"The body did not come within {BODY_SECONDS:g} s.", close)
 
 
 def _bounded(size: int, limit: int) -> None:

@@ -1,4 +1,4 @@
-"""What passes between HTTP headers and gRPC metadata: two allow-lists, and how a service answers in HTTP terms.
+"""What passes between HTTP headers and gRPC metadata: two allow-lists.
 
 A service sets the HTTP side of its answer by metadata, initial or trailing:
 
@@ -10,7 +10,7 @@ A service sets the HTTP side of its answer by metadata, initial or trailing:
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote_from_bytes
@@ -36,7 +36,8 @@ FORWARDED: Mapping[bytes, str] = {
 
 ANSWERED = frozenset((
     "accept-ranges", "allow", "cache-control", "content-disposition", "content-encoding", "content-language",
-    "content-length", "content-range", "content-type", "deprecation", "etag", "expires", "last-modified", "link",
+    "content-length", "content-range", "content-type", "deprecation", "etag", "expires", "last-modified",
+    "link",
     "location", "retry-after", "set-cookie", "sunset", "vary", "www-authenticate", "x-robots-tag",
 ))  # fmt: skip
 """Response headers that a service may set."""
@@ -82,7 +83,7 @@ class Answer:
 def request_id(headers: Mapping[bytes, bytes]) -> str:
     """Answers the client's X-Request-Id if it is well-formed, else a new one."""
     given = headers.get(b"x-request-id", b"")
-    return given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 def metadata(headers: RawHeaders, identity: str, client: str) -> Metadata:

@@ -15,22 +15,24 @@ from limits.storage import storage_from_string
 
 from gateway.problems import refused
 from gateway.settings import Settings, SettingsError
+from gateway.windows import WindowStorage
 
 RawHeader = tuple[bytes, bytes]
 
 
 class Limiter:
-    """Counts hits. A storage that cannot be reached lets requests pass: limits protect, they do not authorize."""
+    """Counts hits.
+
+    A storage that cannot be reached lets requests pass: limits protect, they do not authorize.
+    """
 
     def __init__(self, settings: Settings) -> None:
         try:
             self._caller = {"read": _item(settings.rate_read), "write": _item(settings.rate_write)}
             self._address = _item(settings.rate_address)
-            scheme, _, rest = settings.rate_storage.partition("://")
-            storage = storage_from_string(f"async+{scheme}://{rest}", wrap_exceptions=True)
+            storage = _storage(settings.rate_storage)
         except (ValueError, ConfigurationError) as error:
             raise SettingsError(f"WRTN_GATEWAY_RATE_*: {error}") from error
-        assert isinstance(storage, Storage)  # noqa: S101  (the async+ scheme answers no other)
         self._limiter = FixedWindowRateLimiter(storage)
 
     async def check(self, headers: Mapping[bytes, bytes], address: str, route_class: str) -> None:
@@ -58,6 +60,15 @@ class Limiter:
         raise refused(
             429, "RATE_LIMITED", f"More than {item} for this {kind}; try again in {wait} s.", headers
         )
+
+
+def _storage(address: str) -> Storage:
+    if address == "memory://":
+        return WindowStorage()
+    storage = storage_from_string(f"async+{address}", wrap_exceptions=True)
+    if not isinstance(storage, Storage):
+        raise ConfigurationError(f"{address!r} is no storage for asyncio")
+    return storage
 
 
 def _item(text: str) -> RateLimitItem | None:

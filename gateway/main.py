@@ -66,7 +66,7 @@ async def serve(settings: Settings) -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raises OSError if another process listens: granian shares its port, so a second gateway would not notice."""
+    """Raises OSError if another process listens; granian shares its port, so it would not notice."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -81,7 +81,7 @@ async def _drain(gateway: Gateway, server: Server, serving: asyncio.Task[None], 
     gateway.draining = True
     if not serving.done():
         log.info("draining", seconds=seconds)
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
     try:
         await asyncio.wait_for(serving, seconds)
     except TimeoutError:

@@ -19,7 +19,9 @@ class Metrics:
             "gateway_request_seconds", "Time to the end of the response.", ("rpc",),
             registry=self.registry, buckets=_BUCKETS,
         )  # fmt: skip
-        self.active = Gauge("gateway_active_requests", "Requests under way.", registry=self.registry)
+        self.active = 0
+        gauge = Gauge("gateway_active_requests", "Requests under way.", registry=self.registry)
+        gauge.set_function(lambda: self.active)
         self._counters: dict[tuple[str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 

@@ -26,9 +26,11 @@ DOMAIN = "gateway"
 """The `domain` of the errors that the gateway itself raises."""
 
 HTTP_STATUS: Mapping[str, int] = {
-    "OK": 200, "CANCELLED": 499, "UNKNOWN": 500, "INVALID_ARGUMENT": 400, "DEADLINE_EXCEEDED": 504, "NOT_FOUND": 404,
+    "OK": 200, "CANCELLED": 499, "UNKNOWN": 500, "INVALID_ARGUMENT": 400, "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
     "ALREADY_EXISTS": 409, "PERMISSION_DENIED": 403, "RESOURCE_EXHAUSTED": 429, "FAILED_PRECONDITION": 400,
-    "ABORTED": 409, "OUT_OF_RANGE": 400, "UNIMPLEMENTED": 501, "INTERNAL": 500, "UNAVAILABLE": 503, "DATA_LOSS": 500,
+    "ABORTED": 409, "OUT_OF_RANGE": 400, "UNIMPLEMENTED": 501, "INTERNAL": 500, "UNAVAILABLE": 503,
+    "DATA_LOSS": 500,
     "UNAUTHENTICATED": 401,
 }  # fmt: skip
 
@@ -65,6 +67,8 @@ class Problem(Exception):
     metadata: dict[str, str] = field(default_factory=dict)
     details: list[dict[str, Any]] = field(default_factory=list)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    cause: str = ""
+    """For the log alone: what the transport said of a backend that cannot be reached."""
 
     def document(self, instance: str) -> dict[str, Any]:
         """Answers the members of the document; `instance` is the id of the request."""
@@ -115,6 +119,8 @@ def of_rpc(
     status = _status(status_bytes)
     detail = message if status is not None or code.name not in _SANITISED else _SANITISED[code.name]
     problem = Problem(HTTP_STATUS[code.name], code.name, detail, domain="")
+    if status is None and code is grpc.StatusCode.UNAVAILABLE:
+        problem.cause = message
     for packed in status.details if status is not None else ():
         if packed.type_url != _DEBUG:
             problem.details.append(_detail(problem, packed, request, registry))

@@ -24,7 +24,8 @@ MAX_DEPTH = 32
 _SCALAR_MESSAGES = frozenset(
     f"google.protobuf.{name}"
     for name in (
-        "Timestamp", "Duration", "FieldMask", "BoolValue", "BytesValue", "DoubleValue", "FloatValue", "Int32Value",
+        "Timestamp", "Duration", "FieldMask", "BoolValue", "BytesValue", "DoubleValue", "FloatValue",
+        "Int32Value",
         "Int64Value", "StringValue", "UInt32Value", "UInt64Value",
     )
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,9 @@ from protobuf import (
 from protobuf.wkt import FileDescriptorSet
 
 from gateway.template import Template, parse
+
+# A name, with the indexes and quoted map keys after it, in which dots may stand.
+_PATH_PART = re.compile(r'([^.\[\]]+)((?:\[(?:"(?:[^"\\]|\\.)*"|[^\]"]*)\])*)')
 
 HTTP_BODY = "google.api.HttpBody"
 NO_SIDE_EFFECTS = 1
@@ -194,9 +198,9 @@ def json_path(message: DescMessage, path: str) -> str:
     """Translates a proto field path (`books[0].display_name`) into JSON names; keeps what it cannot."""
     out: list[str] = []
     at: DescMessage | None = message
-    for part in path.split("."):
-        name, bracket, index = part.partition("[")
+    for part in _PATH_PART.finditer(path):
+        name, keys = part.groups()
         field = fields_by_name(at).get(name) if at is not None else None
-        out.append((field.json_name if field is not None else name) + bracket + index)
+        out.append((field.json_name if field is not None else name) + keys)
         at = element_of(field) if field is not None else None
     return ".".join(out)

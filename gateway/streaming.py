@@ -36,7 +36,7 @@ class Truncated(Exception):
 
 async def serve(endpoint: Endpoint, exchange: Exchange, segments: list[str]) -> None:
     """Calls and streams. Raises Problem before the first byte; Gone; Truncated."""
-    raw = endpoint.binding.raw_response
+    raw = endpoint.raw_response
     kind = b"" if raw else negotiation.accepted(exchange.headers.get(b"accept", b""), _OFFERED)
     timeout, metadata = endpoint.deadline(exchange), endpoint.metadata(exchange)
     fault = Fault()

@@ -70,8 +70,17 @@ class Transcoder:
             self._note(exchange, endpoint, problem)
         except Gone:
             exchange.status = CLIENT_CLOSED
+        except streaming.Truncated:
+            raise
+        except Exception:
+            # The edge: whatever is wrong in here or with a response is logged whole, and answered without
+            # its text.
+            log.exception("failed", rpc=endpoint.rpc_path if endpoint is not None else "", id=exchange.id)
+            if exchange.status:
+                raise
+            await exchange.refuse(Problem(500, "INTERNAL", "The gateway failed to answer this request."))
         finally:
-            rpc = endpoint.binding.rpc if endpoint is not None else ""
+            rpc = endpoint.rpc_path if endpoint is not None else ""
             seconds = time.perf_counter() - began
             self._metrics.observe(rpc, exchange.status, seconds)
             if self._settings.access_log:
@@ -80,7 +89,7 @@ class Transcoder:
                 )
 
     def _route(self, exchange: Exchange) -> tuple[Endpoint, list[str]]:
-        """Finds the endpoint. Raises Problem (404, 405); OPTIONS is answered with Allow, as a bodiless 204."""
+        """Finds the endpoint. Raises Problem (404, 405, and 204 with Allow for OPTIONS)."""
         path = exchange.scope["raw_path"].decode("latin-1")
         method = "GET" if exchange.method == "HEAD" else exchange.method
         match = self._router.find(method, path)
@@ -99,7 +108,7 @@ class Transcoder:
         """Logs a failure by its code and reason; never what the client or the service wrote."""
         if problem.status >= 400:
             write = log.error if problem.status >= 500 else log.info
-            rpc = endpoint.binding.rpc if endpoint is not None else ""
+            rpc = endpoint.rpc_path if endpoint is not None else ""
             write(
                 "refused",
                 rpc=rpc,

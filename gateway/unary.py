@@ -19,7 +19,7 @@ _OFFERED = (negotiation.JSON,)
 
 async def serve(endpoint: Endpoint, exchange: Exchange, segments: list[str]) -> None:
     """Calls and responds. Raises Problem or Gone."""
-    if not endpoint.binding.raw_response and (accept := exchange.headers.get(b"accept")):
+    if not endpoint.raw_response and (accept := exchange.headers.get(b"accept")):
         negotiation.accepted(accept, _OFFERED)
     timeout, metadata = endpoint.deadline(exchange), endpoint.metadata(exchange)
     fault = None
@@ -41,7 +41,7 @@ async def serve(endpoint: Endpoint, exchange: Exchange, segments: list[str]) -> 
         if fault is not None and fault.problem is not None:
             raise fault.problem from None
         raise
-    if endpoint.binding.raw_response:
+    if endpoint.raw_response:
         await _raw(endpoint, exchange, data, answer)
     else:
         await _json(endpoint, exchange, data, answer)

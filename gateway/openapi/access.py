@@ -32,7 +32,9 @@ def sentences(rule: Any) -> list[str]:
 
 
 def _enterprise(rule: Any) -> str:
-    named = f"the enterprise named by `{rule.enterprise_field}`" if rule.enterprise_field else "the enterprise"
+    named = (
+        f"the enterprise named by `{rule.enterprise_field}`" if rule.enterprise_field else "the enterprise"
+    )
     ways: list[str] = []
     if int(rule.title):
         ways.append(f"the title of at least {_word(rule, 'title')}")

@@ -12,7 +12,8 @@ Json = dict[str, Any]
 FIELD = "buf.validate.field"
 
 _FORMATS: Mapping[str, str] = {
-    "email": "email", "hostname": "hostname", "ipv4": "ipv4", "ipv6": "ipv6", "uri": "uri", "uri_ref": "uri-reference",
+    "email": "email", "hostname": "hostname", "ipv4": "ipv4", "ipv6": "ipv6", "uri": "uri",
+    "uri_ref": "uri-reference",
     "uuid": "uuid",
 }  # fmt: skip
 _LENGTHS: Mapping[str, str] = {
@@ -54,7 +55,9 @@ def required(rules: Any) -> bool:
 def _typed(schema: Json, rules: Message, numeric: bool) -> list[str]:
     """Adds what a rules message sets explicitly, by the names of its fields."""
     words: list[str] = []
-    values: dict[str, Any] = {field.name: _value(rules, field) for field in type(rules).desc().fields if field in rules}
+    values: dict[str, Any] = {
+        field.name: _value(rules, field) for field in type(rules).desc().fields if field in rules
+    }
     for name, value in values.items():
         if name in _LENGTHS and schema.get("contentEncoding") is None:
             schema[_LENGTHS[name]] = int(value)
@@ -96,9 +99,15 @@ def _other(schema: Json, name: str, value: Any) -> None:
 
 def _enum(schema: Json, rules: Any, enum: DescEnum) -> None:
     """Narrows an enum to the values that pass; a request that holds another name is refused."""
-    listed = {field.name: list(_value(rules, field)) for field in type(rules).desc().fields if field.name in ("in", "not_in")}
+    listed = {
+        field.name: list(_value(rules, field))
+        for field in type(rules).desc().fields
+        if field.name in ("in", "not_in")
+    }
     barred, only = listed.get("not_in", []), listed.get("in", [])
-    names = [each.name for each in enum.values if each.number not in barred and (not only or each.number in only)]
+    names = [
+        each.name for each in enum.values if each.number not in barred and (not only or each.number in only)
+    ]
     if len(names) < len(enum.values):
         schema.pop("$ref", None)
         schema |= {"type": "string", "enum": names}

@@ -17,7 +17,11 @@ _METHODS = frozenset(("GET", "PUT", "POST", "DELETE", "PATCH"))
 
 _VIOLATION: Json = {
     "type": "object",
-    "properties": {"field": {"type": "string"}, "description": {"type": "string"}, "reason": {"type": "string"}},
+    "properties": {
+        "field": {"type": "string"},
+        "description": {"type": "string"},
+        "reason": {"type": "string"},
+    },
 }
 _PROBLEM: Json = {
     "type": "object",
@@ -29,7 +33,10 @@ _PROBLEM: Json = {
         "status": {"type": "integer", "description": "The HTTP status."},
         "detail": {"type": "string", "description": "A sentence for developers."},
         "instance": {"type": "string", "description": "The id of the request, as in X-Request-Id."},
-        "code": {"type": "string", "description": "The name of the google.rpc.Code, for example `NOT_FOUND`."},
+        "code": {
+            "type": "string",
+            "description": "The name of the google.rpc.Code, for example `NOT_FOUND`.",
+        },
         "reason": {"type": "string", "description": "What programs may rely on, for example `RATE_LIMITED`."},
         "domain": {"type": "string", "description": "Who defines the reason."},
         "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -38,7 +45,10 @@ _PROBLEM: Json = {
             "items": {
                 "type": "object",
                 "required": ["@type"],
-                "properties": {"@type": {"type": "string"}, "fieldViolations": {"type": "array", "items": _VIOLATION}},
+                "properties": {
+                    "@type": {"type": "string"},
+                    "fieldViolations": {"type": "array", "items": _VIOLATION},
+                },
             },
         },
     },
@@ -63,7 +73,7 @@ def document(schema: Schema, bindings: Sequence[Binding], title: str) -> Json:
         if binding.verb not in _METHODS:
             continue
         found = places(binding, schemas)
-        # Paths that differ by the names of their parameters alone are one path to OpenAPI: the first names stay.
+        # Paths that differ by their parameters' names alone are one path to OpenAPI: the first names stay.
         path, kept = names.setdefault(_shape(binding), (_path(binding, found), [each.name for each in found]))
         item: Json = paths.setdefault(path, {})
         item.setdefault(binding.verb.lower(), operations.write(binding, _parameters(found, kept)))
@@ -81,7 +91,9 @@ def document(schema: Schema, bindings: Sequence[Binding], title: str) -> Json:
             "responses": {
                 "Problem": {
                     "description": "An error.",
-                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                    "content": {
+                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+                    },
                 }
             },
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
@@ -104,7 +116,8 @@ def _shape(binding: Binding) -> str:
 def _path(binding: Binding, found: list[Place]) -> str:
     left = iter(found)
     parts = [
-        f"{{{next(left).name}}}" if segment in (STAR, DEEP) else segment for segment in binding.template.segments
+        f"{{{next(left).name}}}" if segment in (STAR, DEEP) else segment
+        for segment in binding.template.segments
     ]
     return "/" + "/".join(parts) + (f":{binding.template.verb}" if binding.template.verb else "")
 

@@ -37,7 +37,8 @@ def places(binding: Binding, schemas: Schemas) -> list[Place]:
         if segment not in (STAR, DEEP):
             continue
         variable = next(
-            (each for each in binding.template.variables if each.start <= index < (each.stop or index + 1)), None
+            (each for each in binding.template.variables if each.start <= index < (each.stop or index + 1)),
+            None,
         )
         note = " May hold slashes." if segment == DEEP else ""
         if variable is None:
@@ -47,7 +48,9 @@ def places(binding: Binding, schemas: Schemas) -> list[Place]:
         schema = schemas.field(resolve(binding.method.input, variable.path)[-1])
         text = schema.pop("description", "")
         if variable.pattern not in (STAR, DEEP):
-            found.append(Place(f"{name}.{index}", {"type": "string"}, f"A part of `{name}`, {variable.pattern}.{note}"))
+            found.append(
+                Place(f"{name}.{index}", {"type": "string"}, f"A part of `{name}`, {variable.pattern}.{note}")
+            )
         else:
             found.append(Place(name, schema, (text + note).strip()))
     return found
@@ -70,13 +73,18 @@ class Operations:
         if summary:
             operation["summary"] = summary
         rule = self._schema.option(method.proto.options, access.RULE)
-        if text := "\n\n".join(filter(None, [comment, *(access.sentences(rule) if rule is not None else ())])):
+        if text := "\n\n".join(
+            filter(None, [comment, *(access.sentences(rule) if rule is not None else ())])
+        ):
             operation["description"] = text
         if parameters := [*path_parameters, *self._query(binding), *_headers(binding)]:
             operation["parameters"] = parameters
         if body := self._body(binding):
             operation["requestBody"] = body
-        operation["responses"] = {"200": self._answer(binding), "default": {"$ref": "#/components/responses/Problem"}}
+        operation["responses"] = {
+            "200": self._answer(binding),
+            "default": {"$ref": "#/components/responses/Problem"},
+        }
         if rule is not None:
             operation["security"] = [{"bearer": []}] if access.needs_credential(rule) else []
         if method.deprecated:
@@ -112,23 +120,32 @@ class Operations:
             schema = self._schemas.object(binding.method.input, taken) if taken else whole
             needed = bool(schema.get("required"))
         streamed = binding.method.method_kind in ("client_streaming", "bidi_streaming")
-        body: Json = {"content": {"application/x-ndjson" if streamed else "application/json": {"schema": schema}}}
+        body: Json = {
+            "content": {"application/x-ndjson" if streamed else "application/json": {"schema": schema}}
+        }
         return body | ({"required": True} if needed else {})
 
     def _answer(self, binding: Binding) -> Json:
         if binding.raw_response:
             return {"description": "The bytes, in their own media type.", "content": {"*/*": _BINARY}}
         result = binding.result
-        schema = self._schemas.message(result) if isinstance(result, DescMessage) else self._schemas.field(result)
+        schema = (
+            self._schemas.message(result) if isinstance(result, DescMessage) else self._schemas.field(result)
+        )
         if binding.method.method_kind not in ("server_streaming", "bidi_streaming"):
             return {"description": "The answer.", "content": {"application/json": {"schema": schema}}}
         problem = {"$ref": "#/components/schemas/Problem"}
         line = {"type": "object", "properties": {"result": schema, "error": problem}}
-        content: Json = {"application/x-ndjson": {"schema": line}, "text/event-stream": {"schema": {"type": "string"}}}
+        content: Json = {
+            "application/x-ndjson": {"schema": line},
+            "text/event-stream": {"schema": {"type": "string"}},
+        }
         return {"description": "Messages as they come, one a line or one an event.", "content": content}
 
 
-def _scalars(message: DescMessage, above: tuple[DescField, ...], taken: set[str]) -> Iterator[tuple[str, DescField]]:
+def _scalars(
+    message: DescMessage, above: tuple[DescField, ...], taken: set[str]
+) -> Iterator[tuple[str, DescField]]:
     """Yields the query parameters under a message, their names dotted, without those taken elsewhere."""
     for field in message.fields:
         path = (*above, field)
@@ -137,9 +154,18 @@ def _scalars(message: DescMessage, above: tuple[DescField, ...], taken: set[str]
         inner = message_of(field)
         if is_scalar(field):
             yield ".".join(each.json_name for each in path), field
-        elif inner is not None and not inner.type_name.startswith("google.") and len(path) < QUERY_DEPTH:
-            if all(inner.type_name != each.parent.type_name for each in path):
-                yield from _scalars(inner, path, taken)
+        elif inner is not None and _listed(inner, path):
+            yield from _scalars(inner, path, taken)
+
+
+def _listed(inner: DescMessage, path: tuple[DescField, ...]) -> bool:
+    """Whether the fields of a nested message are listed: not too deep, and not of a type around it."""
+    around = [each.parent.type_name for each in path]
+    return (
+        len(path) < QUERY_DEPTH
+        and inner.type_name not in around
+        and not inner.type_name.startswith("google.")
+    )
 
 
 def _headers(binding: Binding) -> Iterator[Json]:

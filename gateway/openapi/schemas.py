@@ -29,7 +29,8 @@ _UINT32: Json = {"type": "integer", "format": "uint32", "minimum": 0, "maximum":
 _BYTES: Json = {"type": "string", "contentEncoding": "base64"}
 
 _SCALARS: Mapping[ScalarType, Json] = {
-    ScalarType.DOUBLE: {"type": "number", "format": "double"}, ScalarType.FLOAT: {"type": "number", "format": "float"},
+    ScalarType.DOUBLE: {"type": "number", "format": "double"}, ScalarType.FLOAT: {"type": "number",
+    "format": "float"},
     ScalarType.INT64: _INT64, ScalarType.SINT64: _INT64, ScalarType.SFIXED64: _INT64,
     ScalarType.UINT64: _UINT64, ScalarType.FIXED64: _UINT64,
     ScalarType.INT32: _INT32, ScalarType.SINT32: _INT32, ScalarType.SFIXED32: _INT32,
@@ -37,20 +38,19 @@ _SCALARS: Mapping[ScalarType, Json] = {
     ScalarType.BOOL: {"type": "boolean"}, ScalarType.STRING: {"type": "string"}, ScalarType.BYTES: _BYTES,
 }  # fmt: skip
 
-_WELL_KNOWN: Mapping[str, Json] = {
-    f"google.protobuf.{name}": schema
-    for name, schema in {
-        "Timestamp": {"type": "string", "format": "date-time"},
-        "Duration": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$", "examples": ["1.5s"]},
-        "FieldMask": {"type": "string", "examples": ["displayName,labels"]},
-        "Struct": {"type": "object"}, "ListValue": {"type": "array", "items": {}}, "Value": {},
-        "Any": {"type": "object", "properties": {"@type": {"type": "string"}}, "required": ["@type"]},
-        "Empty": {"type": "object", "maxProperties": 0},
-        "BoolValue": _SCALARS[ScalarType.BOOL], "BytesValue": _BYTES, "StringValue": {"type": "string"},
-        "DoubleValue": _SCALARS[ScalarType.DOUBLE], "FloatValue": _SCALARS[ScalarType.FLOAT],
-        "Int32Value": _INT32, "UInt32Value": _UINT32, "Int64Value": _INT64, "UInt64Value": _UINT64,
-    }.items()
+_BY_NAME: Mapping[str, Json] = {
+    "Timestamp": {"type": "string", "format": "date-time"},
+    "Duration": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$", "examples": ["1.5s"]},
+    "FieldMask": {"type": "string", "examples": ["displayName,labels"]},
+    "Struct": {"type": "object"}, "ListValue": {"type": "array", "items": {}}, "Value": {},
+    "Any": {"type": "object", "properties": {"@type": {"type": "string"}}, "required": ["@type"]},
+    "Empty": {"type": "object", "maxProperties": 0},
+    "BoolValue": _SCALARS[ScalarType.BOOL], "BytesValue": _BYTES, "StringValue": {"type": "string"},
+    "DoubleValue": _SCALARS[ScalarType.DOUBLE], "FloatValue": _SCALARS[ScalarType.FLOAT],
+    "Int32Value": _INT32, "UInt32Value": _UINT32, "Int64Value": _INT64, "UInt64Value": _UINT64,
 }  # fmt: skip
+
+_WELL_KNOWN: Mapping[str, Json] = {f"google.protobuf.{name}": schema for name, schema in _BY_NAME.items()}
 
 _BEHAVIOUR = {2: "required", 3: "readOnly", 4: "writeOnly"}
 """google.api.FieldBehavior"""
@@ -136,7 +136,10 @@ class Schemas:
             return {"type": "null"}
         if enum.type_name not in self.components:
             texts = [(each.name, self._comments.of(f"{enum.type_name}.{each.name}")) for each in enum.values]
-            lines = [self._comments.of(enum.type_name), *(f"- `{name}`: {text}" for name, text in texts if text)]
+            lines = [
+                self._comments.of(enum.type_name),
+                *(f"- `{name}`: {text}" for name, text in texts if text),
+            ]
             schema: Json = {"type": "string", "enum": [each.name for each in enum.values]}
             if text := "\n".join(filter(None, lines)):
                 schema["description"] = text

@@ -95,7 +95,12 @@ def settings(descriptor_set: Path, backend: str) -> Callable[..., Settings]:
     """Makes settings for the backend; arguments replace what they name."""
 
     def make(**changes: Any) -> Settings:
-        standing = {"descriptor_set": descriptor_set, "backends": ((SERVICE, backend),), "metrics_port": 0, "docs": False}
+        standing: dict[str, Any] = {
+            "descriptor_set": descriptor_set,
+            "backends": ((SERVICE, backend),),
+            "metrics_port": 0,
+            "docs": False,
+        }
         return Settings(**(standing | changes))
 
     return make

@@ -24,13 +24,13 @@ class Types:
     def __init__(self, descriptors: bytes) -> None:
         self.pool = descriptor_pool.DescriptorPool()
         for file in FileDescriptorSet.FromString(descriptors).file:
-            self.pool.Add(file)  # type: ignore[no-untyped-call]
+            self.pool.Add(file)
 
     def __getattr__(self, name: str) -> Any:
         return self.named(f"library.v1.{name}")
 
     def named(self, full_name: str) -> Any:
-        return message_factory.GetMessageClass(self.pool.FindMessageTypeByName(full_name))  # type: ignore[no-untyped-call]
+        return message_factory.GetMessageClass(self.pool.FindMessageTypeByName(full_name))
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Library:
 
     def note(self, request: Any, context: Any) -> None:
         self.seen.append(request)
-        self.metadata = {key: value for key, value in context.invocation_metadata() or ()}
+        self.metadata = dict(context.invocation_metadata() or ())
         self.remaining = context.time_remaining()
 
     @contextmanager
@@ -75,7 +75,7 @@ class Library:
 
     async def list_ids(self, request: Any, context: Any) -> Any:
         self.note(request, context)
-        return self.types.Everything(texts=[str(each) for each in range(request.page_size)])
+        return self.types.Everything(texts=[str(each) for each in range(min(request.page_size, 100))])
 
     async def book_of(self, request: Any, context: Any) -> Any:
         self.note(request, context)
@@ -156,7 +156,8 @@ class Library:
     def _received(self, requests: list[Any]) -> Any:
         data = b"".join(each.content.data for each in requests)
         return self.types.UploadResponse(
-            size=len(data), content_type=requests[0].content.content_type, sha256=hashlib.sha256(data).hexdigest(),
+            size=len(data), content_type=requests[0].content.content_type,
+            sha256=hashlib.sha256(data).hexdigest(),
             messages=len(requests), book_id=requests[0].book_id,
         )  # fmt: skip
 
@@ -175,8 +176,8 @@ def _detail(name: str) -> Any:
             )
         case "fields":
             bad = error_details_pb2.BadRequest()
-            bad.field_violations.add(field="by_name.maybe_text", description="is no name")
-            bad.field_violations.add(field="fail_codes[3].page_count", description="is too small")
+            bad.field_violations.add(field='some_thing.by_name["a.b"].maybe_text', description="is no name")
+            bad.field_violations.add(field="not_mine[3].page_count", description="is too small")
             return bad
         case "retry":
             retry = error_details_pb2.RetryInfo()
@@ -192,10 +193,11 @@ def handlers(library: Library) -> grpc.GenericRpcHandler:
         "CreateBook": library.book_of, "UpdateBook": library.book_of, "DeleteBook": library.empty,
         "LendBook": library.echo, "Echo": library.echo, "Fail": library.fail, "Answer": library.answer,
         "Count": library.count, "Download": library.download, "DownloadChunks": library.download_chunks,
-        "Upload": library.upload, "UploadChunks": library.upload_chunks, "Sum": library.sum, "Wait": library.wait,
+        "Upload": library.upload, "UploadChunks": library.upload_chunks, "Sum": library.sum,
+        "Wait": library.wait,
         "Internal": library.empty,
     }  # fmt: skip
-    service = library.types.pool.FindServiceByName(SERVICE)  # type: ignore[no-untyped-call]
+    service = library.types.pool.FindServiceByName(SERVICE)
     methods = {}
     for method in service.methods:
         shape = {

@@ -37,7 +37,9 @@ def test_the_document_of_the_suite_is_valid() -> None:
     validate(json.loads(json.dumps(document(schema, schema.bindings(), "wrtn"))))
 
 
-def test_every_described_binding_is_an_operation_of_its_own(openapi: dict[str, Any], descriptor_set: Path) -> None:
+def test_every_described_binding_is_an_operation_of_its_own(
+    openapi: dict[str, Any], descriptor_set: Path
+) -> None:
     operations = [each for item in openapi["paths"].values() for each in item.values()]
     bindings = Schema.load(descriptor_set).bindings()
     assert len(operations) == sum(each.verb != "PURGE" for each in bindings)
@@ -56,10 +58,15 @@ def test_comments_become_descriptions(openapi: dict[str, Any]) -> None:
     get = openapi["paths"]["/v1/books/{bookId}"]["get"]
     assert get["summary"] == "Gets one book."
     assert "Returns NOT_FOUND" in get["description"]
-    assert openapi["tags"] == [{"name": "Library", "description": "Keeps books on shelves.\n\nEverything here is echoed."}]
+    assert openapi["tags"] == [
+        {"name": "Library", "description": "Keeps books on shelves.\n\nEverything here is echoed."}
+    ]
     assert book(openapi, "id")["description"] == "Its id, a UUID."
     assert "`KIND_NOVEL`: Invented." in openapi["components"]["schemas"]["library.v1.Kind"]["description"]
-    assert "At most one of `shelf`, `borrower`" in openapi["components"]["schemas"]["library.v1.Book"]["description"]
+    assert (
+        "At most one of `shelf`, `borrower`"
+        in openapi["components"]["schemas"]["library.v1.Book"]["description"]
+    )
 
 
 def test_access_rules_are_stated(openapi: dict[str, Any]) -> None:
@@ -96,7 +103,10 @@ def test_types_are_those_of_protojson(openapi: dict[str, Any]) -> None:
 def test_query_parameters_are_flattened_without_what_the_path_fills(openapi: dict[str, Any]) -> None:
     names = [each["name"] for each in openapi["paths"]["/v1/books"]["get"]["parameters"]]
     assert names == ["pageSize", "pageToken", "filter.kinds", "filter.after", "readMask"]
-    names = [each["name"] for each in openapi["paths"]["/v1/shelves/{shelf.number}/books/{bookId}"]["get"]["parameters"]]
+    names = [
+        each["name"]
+        for each in openapi["paths"]["/v1/shelves/{shelf.number}/books/{bookId}"]["get"]["parameters"]
+    ]
     assert names == ["shelf.number", "bookId"]
 
 
@@ -104,7 +114,9 @@ def test_bodies_streams_and_errors_are_described(openapi: dict[str, Any]) -> Non
     create = openapi["paths"]["/v1/books"]["post"]
     assert "$ref" in create["requestBody"]["content"]["application/json"]["schema"]
     assert {"$ref": "#/components/parameters/IdempotencyKey"} in create["parameters"]
-    lend = openapi["paths"]["/v1/books/{text}:lend"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    lend = openapi["paths"]["/v1/books/{text}:lend"]["post"]["requestBody"]["content"]["application/json"][
+        "schema"
+    ]
     assert "text" not in lend["properties"]
     assert set(openapi["paths"]["/v1/count"]["get"]["responses"]["200"]["content"]) == {
         "application/x-ndjson", "text/event-stream",

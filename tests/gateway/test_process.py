@@ -26,7 +26,9 @@ def free_port() -> int:
 
 
 @pytest.fixture
-async def process(descriptor_set: Path, backend: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int, int]]:
+async def process(
+    descriptor_set: Path, backend: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, int, int]]:
     """The running process, its port and its metrics port; killed at the end if it still runs."""
     port, metrics_port = free_port(), free_port()
     arguments = ["--descriptor-set", str(descriptor_set), "--backend", f"{SERVICE}={backend}"]
@@ -83,7 +85,9 @@ async def test_a_client_that_goes_away_cancels_its_call(
         assert await seen(library.cancelled)
 
 
-@pytest.mark.parametrize("path", ["/v1/count?pauseSeconds=0.01", "/v1/books/b/chunks?chunks=1000000&chunkSize=60000"])
+@pytest.mark.parametrize(
+    "path", ["/v1/count?pauseSeconds=0.01", "/v1/books/b/chunks?chunks=1000000&chunkSize=60000"]
+)
 async def test_a_client_that_leaves_a_stream_cancels_it(
     process: tuple[asyncio.subprocess.Process, int, int], library: Library, path: str
 ) -> None:
@@ -130,7 +134,9 @@ async def test_large_bodies_stream_up_and_down(process: tuple[asyncio.subprocess
     assert len(down.content) == 10_000_000
 
 
-async def test_the_server_refuses_what_is_no_request(process: tuple[asyncio.subprocess.Process, int, int]) -> None:
+async def test_the_server_refuses_what_is_no_request(
+    process: tuple[asyncio.subprocess.Process, int, int],
+) -> None:
     port = process[1]
     assert b" 414 " in await raw(port, b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
     assert b" 431 " in await raw(port, b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 500_000 + b"\r\n\r\n")
@@ -138,7 +144,9 @@ async def test_the_server_refuses_what_is_no_request(process: tuple[asyncio.subp
     assert b" 404 " in await raw(port, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
-async def test_metrics_are_on_a_port_of_their_own(process: tuple[asyncio.subprocess.Process, int, int]) -> None:
+async def test_metrics_are_on_a_port_of_their_own(
+    process: tuple[asyncio.subprocess.Process, int, int],
+) -> None:
     async with httpx.AsyncClient() as client:
         await client.get(f"http://127.0.0.1:{process[1]}/v1/books/b1")
         public = await client.get(f"http://127.0.0.1:{process[1]}/metrics")
@@ -147,7 +155,9 @@ async def test_metrics_are_on_a_port_of_their_own(process: tuple[asyncio.subproc
     assert 'gateway_requests_total{rpc="/library.v1.Library/GetBook",status="200"} 1.0' in found.text
 
 
-async def test_sigterm_lets_running_requests_finish(process: tuple[asyncio.subprocess.Process, int, int]) -> None:
+async def test_sigterm_lets_running_requests_finish(
+    process: tuple[asyncio.subprocess.Process, int, int],
+) -> None:
     started, port, _ = process
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         running = asyncio.create_task(client.get("/v1/wait?pauseSeconds=1"))
@@ -161,7 +171,8 @@ async def test_a_taken_port_is_said_plainly(
     process: tuple[asyncio.subprocess.Process, int, int], descriptor_set: Path
 ) -> None:
     second = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", "--descriptor-set", str(descriptor_set), "--backend", f"{SERVICE}=h:1",
+        sys.executable, "-m", "gateway", "--descriptor-set", str(descriptor_set), "--backend",
+        f"{SERVICE}=h:1",
         "--port", str(process[1]), "--metrics-port", "0", cwd=ROOT, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

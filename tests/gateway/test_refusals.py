@@ -133,7 +133,9 @@ async def test_a_wrong_path_or_method(client: httpx.AsyncClient, method: str, pa
         ({"cookie": "a" * 8000}, 431),
     ],
 )
-async def test_headers_that_cannot_be_served(client: httpx.AsyncClient, headers: dict[str, str], status: int) -> None:
+async def test_headers_that_cannot_be_served(
+    client: httpx.AsyncClient, headers: dict[str, str], status: int
+) -> None:
     response = await client.post("/v1/echo", content=b"{}", headers=headers)
     assert response.status_code == status, response.text
 

@@ -28,7 +28,11 @@ def test_everything_can_come_from_the_environment() -> None:
     }  # fmt: skip
     settings = read([], environ)
     assert settings.backends == (("a.v1", "h:1"), ("b.v1", "h:2"))
-    assert (settings.cors_origins, settings.docs, settings.timeout_seconds) == (("https://a", "https://b"), False, 2.5)
+    assert (settings.cors_origins, settings.docs, settings.timeout_seconds) == (
+        ("https://a", "https://b"),
+        False,
+        2.5,
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,10 +56,16 @@ async def test_a_wrong_limit_is_named(changes: dict[str, str]) -> None:
         Limiter(Settings(descriptor_set=Path(), backends=(), **changes))  # type: ignore[arg-type]
 
 
-async def test_a_descriptor_set_that_cannot_be_served_is_refused(descriptor_set: Path, tmp_path: Path) -> None:
+async def test_a_descriptor_set_that_cannot_be_served_is_refused(
+    descriptor_set: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.binpb"
     broken.write_bytes(b"nonsense")
-    for path, backend in ((broken, "library.v1"), (tmp_path / "absent", "library.v1"), (descriptor_set, "other.v1")):
+    for path, backend in (
+        (broken, "library.v1"),
+        (tmp_path / "absent", "library.v1"),
+        (descriptor_set, "other.v1"),
+    ):
         with pytest.raises(SchemaError):
             async with opened(Settings(descriptor_set=path, backends=((backend, "h:1"),))):
                 pass

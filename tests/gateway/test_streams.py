@@ -73,11 +73,14 @@ async def test_a_raw_body_is_answered_as_it_is(client: httpx.AsyncClient) -> Non
     [
         ("bytes=0-9", 206, TEXT[:10]), ("bytes=100-", 206, TEXT[100:]), ("bytes=-5", 206, TEXT[-5:]),
         ("bytes=5-1000000", 206, TEXT[5:]), ("bytes=-1000000", 206, TEXT), ("bytes=0-0", 206, TEXT[:1]),
-        ("bytes=10240-", 416, b""), ("bytes=-0", 416, b""), ("bytes=9-5", 200, TEXT), ("lines=1-2", 200, TEXT),
+        ("bytes=10240-", 416, b""), ("bytes=-0", 416, b""), ("bytes=9-5", 200, TEXT), ("lines=1-2", 200,
+        TEXT),
         ("bytes=0-1,3-4", 200, TEXT), ("bytes=-", 200, TEXT), ("bytes=a-b", 200, TEXT),
     ],
 )  # fmt: skip
-async def test_a_range_of_a_raw_body(client: httpx.AsyncClient, wanted: str, status: int, part: bytes) -> None:
+async def test_a_range_of_a_raw_body(
+    client: httpx.AsyncClient, wanted: str, status: int, part: bytes
+) -> None:
     response = await client.get("/v1/books/b1/text", headers={"range": wanted})
     assert response.status_code == status
     if status == 416:
@@ -85,7 +88,9 @@ async def test_a_range_of_a_raw_body(client: httpx.AsyncClient, wanted: str, sta
     else:
         assert response.content == part
     if status == 206:
-        first = TEXT.index(part) if len(part) > 300 else int(response.headers["content-range"][6:].split("-")[0])
+        first = (
+            TEXT.index(part) if len(part) > 300 else int(response.headers["content-range"][6:].split("-")[0])
+        )
         assert response.headers["content-range"] == f"bytes {first}-{first + len(part) - 1}/{len(TEXT)}"
 
 
@@ -113,7 +118,9 @@ async def test_a_range_of_chunks_whose_length_is_known(client: httpx.AsyncClient
 
 async def test_a_raw_body_is_taken_as_it_is(client: httpx.AsyncClient) -> None:
     data = b"\xff\x00{" * 1000
-    response = await client.put("/v1/books/b1/text", content=data, headers={"content-type": "application/x-book"})
+    response = await client.put(
+        "/v1/books/b1/text", content=data, headers={"content-type": "application/x-book"}
+    )
     body = response.json()
     assert (body["size"], body["contentType"], body["bookId"]) == ("3000", "application/x-book", "b1")
     assert body["sha256"] == hashlib.sha256(data).hexdigest()

@@ -26,7 +26,11 @@ def values(template: str, path: str) -> dict[str, str] | None:
         ("/v1/books/{id}", "/v1/books/7/", None),
         ("/v1/books/{id}", "/v1/books/7/8", None),
         ("/v1/{name=shelves/*/books/*}", "/v1/shelves/1/books/2", {"name": "shelves/1/books/2"}),
-        ("/v1/{name=shelves/*/books/*}", "/v1/shelves/a%2Fb/books/c%20d", {"name": "shelves/a%2Fb/books/c d"}),
+        (
+            "/v1/{name=shelves/*/books/*}",
+            "/v1/shelves/a%2Fb/books/c%20d",
+            {"name": "shelves/a%2Fb/books/c d"},
+        ),
         ("/v1/{name=shelves/*}/books", "/v1/shelves/1/books", {"name": "shelves/1"}),
         ("/v1/{name=files/**}", "/v1/files/a/b/c", {"name": "files/a/b/c"}),
         ("/v1/{name=files/**}", "/v1/files", {"name": "files"}),
@@ -44,7 +48,9 @@ def test_a_template_matches_and_decodes(template: str, path: str, expected: dict
     assert values(template, path) == expected
 
 
-@pytest.mark.parametrize("text", ["v1", "/", "/v1//x", "/v1/{", "/v1/{a}b", "/v1/**/x", "/v1/{a=**}/x", "/v1/{a=b//c}"])
+@pytest.mark.parametrize(
+    "text", ["v1", "/", "/v1//x", "/v1/{", "/v1/{a}b", "/v1/**/x", "/v1/{a=**}/x", "/v1/{a=b//c}"]
+)
 def test_a_template_outside_the_grammar_is_refused(text: str) -> None:
     with pytest.raises(TemplateError):
         parse(text)
@@ -60,8 +66,12 @@ def router_of(*templates: str) -> Router[str]:
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_literal_goes_before_a_wildcard_in_whatever_order_they_are_added(order: int) -> None:
-    router = router_of(*["GET /v1/books/{id}", "GET /v1/books/new", "GET /v1/{rest=**}", "GET /v1/*/new"][::order])
-    found = [router.find("GET", path) for path in ("/v1/books/new", "/v1/books/7", "/v1/pens/new", "/v1/a/b/c")]
+    router = router_of(
+        *["GET /v1/books/{id}", "GET /v1/books/new", "GET /v1/{rest=**}", "GET /v1/*/new"][::order]
+    )
+    found = [
+        router.find("GET", path) for path in ("/v1/books/new", "/v1/books/7", "/v1/pens/new", "/v1/a/b/c")
+    ]
     assert [match.found for match in found if match] == [
         "GET /v1/books/new", "GET /v1/books/{id}", "GET /v1/*/new", "GET /v1/{rest=**}",
     ]  # fmt: skip

@@ -11,8 +11,10 @@ from tests.gateway.conftest import Open
 from tests.gateway.library import Library
 
 EVERYTHING: dict[str, Any] = {
-    "text": "été \u0000 \U0001f4da", "number": -5, "big": "-9223372036854775808", "huge": "18446744073709551615",
-    "ratio": 0.5, "flag": True, "data": "//4=", "kind": "KIND_NOVEL", "time": "2024-02-29T12:00:00.123456789Z",
+    "text": "été \u0000 \U0001f4da", "number": -5, "big": "-9223372036854775808",
+    "huge": "18446744073709551615",
+    "ratio": 0.5, "flag": True, "data": "//4=", "kind": "KIND_NOVEL",
+    "time": "2024-02-29T12:00:00.123456789Z",
     "duration": "-1.500s", "mask": "displayName,a.b", "maybeText": "", "maybeFlag": False, "maybeBig": "7",
     "struct": {"a": [1.0, None, {"b": "c"}]}, "value": None, "texts": ["a", ""], "numbers": [1, 2],
     "byName": {"x": {"number": 1}}, "inner": {"inner": {"text": "deep"}}, "list": [{}, {"flag": True}],
@@ -40,7 +42,9 @@ async def test_fields_may_be_given_by_their_proto_names(client: httpx.AsyncClien
     assert response.json() == {"maybeText": "a", "byName": {"k": {}}}
 
 
-async def test_an_additional_binding_fills_a_nested_field(client: httpx.AsyncClient, library: Library) -> None:
+async def test_an_additional_binding_fills_a_nested_field(
+    client: httpx.AsyncClient, library: Library
+) -> None:
     assert (await client.get("/v1/shelves/12/books/b1")).status_code == 200
     assert (library.seen[0].shelf.number, library.seen[0].book_id) == (12, "b1")
 
@@ -89,9 +93,11 @@ async def test_query_parameters_reach_every_scalar(client: httpx.AsyncClient) ->
     )
     assert response.status_code == 200, response.text
     assert response.json() == {
-        "text": "a b c", "number": -1, "big": "5", "ratio": 1.5, "flag": True, "data": "/+8=", "kind": "KIND_SCIENCE",
+        "text": "a b c", "number": -1, "big": "5", "ratio": 1.5, "flag": True, "data": "/+8=",
+        "kind": "KIND_SCIENCE",
         "time": "2024-01-01T00:00:00Z", "duration": "3s", "mask": "a,bC", "maybeText": "", "maybeFlag": False,
-        "maybeBig": "9", "texts": ["x", "y"], "numbers": [1, 2], "inner": {"inner": {"number": 3}}, "optionalText": "",
+        "maybeBig": "9", "texts": ["x", "y"], "numbers": [1, 2], "inner": {"inner": {"number": 3}},
+        "optionalText": "",
         "right": 4,
     }  # fmt: skip
 
@@ -105,7 +111,9 @@ async def test_an_enum_may_be_a_number_in_the_query(client: httpx.AsyncClient, l
 async def test_a_body_that_is_one_field_leaves_the_rest_to_the_query(
     client: httpx.AsyncClient, library: Library
 ) -> None:
-    response = await client.post("/v1/books?validateOnly=true", json={"title": "Emma", "accepted_prediction": 4})
+    response = await client.post(
+        "/v1/books?validateOnly=true", json={"title": "Emma", "accepted_prediction": 4}
+    )
     assert response.json() == {"title": "Emma", "accepted_prediction": 4}
     assert library.seen[0].validate_only
 
