@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from uuid import UUID
 
 import grpc
@@ -266,4 +267,17 @@ async def test_a_page_token_of_another_list_is_refused(world: World) -> None:
     request = ListAppointmentsRequest(enterprise_id=owner.enterprise_id, page_token=token)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await world.employees.ListAppointments(request, metadata=owner.metadata)
+    assert refusal(refused.value) == (grpc.StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID")
+
+
+async def test_a_forged_page_token_is_refused(world: World) -> None:
+    owner = await world.owner()
+    await world.hire(owner)
+    request = ListEmployeesRequest(enterprise_id=owner.enterprise_id, page_size=1)
+    token = (await world.employees.ListEmployees(request, metadata=owner.metadata)).next_page_token
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    forged = raw[: raw.index(b"[")] + b'["no number"]'
+    request.page_token = base64.urlsafe_b64encode(forged).rstrip(b"=").decode()
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await world.employees.ListEmployees(request, metadata=owner.metadata)
     assert refusal(refused.value) == (grpc.StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID")

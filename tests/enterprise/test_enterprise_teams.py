@@ -7,6 +7,7 @@ import asyncio
 import grpc
 import pytest
 
+from chassis.embedded.nats import Nats
 from services.enterprise.tree import MOST_DEEP
 from tests.enterprise.make import Worker, World, refusal
 from wrtn.access.v1.access_pb2 import (
@@ -217,6 +218,17 @@ async def test_a_role_that_is_taken_while_one_appoints_appoints_nobody(world: Wo
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await racing
     assert refusal(refused.value) == ABOVE_RIGHT
+
+
+async def test_a_role_given_counts_at_once_though_no_event_can_tell_of_it(world: World, nats: Nats) -> None:
+    owner = await world.owner()
+    team_id = await world.team(owner)
+    worker = await world.hire(owner)
+    nats.stop()
+    with pytest.raises(grpc.aio.AioRpcError):
+        await world.team(worker, team_id)
+    await world.appoint(owner, team_id, worker, ROLE_CHIEF)
+    await world.team(worker, team_id)
 
 
 async def test_foreign_teams_and_employees_look_like_missing_ones(world: World) -> None:
