@@ -9,106 +9,42 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import signal
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import grpc
-import psycopg
 import structlog
 import uvloop
-from alembic.script import ScriptDirectory
 
 from chassis import telemetry
-from chassis.access.employment import AccessCache, AccessSource
+from chassis.access.employment import AccessCache
 from chassis.access.invalidation import named_ids
-from chassis.access.principals import Principals, PrincipalSource
+from chassis.access.principals import Principals
 from chassis.access.rules import RulesError
 from chassis.access.sources import Sources
 from chassis.auth.authenticate import Authenticator
 from chassis.auth.keys import SigningKeys
 from chassis.auth.peers import PeerSigner, PeerVerifier
-from chassis.auth.tokens import JwksSource
 from chassis.clock import Clock
 from chassis.crypto.keyring import KeyFileWrong, Keyring
 from chassis.database import Database
-from chassis.database.migrate import is_current, script
-from chassis.errors import DomainError
+from chassis.database.migrate import script
 from chassis.events.bus import Bus, Notice
-from chassis.events.consumer import Consumer
-from chassis.events.relay import Relay
-from chassis.events.retention import purge_inbox, purge_outbox
-from chassis.events.runner import Runner
-from chassis.idempotency import purge as purge_idempotency_keys
-from chassis.jobs import Job, JobRunner
 from chassis.rpc.client import Peers
 from chassis.rpc.http import HttpPort
-from chassis.rpc.server import AddServicer, RpcServer
-from chassis.rpc.serving import Gatekeeper, Limits
+from chassis.rpc.server import RpcServer
+from chassis.rpc.serving import Gatekeeper
+from chassis.runtime import Background, Parts, Runtime, S, Wire
 from chassis.settings import ServiceSettings, SettingsError
+from chassis.upkeep import Readiness, Upkeep
 
-S = TypeVar("S", bound=ServiceSettings)
+__all__ = ["Background", "Parts", "Running", "Runtime", "Wire", "run", "start"]
 
 _log = structlog.get_logger("chassis.service")
-
-_PURGE_EVERY = timedelta(hours=6)
-_READY_PATIENCE = 3.0
-
-
-class Background(Protocol):
-    """Work of a service that goes on for as long as it serves."""
-
-    async def start(self) -> None:
-        """Begins; answers once under way."""
-
-    async def stop(self) -> None:
-        """Finishes what is in hand and ends."""
-
-
-class _Alive(Protocol):
-    @property
-    def alive(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Runtime(Generic[S]):
-    """What the chassis gives a service to work with."""
-
-    service: str
-    settings: S
-    clock: Clock
-    db: Database
-    worker: Database
-    bus: Bus
-    peers: Peers
-    keyring: Keyring
-    principals: Principals
-    access: AccessCache
-    draining: asyncio.Event
-    """Set when the process is about to end: long streams tell their clients to reconnect, and end."""
-
-
-@dataclass
-class Parts:
-    """What a service is made of. The sources replace a question to a peer by a function of our own."""
-
-    servicers: Sequence[tuple[AddServicer, object]] = ()
-    consumers: Sequence[Consumer] = ()
-    jobs: Sequence[Job] = ()
-    background: Sequence[Background] = ()
-    principals_source: PrincipalSource | None = None
-    access_source: AccessSource | None = None
-    jwks_source: JwksSource | None = None
-    limits: Limits = field(default_factory=Limits)
-
-
-Wire = Callable[[Runtime[S]], Parts | Awaitable[Parts]]
 
 
 @dataclass(frozen=True)
@@ -179,8 +115,8 @@ async def start(
             production=settings.production,
             max_connection_age=settings.max_connection_age_seconds,
         )
-        working = _Working(runtime, parts)
-        http = HttpPort(working.wrong, _Readiness(runtime, script(service, versions)).wrong)
+        working = Upkeep(runtime, parts)
+        http = HttpPort(working.wrong, Readiness(runtime, script(service, versions)).wrong)
         metrics_port = await http.start(settings.metrics_address)
         closing.push_async_callback(http.stop)
         await working.start(closing)
@@ -259,69 +195,3 @@ def _replace(sources: Sources, parts: Parts) -> None:
 def _authenticator(runtime: Runtime[S], sources: Sources) -> Authenticator:
     peer_verifier = PeerVerifier(runtime.service, runtime.settings.peer_keys_dir, runtime.clock)
     return Authenticator(SigningKeys(sources.keys), peer_verifier, runtime.principals, runtime.clock)
-
-
-class _Working:
-    """What goes on beside the calls: relay, consumers, jobs, and the service's own."""
-
-    def __init__(self, runtime: Runtime[S], parts: Parts) -> None:
-        self._bus = runtime.bus
-        self._own = parts.background
-        self._relay = Relay(runtime.worker, runtime.bus, runtime.service)
-        self._runners = [Runner(runtime.db, runtime.bus, runtime.service, each) for each in parts.consumers]
-        holder = f"{socket.gethostname()}/{os.getpid()}/{runtime.clock.secret(6)}"
-        self._jobs = JobRunner(runtime.worker, [*parts.jobs, *_housekeeping(runtime)], holder)
-
-    async def start(self, closing: AsyncExitStack) -> None:
-        """Starts all; they end in the reverse order, the relay last, so that it sends what they published."""
-        everything: list[Background] = [self._relay, *self._runners, self._jobs, *self._own]
-        for each in everything:
-            await each.start()
-            closing.push_async_callback(each.stop)
-
-    async def wrong(self) -> str:
-        """Answers what has died and cannot come back but by a restart."""
-        looked_after: list[tuple[str, _Alive]] = [
-            ("bus", self._bus),
-            ("relay", self._relay),
-            ("jobs", self._jobs),
-        ]
-        looked_after += [("a consumer", runner) for runner in self._runners]
-        dead = [name for name, each in looked_after if not each.alive]
-        return f"dead: {', '.join(dead)}" if dead else ""
-
-
-def _housekeeping(runtime: Runtime[S]) -> list[Job]:
-    async def outbox() -> None:
-        await purge_outbox(runtime.worker)
-
-    async def inbox() -> None:
-        await purge_inbox(runtime.worker)
-
-    async def idempotency() -> None:
-        await purge_idempotency_keys(runtime.db)
-
-    return [
-        Job("purge-outbox", _PURGE_EVERY, outbox),
-        Job("purge-inbox", _PURGE_EVERY, inbox),
-        Job("purge-idempotency-keys", _PURGE_EVERY, idempotency),
-    ]
-
-
-class _Readiness:
-    """Ready means: not draining, the database answers, and its migrations are those of this release."""
-
-    def __init__(self, runtime: Runtime[S], known: ScriptDirectory) -> None:
-        self._runtime = runtime
-        self._known = known
-
-    async def wrong(self) -> str:
-        """Answers why no calls should come here now."""
-        if self._runtime.draining.is_set():
-            return "draining"
-        try:
-            async with asyncio.timeout(_READY_PATIENCE):
-                current = await is_current(self._runtime.db, self._known)
-        except (DomainError, psycopg.Error, TimeoutError):
-            return "the database does not answer"
-        return "" if current else "the database is not migrated"
