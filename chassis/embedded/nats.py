@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import sys
 from pathlib import Path
-from urllib.parse import quote
 
-from chassis.embedded.process import Child, ServerFailed
+from chassis.embedded.process import Child, ServerFailed, stop_leftover
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Nats:
@@ -26,6 +28,8 @@ class Nats:
     ) -> None:
         self.folder = folder.resolve()
         self.port = port
+        if token and not _PLAIN.fullmatch(token):
+            raise ValueError("the token must need no quoting in a URL: clients do not unquote it")
         self._token = token
         self._durable = durable
         self._child: Child | None = None
@@ -43,7 +47,7 @@ class Nats:
     @property
     def url(self) -> str:
         """Where clients connect, the token included; known once started when the port was 0."""
-        login = f"{quote(self._token, safe='')}@" if self._token else ""
+        login = f"{self._token}@" if self._token else ""
         return f"nats://{login}127.0.0.1:{self.port}"
 
     def start(self, timeout: float = 20) -> None:
@@ -54,6 +58,7 @@ class Nats:
         for old in self.folder.glob("*.ports"):
             old.unlink()
         configuration = self.folder / "nats.conf"
+        stop_leftover(self.folder / "nats.pid", str(configuration), signal.SIGTERM, timeout)
         configuration.touch(mode=0o600)
         configuration.write_text(json.dumps(self._configuration(), indent=2))
         self._child = Child([_binary(), "-c", str(configuration)], self.folder / "nats.log")
@@ -84,6 +89,7 @@ class Nats:
             "host": "127.0.0.1",
             "port": self.port or -1,
             "ports_file_dir": str(self.folder),
+            "pid_file": str(self.folder / "nats.pid"),
             "jetstream": jetstream,
         }
         return base | ({"authorization": {"token": self._token}} if self._token else {})

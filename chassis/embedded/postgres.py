@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from chassis.embedded.process import Child, ServerFailed
+from chassis.embedded.process import Child, ServerFailed, stop_leftover
 
 SUPERUSER = "postgres"
 _SYSTEM_USER = "pgserver"
@@ -65,10 +65,12 @@ class Postgres:
     def start(self, timeout: float = 30) -> None:
         """Initialises the folder when new, starts the server and returns when it takes connections.
 
-        After a kill -9 it waits for the old server's children to go, then recovers. Raises ServerFailed.
+        After a kill -9 the server recovers; one left behind by a killed supervisor is stopped first.
+        Raises ServerFailed.
         """
         if self.running:
             return
+        stop_leftover(self.data / "postmaster.pid", str(self.data), signal.SIGINT, timeout)
         self._prepare()
         listen = "127.0.0.1" if self.port else ""
         settings = _SETTINGS | ({} if self._durable else _NOT_DURABLE)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 POLL_SECONDS = 0.02
 
 
@@ -67,3 +69,25 @@ class Child:
 
     def _last_words(self) -> str:
         return self.log.read_text(errors="replace")[-2000:].strip()
+
+
+def stop_leftover(pid_file: Path, argument: str, by: signal.Signals, timeout: float) -> None:
+    """Stops a server over the same folder that outlived whoever started it (killed with -9, say).
+
+    The file names its process; that must have `argument` on its command line, since ids are used again.
+    Raises ServerFailed if it does not end within `timeout` seconds, killed or not.
+    """
+    try:
+        process = psutil.Process(int(pid_file.read_text().split()[0]))
+        if argument not in process.cmdline():
+            return
+        process.send_signal(by)
+        try:
+            process.wait(timeout)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(timeout)
+    except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+        return
+    except (psutil.AccessDenied, psutil.TimeoutExpired) as error:
+        raise ServerFailed(f"another server runs over the same folder: {error}") from error
