@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -12,10 +11,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis.decimals import text
 from services.billing import models
 from services.billing.costs import Costs
+from services.billing.errors import TimeRangeInvalid
 from services.billing.store import read_tiers
 from services.billing.sums import MOST_ROWS, Asked, By, Sum
 from wrtn.billing.v1 import costs_pb2, prices_pb2
 
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _BY = {
     costs_pb2.COST_GROUP_UNSPECIFIED: By.NOTHING,
     costs_pb2.COST_GROUP_ACCOUNT: By.ACCOUNT,
@@ -95,8 +97,16 @@ def price(entry: models.Price) -> prices_pb2.Price:
 
 
 def _moment(request: Message, field: str) -> datetime | None:
-    value: Any = getattr(request, field)
-    return value.ToDatetime(UTC) if request.HasField(field) else None
+    if not request.HasField(field):
+        return None
+    value: Timestamp = getattr(request, field)
+    try:
+        found = value.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        found = _LATEST
+    if not _EARLIEST <= found < _LATEST:
+        raise TimeRangeInvalid("The time must lie between the years 1970 and 2199.", field=field)
+    return found
 
 
 def _timestamp(moment: datetime) -> Timestamp:

@@ -18,7 +18,7 @@ class TeamNotFound(NotFound):
 
 
 class TimeRangeInvalid(InvalidArgument):
-    """The end is not after the start."""
+    """The times are none, or the end is not after the start."""
 
     reason = "TIME_RANGE_INVALID"
 
