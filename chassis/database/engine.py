@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from chassis.call import current_or_none
 from chassis.clock import Clock
 from chassis.database.failures import translated
 from chassis.database.pool import Pool, Pooled
-from chassis.database.transactions import Driver, Snapshot, Transaction
+from chassis.database.transactions import Snapshot, Transaction
 from chassis.scope import Scope
 
 _BEGIN = "BEGIN"
@@ -49,6 +49,8 @@ class Database:
         clock: Clock,
     ) -> None:
         self._clock = clock
+        self.on_commit: Callable[[], None] | None = None
+        """Called after each committed transaction; the relay of this process is woken by it."""
         self._time_limit = time_limit
         self._pool = Pool(url, size=pool_size, timeout=pool_timeout)
 
@@ -67,11 +69,6 @@ class Database:
         """Opens a read-only transaction on one consistent state of the database."""
         return self._open(Snapshot, _BEGIN_SNAPSHOT, scope, time_limit or self._time_limit)
 
-    async def dedicated(self) -> Driver:
-        """Opens a connection outside the pool, in autocommit mode, that the caller closes: for LISTEN."""
-        with translated():
-            return await self._pool.connect()
-
     async def close(self) -> None:
         """Closes the connections at rest; those at work close when they come back."""
         await self._pool.close()
@@ -89,6 +86,8 @@ class Database:
             try:
                 yield transaction
                 await transaction._finish()
+                if self.on_commit is not None and kind is Transaction:
+                    self.on_commit()
             except BaseException:
                 await pooled.roll_back()
                 raise

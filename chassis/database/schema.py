@@ -45,12 +45,8 @@ BEGIN
     RAISE EXCEPTION '% is insert-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'restrict_violation';
 END $$;
 
-CREATE FUNCTION wrtn_wake_relay() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('wrtn_outbox', '');
-    RETURN NULL;
-END $$;
-
+-- Without pg_notify on insert: it takes a lock that lets one transaction commit at a time
+-- (measured with 16 writers: 480 commits a second instead of 2,500). The process wakes its own relay.
 CREATE TABLE wrtn_outbox (
     id uuid PRIMARY KEY,
     tenant_id uuid,
@@ -65,8 +61,6 @@ CREATE TABLE wrtn_outbox (
 );
 CREATE INDEX wrtn_outbox_unsent_idx ON wrtn_outbox (id) WHERE sent_time IS NULL;
 CREATE INDEX wrtn_outbox_create_time_idx ON wrtn_outbox USING brin (create_time);
-CREATE TRIGGER wrtn_outbox_wake AFTER INSERT ON wrtn_outbox
-    FOR EACH STATEMENT EXECUTE FUNCTION wrtn_wake_relay();
 
 CREATE TABLE wrtn_inbox (
     consumer text NOT NULL,

@@ -10,7 +10,6 @@ from typing import Any
 import nats.errors
 import psycopg
 import structlog
-from psycopg import AsyncConnection
 
 from chassis.database.engine import Database
 from chassis.errors import DomainError
@@ -22,11 +21,15 @@ from chassis.scope import Scope
 
 log = structlog.get_logger(__name__)
 
-# Seconds. A wake is the rule; this is for what a lost notification or a dead process left behind.
-IDLE = 2.0
+# Seconds. A wake is the rule; this is for what other processes, or dead ones, have committed.
+IDLE = 1.0
+# Seconds from one pass to the next under load, so that small transactions share a pass. The first event
+# after a pause does not wait.
+PACE = 0.02
 RETRY_DELAY = 0.5
 # Seconds between looks at the stream while nothing seems wrong.
 CHECK_EVERY = 10.0
+OBSERVE_EVERY = 5.0
 # Setting a large outbox to be sent again may take this many seconds.
 RESEND_LIMIT = 600.0
 
@@ -81,11 +84,11 @@ class Relay:
         """Starts publishing, now or as soon as NATS and the database are there."""
         self._tasks = [
             asyncio.create_task(self._run(), name="relay"),
-            asyncio.create_task(self._listen(), name="relay-listen"),
+            asyncio.create_task(self._observe(), name="relay-observe"),
         ]
 
     def wake(self) -> None:
-        """Says that something was committed; any process' commits are found without it too."""
+        """Says that something was committed (`Database.on_commit`); the rest is found within IDLE."""
         self._wake.set()
 
     async def stop(self) -> None:
@@ -93,17 +96,17 @@ class Relay:
         self._stopping = True
         self._wake.set()
         if self._tasks:
-            run, listen = self._tasks
-            listen.cancel()
+            run, observe = self._tasks
+            observe.cancel()
             await asyncio.wait({run}, timeout=2 * RETRY_DELAY + IDLE)
             run.cancel()
-            await asyncio.gather(run, listen, return_exceptions=True)
+            await asyncio.gather(run, observe, return_exceptions=True)
 
     async def _run(self) -> None:
         full = False
         while True:
             self._wake.clear()
-            sent = 0
+            begun, sent = monotonic(), 0
             if self._bus.connected:
                 try:
                     await self._check()
@@ -117,6 +120,7 @@ class Relay:
                 return
             if not full:
                 await self._rest(RETRY_DELAY if sent < 0 else IDLE)
+                await asyncio.sleep(begun + PACE - monotonic())
 
     async def _rest(self, seconds: float) -> None:
         seconds = seconds if self._bus.connected else min(seconds, RETRY_DELAY)
@@ -177,28 +181,17 @@ class Relay:
             log.warning("relay.resend", service=self._service, events=cursor.rowcount, shrunk=shrunk)
             metrics.RESENDS.labels(self._service).inc()
 
-    async def _listen(self) -> None:
+    async def _observe(self) -> None:
         while True:
             try:
-                async with await self._worker.dedicated() as connection:
-                    await connection.execute("LISTEN wrtn_outbox")
-                    await self._hear(connection)
-            except (DomainError, psycopg.Error, OSError, TimeoutError) as error:
-                log.warning("relay.deaf", service=self._service, error=repr(error))
-                await asyncio.sleep(RETRY_DELAY)
-
-    async def _hear(self, connection: AsyncConnection[Any]) -> None:
-        while True:
-            self._wake.set()
-            await asyncio.wait_for(self._observe(connection), 5)
-            async for _ in connection.notifies(timeout=5):
-                self._wake.set()
-
-    async def _observe(self, connection: AsyncConnection[Any]) -> None:
-        row = await (await connection.execute(_BACKLOG)).fetchone()
-        count, age = row or (0, 0.0)
-        metrics.BACKLOG.labels(self._service).set(count)
-        metrics.AGE.labels(self._service).set(age)
+                async with self._worker.snapshot(Scope()) as snapshot:
+                    row = await (await (await snapshot.driver()).execute(_BACKLOG)).fetchone()
+                count, age = row or (0, 0.0)
+                metrics.BACKLOG.labels(self._service).set(count)
+                metrics.AGE.labels(self._service).set(age)
+            except DomainError as error:
+                log.warning("relay.blind", service=self._service, error=repr(error))
+            await asyncio.sleep(OBSERVE_EVERY)
 
 
 def _outgoing(row: tuple[Any, ...]) -> Outgoing:

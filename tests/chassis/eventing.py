@@ -69,6 +69,7 @@ class World:
 
     async def relay(self, bus: Bus | None = None, batch: int = 500) -> Relay:
         relay = Relay(self.database.worker, bus or await self.bus(), SERVICE, batch=batch)
+        self.database.app.on_commit = relay.wake
         await relay.start()
         self._stops.append(relay.stop)
         return relay

@@ -194,7 +194,11 @@ async def test_what_cannot_be_decoded_is_a_poison_event(world: World) -> None:
 
     await until(two_dead)
     assert broken in await world.letters("dead")
-    assert set(good) <= set(await world.effects())
+
+    async def flowed() -> bool:
+        return set(good) <= set(await world.effects())
+
+    await until(flowed)
     errors = await world.rows("SELECT last_error FROM wrtn_dead_letters ORDER BY 1")
     assert "DecodeError" in errors[0][0] or "DecodeError" in errors[1][0]
 
