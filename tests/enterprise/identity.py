@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServ
     """The account of each OpenAccount, repetitions included."""
     opening_fails: bool = False
     away: bool = False
+    opening_hangs: bool = False
 
     def join(self) -> Person:
         """Makes an active member, signed in."""
@@ -83,9 +85,11 @@ class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServ
         return Principal(active=holder == asked.member_id, tenant_id=tenant_id)
 
     async def OpenAccount(self, request: OpenAccountRequest, context: Context) -> Account:
-        """Opens the account, or is away."""
+        """Opens the account, or is away, or never answers."""
         if self.opening_fails:
             await context.abort(grpc.StatusCode.UNAVAILABLE)
+        if self.opening_hangs:
+            await asyncio.Event().wait()
         self.opened.append(request.account_id)
         self.accounts[request.account_id] = (request.enterprise_id, request.member_id)
         return Account(id=request.account_id, tenant_id=request.enterprise_id)

@@ -69,6 +69,13 @@ async def test_a_failure_to_open_the_account_leaves_the_enterprise_and_the_event
     assert EmployeeHired.FromString(row[0]).account_id == owner.account_id
 
 
+async def test_an_identity_that_never_answers_holds_up_no_answer_of_ours(world: World) -> None:
+    world.identity.opening_hangs = True
+    async with asyncio.timeout(8):
+        await world.owner()
+    assert await world.subjects() == ["enterprise.created", "employee.hired"]
+
+
 async def test_a_replay_opens_the_same_account_that_a_crash_had_left_unopened(
     world: World,
 ) -> None:
