@@ -92,7 +92,7 @@ def read(name: str, content: bytes) -> Mail:
         to=str(message["to"] or ""),
         subject=str(message["subject"] or ""),
         date=str(message["date"] or ""),
-        text=body.get_content() if body else "",
+        text=body.get_content().replace("\r\n", "\n") if body else "",
     )
 
 

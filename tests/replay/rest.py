@@ -12,7 +12,7 @@ import httpx
 
 PATIENCE_SECONDS = 120
 LONGEST_PAUSE_SECONDS = 2.0
-PASSING = {408, 429, 500, 502, 503, 504}
+PASSING = {408, 429, 503, 504}
 
 
 class Refused(Exception):

@@ -1,0 +1,78 @@
+"""Our sessions service, whole, with callers whose rights are known without asking peers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from joserfc.jwk import OKPKey
+
+from chassis.clock import Clock
+from chassis.database.roles import Urls
+from chassis.service import Parts, Runtime, start
+from chassis.testing.callers import Callers
+from services.sessions.main import wire
+from services.sessions.settings import SessionsSettings
+from tests.bench.floors import say
+from wrtn.sessions.v1 import chat_sessions_pb2 as chats
+from wrtn.sessions.v1.chat_sessions_pb2_grpc import ChatSessionServiceStub
+from wrtn.sessions.v1.recorder_pb2 import OpenConnectionRequest
+from wrtn.sessions.v1.recorder_pb2_grpc import RecorderServiceStub
+
+
+async def sessions(urls: Urls, nats_url: str, folder: Path, count: int) -> None:
+    """Serves; says the port, a credential's token, and the ids of `count` open connections."""
+    callers = Callers(Clock(), folder / "peers")
+    settings = prepared(urls, nats_url, folder)
+
+    def wired(runtime: Runtime[SessionsSettings]) -> Parts:
+        return replace(
+            wire(runtime),
+            principals_source=callers.principal,
+            access_source=callers.access,
+            jwks_source=callers.jwks,
+        )
+
+    async with start("sessions", settings, wired) as running:
+        channel = running.channel()
+        credential = callers.credential("sessions.record")
+        chat, record = ChatSessionServiceStub(channel), RecorderServiceStub(channel)
+        connections = []
+        for _ in range(count):
+            member = callers.member()
+            created = await chat.CreateChatSession(
+                chats.CreateChatSessionRequest(model="openai/gpt-4.1"), metadata=member.metadata
+            )
+            asked = chats.ConnectChatSessionRequest(chat_session_id=created.id)
+            ticket = (await chat.ConnectChatSession(asked, metadata=member.metadata)).ticket
+            opening = OpenConnectionRequest(ticket=ticket)
+            opened = await record.OpenConnection(opening, metadata=credential.metadata)
+            connections.append(opened.connection_id)
+        say({"port": running.port, "token": credential.bearer, "connections": connections})
+        await asyncio.Event().wait()
+
+
+def prepared(urls: Urls, nats_url: str, folder: Path) -> SessionsSettings:
+    """Makes the keys and answers the settings."""
+    (folder / "peers").mkdir(parents=True, exist_ok=True)
+    key = OKPKey.generate_key("Ed25519")
+    (folder / "peers" / "sessions.pem").write_bytes(key.as_pem(private=False))
+    (folder / "peer.pem").write_bytes(key.as_pem(private=True))
+    (folder / "key").write_text(base64.b64encode(os.urandom(32)).decode())
+    return SessionsSettings(
+        grpc_address="127.0.0.1:0",
+        metrics_address="127.0.0.1:0",
+        database_url=urls.app,
+        database_worker_url=urls.worker,
+        nats_url=nats_url,
+        key_file=folder / "key",
+        peer_key_file=folder / "peer.pem",
+        peer_keys_dir=folder / "peers",
+        identity_address="127.0.0.1:1",
+        enterprise_address="127.0.0.1:1",
+        production=True,
+        log_level="WARNING",
+    )
