@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NoReturn
 
-from limits import RateLimitItem, parse
+import structlog
+from limits import RateLimitItem, WindowStats, parse
 from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import ConfigurationError, StorageError
@@ -16,6 +19,13 @@ from limits.storage import storage_from_string
 from gateway.problems import refused
 from gateway.settings import Settings, SettingsError
 from gateway.windows import WindowStorage
+
+log = structlog.get_logger("gateway")
+
+_STORAGE_SECONDS = 0.5
+"""How long a storage elsewhere may take for one count before the request passes uncounted."""
+_AWAY_SECONDS = 5.0
+"""How long a storage that failed is left alone."""
 
 RawHeader = tuple[bytes, bytes]
 
@@ -34,6 +44,8 @@ class Limiter:
         except (ValueError, ConfigurationError) as error:
             raise SettingsError(f"WRTN_GATEWAY_RATE_*: {error}") from error
         self._limiter = FixedWindowRateLimiter(storage)
+        self._patience = None if isinstance(storage, WindowStorage) else _STORAGE_SECONDS
+        self._away_until = 0.0
 
     async def check(self, headers: Mapping[bytes, bytes], address: str, route_class: str) -> None:
         """Counts a request. Raises Problem (429) with RateLimit headers when a limit is reached."""
@@ -45,12 +57,29 @@ class Limiter:
             await self._hit(item, route_class, caller)
 
     async def _hit(self, item: RateLimitItem, kind: str, key: str) -> None:
+        if self._patience is None:
+            counted = await self._limiter.hit(item, kind, key)
+        else:
+            counted = await self._hit_elsewhere(item, kind, key, self._patience)
+        if not counted:
+            await self._refuse(item, kind, key)
+
+    async def _hit_elsewhere(self, item: RateLimitItem, kind: str, key: str, patience: float) -> bool:
+        if time.monotonic() < self._away_until:
+            return True
         try:
-            if await self._limiter.hit(item, kind, key):
-                return
+            async with asyncio.timeout(patience):
+                return await self._limiter.hit(item, kind, key)
+        except (StorageError, TimeoutError) as error:
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            log.warning("rate_storage_away", error=type(error).__name__, seconds=_AWAY_SECONDS)
+            return True
+
+    async def _refuse(self, item: RateLimitItem, kind: str, key: str) -> NoReturn:
+        try:
             stats = await self._limiter.get_window_stats(item, kind, key)
         except StorageError:
-            return
+            stats = WindowStats(time.time() + item.get_expiry(), 0)
         wait = max(1, int(stats.reset_time - time.time()) + 1)
         headers: list[RawHeader] = [
             (b"ratelimit-policy", b'"%s";q=%d;w=%d' % (kind.encode(), item.amount, item.get_expiry())),

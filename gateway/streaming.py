@@ -74,7 +74,7 @@ async def _messages(endpoint: Endpoint, exchange: Exchange, call: Any, kind: byt
             await _start(exchange, kind, Answer().take(await call.initial_metadata()))
         else:
             await _start(exchange, kind, Answer())
-        while True:
+        while exchange.method != "HEAD":
             await asyncio.wait({read}, timeout=KEEP_ALIVE_SECONDS)
             if not read.done():
                 await exchange.send(b": \n\n" if kind == negotiation.SSE else b"\n", more=True)

@@ -87,6 +87,8 @@ class Library:
 
     async def echo(self, request: Any, context: Any) -> Any:
         self.note(request, context)
+        if request.text == "no JSON":
+            request.value.number_value = float("nan")
         return request
 
     async def fail(self, request: Any, context: Any) -> None:

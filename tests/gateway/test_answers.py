@@ -56,6 +56,12 @@ async def test_a_bare_internal_message_is_not_shown(client: httpx.AsyncClient) -
         assert "psycopg" not in response.text
 
 
+async def test_an_answer_that_is_no_json_is_a_500_that_shows_nothing(client: httpx.AsyncClient) -> None:
+    response = await client.post("/v1/echo", json={"text": "no JSON"})
+    assert (response.status_code, response.json()["code"]) == (500, "INTERNAL")
+    assert "NaN" not in response.text
+
+
 async def test_unauthenticated_says_how_to_authenticate(client: httpx.AsyncClient) -> None:
     response = await failed(client, code="UNAUTHENTICATED", message="Who are you?")
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")

@@ -46,6 +46,12 @@ async def test_a_stream_that_fails_later_says_so_at_its_end(client: httpx.AsyncC
     assert ("event: error\n" in response.text) == (accept == "text/event-stream")
 
 
+async def test_head_of_a_stream_ends_it(client: httpx.AsyncClient, library: Library) -> None:
+    response = await client.head("/v1/count")
+    assert (response.status_code, response.content) == (200, b"")
+    assert library.sent < 1000
+
+
 async def test_an_empty_stream_is_an_empty_answer(client: httpx.AsyncClient) -> None:
     response = await client.post("/v1/sum", content=b"\n\n")
     assert (response.status_code, lines(response)) == (200, [{"result": {}}])
@@ -143,6 +149,6 @@ async def test_too_large_an_upload_is_refused_while_it_comes(gateway: Open) -> N
     assert (response.status_code, response.json()["reason"]) == (413, "BODY_TOO_LARGE")
 
 
-async def test_head_of_a_raw_stream_ends_it(client: httpx.AsyncClient, library: Library) -> None:
+async def test_head_of_a_raw_stream_ends_it(client: httpx.AsyncClient) -> None:
     response = await client.head("/v1/books/b1/chunks?chunks=3&chunkSize=2&sayLength=true")
     assert (response.headers["content-length"], response.content) == ("6", b"")
