@@ -24,9 +24,8 @@ class Opening:
     member_id: UUID
 
 
-async def open_personal(tx: Transaction, member_id: UUID, display_name: str) -> Account:
-    """Opens a member's own account, which is its own tenant."""
-    account_id = tx.clock.new_id()
+async def open_personal(tx: Transaction, account_id: UUID, member_id: UUID, display_name: str) -> Account:
+    """Opens a member's own account, which is its own tenant, and as such in the scope."""
     values = _values(tx, account_id, account_id, AccountKind.PERSONAL, member_id)
     tx.session.add(account := Account(code=codes.derived(display_name), **values))
     await tx.session.flush()

@@ -85,8 +85,9 @@ class Admin:
         await passwords.check_strength(password, address, asked.display_name)
         person = Person(self._clock.new_id(), address, asked.display_name, await passwords.hash(password))
         await passwords.stop()
-        async with self._db.transaction(Scope.of(member_id=person.id)) as tx:
-            if not await members.add_verified(tx, self._keyring, person):
+        account_id = self._clock.new_id()
+        async with self._db.transaction(Scope.of(account_id, member_id=person.id)) as tx:
+            if not await members.add_verified(tx, self._keyring, person, account_id):
                 raise Refused("somebody verified this address just now")
         if not asked.password_stdin:
             say("password", password)

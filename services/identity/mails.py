@@ -48,8 +48,9 @@ def _composed(sender: str, address: str, subject: str, lines: tuple[str, ...]) -
     message["To"] = address
     message["Subject"] = subject
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content("\n\n".join(lines) + "\n")
-    message.add_alternative("".join(map(_paragraph, lines)), subtype="html")
+    # Unencoded, so that a long link stays on its line also for who reads the raw mail.
+    message.set_content("\n\n".join(lines) + "\n", cte="7bit")
+    message.add_alternative("".join(map(_paragraph, lines)), subtype="html", cte="7bit")
     return message
 
 

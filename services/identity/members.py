@@ -86,9 +86,10 @@ async def register(tx: Transaction, keyring: Keyring, post: Post, person: Person
     post.queue(tx, key, person.id, message)
 
 
-async def verify(tx: Transaction, keyring: Keyring, member_id: UUID, token: str) -> Member:
+async def verify(tx: Transaction, keyring: Keyring, member_id: UUID, token: str, account_id: UUID) -> Member:
     """Proves the address to which the token was mailed; the first one makes its member active.
 
+    `account_id` is that of the personal account to open, which the scope already holds as a tenant.
     Raises VerificationRefused, alike whether the token is unknown, used or expired, or the address taken.
     """
     email = await Members(tx).use_verification(member_id, bearers.digest(token), tx.now)
@@ -98,7 +99,7 @@ async def verify(tx: Transaction, keyring: Keyring, member_id: UUID, token: str)
     member = await get(tx, member_id)
     if member.state == MemberState.PENDING:
         email.is_primary = True
-        await _activate(tx, keyring, member)
+        await _activate(tx, keyring, member, account_id)
     return member
 
 
@@ -107,15 +108,15 @@ def refuse_verification() -> NoReturn:
     raise VerificationRefused("The verification token is unknown, used or expired.", field="token")
 
 
-async def add_verified(tx: Transaction, keyring: Keyring, person: Person) -> bool:
-    """Adds an active member whose address counts as proven; False if somebody has it."""
+async def add_verified(tx: Transaction, keyring: Keyring, person: Person, account_id: UUID) -> bool:
+    """Adds an active member with a personal account, whose address counts as proven; False if it is taken."""
     key = await keyring.key(tx, person.id)
     email = await _add(tx, keyring, key, person)
     await tx.session.flush()
     if not await Members(tx).claim_address(email):
         return False
     email.verify_time, email.is_primary = tx.now, True
-    await _activate(tx, keyring, await get(tx, person.id))
+    await _activate(tx, keyring, await get(tx, person.id), account_id)
     return True
 
 
@@ -174,13 +175,13 @@ async def _add(tx: Transaction, keyring: Keyring, key: DataKey, person: Person) 
     return email
 
 
-async def _activate(tx: Transaction, keyring: Keyring, member: Member) -> None:
+async def _activate(tx: Transaction, keyring: Keyring, member: Member, account_id: UUID) -> None:
     member.state = MemberState.ACTIVE
     member.activate_time = tx.now
     member.version += 1
     await tx.session.flush()
     name = _display_name(await keyring.key(tx, member.id), member)
-    await open_personal(tx, member.id, name)
+    await open_personal(tx, account_id, member.id, name)
     events.member_activated(tx, member.id, member.version)
 
 

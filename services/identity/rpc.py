@@ -76,13 +76,14 @@ class MemberRpc(MemberServiceServicer):
         self, request: members_pb2.VerifyEmailRequest, context: Context
     ) -> members_pb2.Member:
         """The token names the member, in whose scope it is looked up. Nobody is signed in by it."""
+        account_id = self._clock.new_id()
         member_id = bearers.owner_of(bearers.VERIFICATION, request.token) or members.refuse_verification()
 
         async def work(tx: Transaction) -> members_pb2.Member:
-            member = await members.verify(tx, self._keyring, member_id, request.token)
+            member = await members.verify(tx, self._keyring, member_id, request.token, account_id)
             return convert.member(await members.profile(tx, self._keyring, member))
 
-        return await once(self._db, Scope.of(member_id=member_id), request, work)
+        return await once(self._db, Scope.of(account_id, member_id=member_id), request, work)
 
     async def GetMember(self, request: members_pb2.GetMemberRequest, context: Context) -> members_pb2.Member:
         """Members see themselves alone, with their addresses; staff see every member, without."""

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, and_, case, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis.database import Snapshot
+from chassis.database import Scope, Snapshot
 from services.identity.models import (
     Account,
     AccountKind,
@@ -36,6 +36,7 @@ async def admit_member(tx: Snapshot, member_id: UUID) -> None:
     from the events themselves.
     """
     await tx.session.execute(select(func.set_config("wrtn.member", str(member_id), True)))
+    tx.scope = Scope(tx.scope.tenants, member_id)
 
 
 class Members:
@@ -176,7 +177,7 @@ class Accounts:
     ) -> Sequence[Account]:
         """Answers the accounts that the member holds, the personal one first, then as they were opened."""
         order = (case((Account.kind == AccountKind.PERSONAL, 0), else_=1), Account.create_time, Account.id)
-        query: Select[tuple[Account]] = select(Account).where(Account.holder_member_id == member_id)
+        query: Select[Account] = select(Account).where(Account.holder_member_id == member_id)
         if after is not None:
             query = query.where(tuple_(*order) > after)
         return (await self._session.scalars(query.order_by(*order).limit(most))).all()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import itertools
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import grpc
@@ -42,8 +44,16 @@ from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 
+if TYPE_CHECKING:
+    from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceAsyncStub
+    from wrtn.identity.v1.auth_pb2_grpc import AuthServiceAsyncStub
+    from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
+    from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
+    from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
+
 PASSWORD = "seven purple giraffes"
 PUBLIC_URL = "https://chat.example.com"
+T = TypeVar("T")
 _numbers = itertools.count(1)
 
 
@@ -69,11 +79,11 @@ class Identity:
     callers: Callers
     admin_url: str
     titles: dict[tuple[str, str], Title.ValueType]
-    members: MemberServiceStub = field(init=False)
-    auth: AuthServiceStub = field(init=False)
-    accounts: AccountServiceStub = field(init=False)
-    credentials: CredentialServiceStub = field(init=False)
-    principals: PrincipalServiceStub = field(init=False)
+    members: MemberServiceAsyncStub = field(init=False)
+    auth: AuthServiceAsyncStub = field(init=False)
+    accounts: AccountServiceAsyncStub = field(init=False)
+    credentials: CredentialServiceAsyncStub = field(init=False)
+    principals: PrincipalServiceAsyncStub = field(init=False)
     _channel: grpc.aio.Channel = field(init=False)
 
     def __post_init__(self) -> None:
@@ -287,6 +297,15 @@ async def publish(
         await client.close()
 
 
+async def until(answer: Callable[[], Awaitable[T]], seconds: float = 15) -> T:
+    """Asks again and again until the answer is not empty, and answers it; fails after `seconds`."""
+    deadline = monotonic() + seconds
+    while not (found := await answer()):
+        assert monotonic() < deadline, "it did not come true in time"
+        await asyncio.sleep(0.02)
+    return found
+
+
 async def rows(
     identity: Identity, query: str, member_id: str = "", *, tenants: tuple[str, ...] = ()
 ) -> list[Any]:
@@ -320,5 +339,5 @@ def reason(error: grpc.aio.AioRpcError) -> str:
     for detail in status.details if status else ():
         info = ErrorInfo()
         if detail.Unpack(info):
-            return info.reason
+            return str(info.reason)
     return ""

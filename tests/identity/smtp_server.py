@@ -55,7 +55,7 @@ def text_of(message: EmailMessage) -> str:
     """Answers the plain text."""
     body = message.get_body(("plain",))
     assert body is not None
-    return str(body.get_content())
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
 def code_in(message: EmailMessage) -> str:

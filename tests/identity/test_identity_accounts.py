@@ -13,6 +13,7 @@ from chassis.clock import Clock
 from chassis.paging import Page
 from tests.identity import make
 from tests.identity.make import Identity
+from wrtn.access.v1.access_pb2 import Title
 from wrtn.enterprise.v1.events_pb2 import EmployeeHired
 from wrtn.identity.v1 import accounts_pb2
 
@@ -76,10 +77,9 @@ async def test_codes_are_unique_in_their_enterprise_also_at_once(identity: Ident
 async def test_the_same_account_id_in_two_enterprises_is_no_conflict(identity: Identity) -> None:
     one, two = await make.member(identity), await make.member(identity)
     account_id = new_id()
-    accounts = [
-        await make.open_account(identity, each.member_id, account_id=account_id) for each in (one, two)
-    ]
-    assert accounts[0].tenant_id != accounts[1].tenant_id
+    first = await make.open_account(identity, one.member_id, account_id=account_id)
+    second = await make.open_account(identity, two.member_id, account_id=account_id)
+    assert first.tenant_id != second.tenant_id
 
 
 @pytest.mark.parametrize("state", ["unknown", "pending"])
@@ -145,12 +145,12 @@ async def hire(identity: Identity, event: EmployeeHired, times: int = 1) -> None
 
 async def accounts_of(identity: Identity, member_id: str, count: int) -> list[tuple[str, str]]:
     """Waits until the member holds this many accounts; answers tenant and id of each."""
-    async with asyncio.timeout(15):
-        while True:
-            found = await make.rows(identity, "SELECT tenant_id, id FROM wrtn_accounts", member_id)
-            if len(found) >= count:
-                return [(str(row.tenant_id), str(row.id)) for row in found]
-            await asyncio.sleep(0.05)
+
+    async def found() -> list[tuple[str, str]]:
+        rows = await make.rows(identity, "SELECT tenant_id, id FROM wrtn_accounts", member_id)
+        return [(str(row.tenant_id), str(row.id)) for row in rows] if len(rows) >= count else []
+
+    return await make.until(found)
 
 
 def hired(member_id: str, enterprise_id: str = "", account_id: str = "") -> EmployeeHired:
@@ -160,7 +160,7 @@ def hired(member_id: str, enterprise_id: str = "", account_id: str = "") -> Empl
         employee_id=new_id(),
         member_id=member_id,
         account_id=account_id or new_id(),
-        title=1,
+        title=Title.TITLE_MEMBER,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import statistics
 import time
 from datetime import timedelta
+from uuid import UUID
 
 import grpc
 import pytest
@@ -25,8 +26,9 @@ async def works(identity: Identity, token: str) -> bool:
             members_pb2.GetMemberRequest(member_id="me"), metadata=make.bearer(token)
         )
     except grpc.aio.AioRpcError as error:
-        assert error.code() is grpc.StatusCode.UNAUTHENTICATED, error
-        return False
+        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            return False
+        raise
     return True
 
 
@@ -49,7 +51,7 @@ async def test_the_address_is_compared_without_case(identity: Identity) -> None:
     assert again.member_id == signed_in.member_id
 
 
-@pytest.mark.parametrize("email", ["nobody@example.com", "no address at all", "\x00\x00\x00"])
+@pytest.mark.parametrize("email", ["nobody@example.com", "no address at all", "\u00fc\u202e\n"])
 async def test_unknown_and_wrong_are_refused_alike(identity: Identity, email: str) -> None:
     signed_in = await make.member(identity)
     answers = []
@@ -111,9 +113,11 @@ async def test_access_tokens_end_within_a_second_after_a_reuse(identity: Identit
     assert await works(identity, second.access_token)
     with pytest.raises(grpc.aio.AioRpcError):
         await make.refresh(identity, signed_in.pair.refresh_token)
-    async with asyncio.timeout(1):
-        while await works(identity, second.access_token):
-            await asyncio.sleep(0.02)
+
+    async def ended() -> bool:
+        return not await works(identity, second.access_token)
+
+    await make.until(ended, seconds=1)
 
 
 async def test_fifty_uses_of_one_token_at_once_give_one_success_and_end_the_login(identity: Identity) -> None:
@@ -137,12 +141,12 @@ async def test_a_bad_refresh_token_is_refused_alike(
     signed_in = await make.member(identity)
     token = signed_in.pair.refresh_token
     if how == "unknown":
-        token = bearers.bearer(bearers.REFRESH, bearers.UUID(signed_in.member_id), clock)
+        token = bearers.bearer(bearers.REFRESH, UUID(signed_in.member_id), clock)
     elif how == "forged member":
         other = await make.member(identity)
-        token = bearers.bearer(bearers.REFRESH, bearers.UUID(other.member_id), clock)[:30] + token[30:]
+        token = bearers.bearer(bearers.REFRESH, UUID(other.member_id), clock)[:30] + token[30:]
     elif how == "garbled":
-        token = "wrtn_rt_\x00" + token[8:]
+        token = "wrtn_rt_\u00fc" + token[9:]
     elif how == "expired":
         clock.ahead = timedelta(days=30, seconds=1)
     else:

@@ -23,12 +23,13 @@ from tests.identity.smtp_server import Mailbox, smtp_server
 
 async def settled(identity: Identity, state: str) -> list[tuple[int, str | None, bytes | None]]:
     """Waits until every mail is in this state; answers attempts, error and content of each."""
-    async with asyncio.timeout(10):
-        while True:
-            found = await make.rows(identity, "SELECT state, attempts, last_error, message FROM wrtn_mails")
-            if found and all(row.state == state for row in found):
-                return [(row.attempts, row.last_error, row.message) for row in found]
-            await asyncio.sleep(0.02)
+
+    async def found() -> list[tuple[int, str | None, bytes | None]]:
+        rows = await make.rows(identity, "SELECT state, attempts, last_error, message FROM wrtn_mails")
+        done = all(row.state == state for row in rows)
+        return [(row.attempts, row.last_error, row.message) for row in rows] if done else []
+
+    return await make.until(found)
 
 
 def another_sender(identity: Identity) -> Sender:
@@ -84,9 +85,8 @@ async def test_an_outage_of_the_server_loses_no_mail(
     chosen = make.settings(made, nats, mailbox, callers, tmp_path)
     async with make.serving(chosen, made, mailbox, callers, postgres.url(made.name), clock) as identity:
         await make.register(identity, email)
-        async with asyncio.timeout(10):
-            while not (await make.rows(identity, "SELECT 1 FROM wrtn_mails WHERE last_error IS NOT NULL")):
-                await asyncio.sleep(0.02)
+        failed = "SELECT 1 FROM wrtn_mails WHERE last_error IS NOT NULL"
+        await make.until(lambda: make.rows(identity, failed))
         async with smtp_server(mailbox):
             clock.ahead = timedelta(minutes=1)
             await another_sender(identity).send_due()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
@@ -83,10 +85,10 @@ async def test_a_token_that_proves_nothing_is_refused_alike(
         token = token[:-4] + ("AAAA" if not token.endswith("AAAA") else "BBBB")
     elif how == "another member's":
         other = await make.member(identity)
-        forged = bearers.bearer(bearers.VERIFICATION, bearers.UUID(other.member_id), clock)
+        forged = bearers.bearer(bearers.VERIFICATION, UUID(other.member_id), clock)
         token = forged[:30] + token[30:]
     else:
-        token = "wrtn_ev_\x00\u00fc"
+        token = "wrtn_ev_\u00fc" + token[9:]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await make.verify(identity, token)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
@@ -203,7 +205,7 @@ async def test_a_malformed_registration_is_refused(identity: Identity, field: st
 
 
 async def test_an_intranet_address_and_a_name_full_of_odd_characters_are_good(identity: Identity) -> None:
-    name = "\u0000박미나 \U0001f992\u202e\n--;'\""
+    name = "박미나 \U0001f992\u202e\n--;'\""
     signed_in = await make.member(identity, make.fresh_email("corp.local"), display_name=name)
     me = await identity.members.GetMember(
         members_pb2.GetMemberRequest(member_id="me"), metadata=signed_in.metadata
@@ -245,19 +247,11 @@ async def test_what_fails_at_verification_leaves_nothing(identity: Identity) -> 
 
 
 async def _sizes(identity: Identity) -> list[int]:
-    tables = (
-        "members",
-        "emails",
-        "email_verifications",
-        "mails",
-        "data_keys",
-        "verified_addresses",
-        "outbox",
-    )
+    tables = ("members", "emails", "email_verifications", "mails", "data_keys", "outbox")
     found = await _as_owner(
         identity, " UNION ALL ".join(f"SELECT count(*) FROM wrtn_{table}" for table in tables)
     )
-    return [row[0] for row in found]
+    return [int(row[0]) for row in found]
 
 
 async def _dump(identity: Identity) -> str:
@@ -269,6 +263,6 @@ async def _dump(identity: Identity) -> str:
     return "\n".join(lines)
 
 
-async def _as_owner(identity: Identity, query: str) -> list[tuple[object, ...]]:
+async def _as_owner(identity: Identity, query: str) -> list[Any]:
     """Runs a statement with row level security out of the way, as only a superuser could."""
     return await make.as_superuser(identity, query)
