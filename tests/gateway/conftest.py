@@ -82,7 +82,8 @@ async def library(types: Types) -> Library:
 @pytest.fixture
 async def backend(library: Library) -> AsyncIterator[str]:
     """The address of a running backend."""
-    server = grpc.aio.server()
+    # A shared port could be that of another process's test, and its server would get our calls.
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((handlers(library),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
