@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 def check_strength(password: str, known: Iterable[str]) -> None:
     """Raises PasswordTooWeak for what is common or derived from `known`: the name and the address."""
-    hints = [word for text in known for word in (text, *text.replace("@", " ").split()) if word]
+    hints = [word for text in known for word in (*text.replace("@", " ").split(), "".join(text.split()))]
     if zxcvbn(password[:_WEIGHED], hints)["score"] < _LEAST_SCORE:
         raise PasswordTooWeak("The password is too easily guessed.", field="password")
 

