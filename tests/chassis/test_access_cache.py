@@ -34,8 +34,8 @@ class Store:
     async def __call__(self, _key: UUID) -> str:
         """Answers the value of the moment it was asked."""
         self.asked += 1
-        seen = self.value
-        await self.gate.wait()
+        seen, gate = self.value, self.gate
+        await gate.wait()
         if self.failing:
             raise Unavailable("down")
         return seen
@@ -102,6 +102,21 @@ async def test_fresh_shares_no_earlier_question_and_is_not_overwritten_by_it() -
     store.gate.set()
     assert await fresh == "new"
     await earlier
+    assert await cache.resolve(ONE) == "new"
+
+
+async def test_a_late_answer_does_not_replace_a_fresh_one() -> None:
+    store = Store()
+    store.gate.clear()
+    cache = cache_of(store)
+    late = asyncio.ensure_future(cache.resolve(ONE))
+    await until(lambda: store.asked == 1)
+    held, store.gate = store.gate, asyncio.Event()
+    store.gate.set()
+    store.value = "new"
+    assert await cache.resolve(ONE, fresh=True) == "new"
+    held.set()
+    assert await late == "old"
     assert await cache.resolve(ONE) == "new"
 
 

@@ -183,6 +183,30 @@ def test_a_peer_key_is_only_looked_for_under_a_plain_name(
         PeerVerifier("sample", peer_keys, clock).verify(token, name)
 
 
+def peer_token(peer_keys: Path, name: str, **changes: Any) -> str:
+    """A token by billing's true key, under another name or with changed claims."""
+    key = OKPKey.import_key((peer_keys.parent / "billing.private.pem").read_bytes())
+    good = {"iss": name, "aud": "sample", "exp": int(datetime.now(UTC).timestamp()) + 60}
+    found = {claim: value for claim, value in (good | changes).items() if value is not None}
+    return tokens.sign({"typ": "peer+jwt", "kid": name}, found, key)
+
+
+def test_a_peer_cannot_make_itself_a_name_from_a_path(peer_keys: Path, clock: Clock) -> None:
+    verifier = PeerVerifier("sample", peer_keys, clock)
+    assert verifier.verify(peer_token(peer_keys, "billing"), "billing")
+    for name in ("../billing.private", "./billing"):
+        with pytest.raises(TokenRefused):
+            verifier.verify(peer_token(peer_keys, name), name)
+
+
+@pytest.mark.parametrize("change", [{"exp": None}, {"exp": "soon"}, {"iss": None}, {"aud": None}])
+def test_a_peer_token_without_what_binds_it_is_refused(
+    change: dict[str, Any], peer_keys: Path, clock: Clock
+) -> None:
+    with pytest.raises(TokenRefused):
+        PeerVerifier("sample", peer_keys, clock).verify(peer_token(peer_keys, "billing", **change), "billing")
+
+
 def test_a_peer_token_ends_after_a_minute(peer_keys: Path) -> None:
     held = HeldClock()
     token = PeerSigner("billing", peer_keys.parent / "billing.private.pem", held).token("sample")

@@ -13,10 +13,10 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from chassis.rpc.answers import STATUS_DETAILS
-from chassis.rpc.serving import Limits
+from chassis.rpc.serving import Gatekeeper, Limits
 from chassis.testing.callers import Callers, Metadata
 from tests.chassis.eventing import until
-from tests.chassis.playing import Served, pb, served
+from tests.chassis.playing import Sample, Served, pb, served
 
 
 @pytest_asyncio.fixture
@@ -194,6 +194,60 @@ async def test_violations_name_the_place(service: Served, callers: Callers) -> N
     violations = BadRequest()
     assert status.details[1].Unpack(violations)
     assert [each.field for each in violations.field_violations] == ["others[1]"]
+
+
+class Endless(Sample):
+    """Streams more than anybody reads, and notes how many handlers are at work when it is closed."""
+
+    gate: Gatekeeper
+    at_work: int | None = None
+
+    async def Count(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        """Never ends by itself."""
+        try:
+            while True:
+                yield pb.Text(text="x" * 100_000)
+        finally:
+            self.at_work = self.gate.load.running
+
+
+async def test_a_generator_that_is_left_in_the_middle_is_closed_before_the_call_counts_as_ended(
+    callers: Callers,
+) -> None:
+    endless = Endless()
+    async with served(callers, servicer=endless) as service:
+        endless.gate = service.gate
+        call = service.stub.Count(pb.Text(), metadata=callers.member().metadata)
+        await call.read()
+        call.cancel()
+        await until(lambda: endless.at_work is not None)
+    assert endless.at_work == 1
+
+
+class Slow(Sample):
+    """Takes a while to clear up when it is cancelled."""
+
+    ended = False
+
+    async def Anyone(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Waits until it is cancelled."""
+        self.entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.1)
+            self.ended = True
+
+
+async def test_a_drained_server_has_no_handler_at_work(callers: Callers) -> None:
+    slow = Slow()
+    async with served(callers, servicer=slow) as service:
+        waiting = asyncio.ensure_future(service.stub.Anyone(pb.Text()).code())
+        await slow.entered.wait()
+        await service.server.drain(0)
+        assert slow.ended
+        assert service.gate.load.running == 0
+        assert await waiting is not grpc.StatusCode.OK
 
 
 async def test_an_unknown_method_is_unimplemented(service: Served) -> None:

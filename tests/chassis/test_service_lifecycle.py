@@ -141,6 +141,14 @@ async def test_a_taken_port_is_named(serve: Serve) -> None:
                 await serve("sample", ServiceSettings, wire_of(Sample()), versions=VERSIONS, **taking)
 
 
+async def test_two_services_cannot_share_a_port_unnoticed(serve: Serve) -> None:
+    first = await serve("sample", ServiceSettings, wire_of(Sample()), versions=VERSIONS)
+    with pytest.raises(SettingsError, match="WRTN_GRPC_ADDRESS"):
+        await serve(
+            "sample", ServiceSettings, wire_of(Sample()), versions=VERSIONS, grpc_address=first.address
+        )
+
+
 async def test_a_key_file_without_keys_is_named(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("short")
     for key_file in (tmp_path / "keys", tmp_path / "missing"):
