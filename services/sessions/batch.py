@@ -15,8 +15,6 @@ from services.sessions.usage import Counts
 Key = tuple[bytes, bytes]
 """A tenant's id and the id of a thing of it."""
 
-_NOTHING = Counts(0, 0, 0, 0, 0, 0)
-
 
 class SessionState(NamedTuple):
     """A session as locked for this batch."""
@@ -42,7 +40,7 @@ class Growth:
     """What a batch adds to one session."""
 
     last_sequence: int
-    counts: Counts = _NOTHING
+    counts: list[int] = field(default_factory=lambda: [0] * len(Counts._fields))
 
 
 @dataclass(slots=True)
@@ -104,7 +102,9 @@ def _place(frame: Pending, plan: Plan, sessions: Mapping[Key, SessionState], now
         grown = plan.growth[key] = Growth(sessions[key].last_sequence)
     grown.last_sequence += 1
     if frame.counts is not None:
-        grown.counts = Counts(*map(sum, zip(grown.counts, frame.counts, strict=True)))
+        sums = grown.counts
+        for index, count in enumerate(frame.counts):
+            sums[index] += count
     plan.new.append((frame, grown.last_sequence))
     return Recorded(grown.last_sequence, now)
 

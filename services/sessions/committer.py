@@ -82,6 +82,7 @@ class Committer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: list[asyncio.Task[None]] = []
+        _waiting.set_function(lambda: self._count)
 
     async def start(self) -> None:
         """Starts the lanes."""
@@ -119,7 +120,6 @@ class Committer:
     def _weigh(self, frames: int, size: int) -> None:
         self._count += frames
         self._bytes += size
-        _waiting.set(self._count)
         if self._count:
             self._idle.clear()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -13,8 +14,9 @@ from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 from wrtn.sessions.v1.token_usage_pb2 import TokenUsage
 
 
+@lru_cache(maxsize=64)
 def timestamp(moment: datetime) -> Timestamp:
-    """Answers the proto of a moment."""
+    """Answers the proto of a moment, to be read only: all acks of a group commit have the same one."""
     answer = Timestamp()
     answer.FromDatetime(moment)
     return answer

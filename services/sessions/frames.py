@@ -41,15 +41,12 @@ class Pending:
     """The model that the frame names; empty for the session's."""
     counts: Counts | None
     authority: Authority
+    place: Place
+    """Where it is recorded."""
     pinned: Pinned
     """The attribution at the moment of the append."""
     traceparent: str | None
     settle: Settle
-
-    @property
-    def place(self) -> Place:
-        """Where it is recorded."""
-        return self.authority.place
 
     @property
     def body(self) -> str:
@@ -71,6 +68,7 @@ def prepare(frame: Frame, authority: Authority, settle: Settle, traceparent: str
         frame.model,
         counts_of(frame.token_usage) if frame.HasField("token_usage") else None,
         authority,
+        authority.place,
         authority.pinned,
         traceparent,
         settle,

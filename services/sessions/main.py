@@ -6,9 +6,9 @@ import os
 from datetime import timedelta
 
 from chassis import settings
-from chassis.database import Database
 from chassis.jobs import Job
 from chassis.service import Parts, Runtime, run
+from services.sessions import recording
 from services.sessions.authorities import Authorities
 from services.sessions.closings import Closings
 from services.sessions.committer import Committer
@@ -30,9 +30,8 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
     rights = Rights(runtime.principals, runtime.access)
     authorities = Authorities(db, runtime.keyring, rights, clock)
     doors = Doors(db, runtime.keyring, rights, authorities, clock)
-    # Its own connections: reads that are slow must not hold up what is to be durable.
-    recording = Database(own.database_url, pool_size=own.recorder_lanes, clock=clock)
-    committer = Committer(recording, clock, lanes=own.recorder_lanes, most_waiting=own.recorder_queue)
+    own_database = recording.connect(own.database_url, lanes=own.recorder_lanes, clock=clock)
+    committer = Committer(own_database, clock, lanes=own.recorder_lanes, most_waiting=own.recorder_queue)
     closings = Closings(doors)
     heartbeat = Heartbeat(db, clock, own.heartbeat_seconds)
     live = Live(runtime.bus, authorities, runtime.draining, unread_seconds=own.unread_seconds)

@@ -95,7 +95,7 @@ class Connection(Base):
     connect_time: Mapped[datetime]
     disconnect_time: Mapped[datetime | None]
     __table_args__ = (
-        Index("wrtn_connections_session_idx", "tenant_id", "chat_session_id", "connect_time", "id"),
+        Index("wrtn_connections_session_idx", "chat_session_id", "tenant_id", "connect_time", "id"),
         Index("wrtn_connections_credential_idx", "credential_id", "id"),
         Index(
             "wrtn_connections_process_idx",
@@ -142,7 +142,7 @@ class History(Base):
     output_accepted_prediction: Mapped[int | None] = _count()
     output_rejected_prediction: Mapped[int | None] = _count()
     __table_args__ = (
-        UniqueConstraint("tenant_id", "chat_session_id", "sequence", name="wrtn_histories_sequence_key"),
+        UniqueConstraint("chat_session_id", "tenant_id", "sequence", name="wrtn_histories_sequence_key"),
     )
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import make_url
 
 from chassis.clock import Clock
 from chassis.database import Database, Scope
@@ -20,13 +20,16 @@ from chassis.database.transactions import Driver
 from chassis.events.envelope import subject_of
 from services.sessions.arrays import Bytes, Numbers, Texts, Uuids, teach
 from services.sessions.batch import Key, Known, Plan, SessionState, decide
-from services.sessions.frames import Outcome, Pending
+from services.sessions.frames import Outcome, Pending, canonical
 from services.sessions.usage import Counts, usage_of
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 _COUNTS = ", ".join(Counts._fields)
 
-# LATERAL keeps the planner to one index look-up a wanted row, whatever it believes of the tables' sizes.
+# Every statement looks rows up by their keys. A plan made while the tables were small would scan them, and
+# stay in use while they grow: so the connections of the recorder are not allowed to plan anything else.
+_PLANS = "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+
 _LOCK = """
 SELECT uuid_send(wanted.tenant_id), uuid_send(wanted.id), session.last_sequence, session.delete_time IS NOT NULL
 FROM unnest(%b, %b) AS wanted (tenant_id, id)
@@ -74,6 +77,14 @@ SELECT id, tenant_id, %s, aggregate_id, 1, payload, nullif(traceparent, '')
 FROM unnest(%b, %b, %b, %b, %b) AS told (id, tenant_id, aggregate_id, payload, traceparent)
 """
 _ABSENT = Counts(-1, -1, -1, -1, -1, -1)
+
+
+def connect(url: str, *, lanes: int, clock: Clock) -> Database:
+    """Answers a database for group commits alone: a connection a lane, so that slow reads hold none up."""
+    given = make_url(url)
+    options = f"{given.query.get('options', '')} {_PLANS}".strip()
+    chosen = given.update_query_dict({"options": options})
+    return Database(chosen.render_as_string(hide_password=False), pool_size=lanes, clock=clock)
 
 
 async def record(db: Database, batch: Sequence[Pending], clock: Clock) -> list[Outcome]:
@@ -186,7 +197,7 @@ def _event_columns(used: Sequence[tuple[Pending, int]], now: datetime, clock: Cl
 
 def _usage_recorded(frame: Pending, use_time: Timestamp) -> UsageRecorded:
     return UsageRecorded(
-        history_id=str(UUID(bytes=frame.id)),
+        history_id=canonical(frame.sent_id),
         chat_session_id=frame.authority.session_text,
         model=frame.model or frame.authority.model,
         tokens=usage_of(frame.counts) if frame.counts is not None else None,

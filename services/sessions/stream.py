@@ -11,7 +11,7 @@ import grpc
 
 from chassis import telemetry
 from chassis.errors import DomainError, to_status
-from chassis.rpc.validation import validate
+from chassis.rpc.validation import check_constraints
 from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
 from services.sessions.committer import Committer
@@ -119,7 +119,7 @@ class Stream:
 
     async def _accept(self, frame: Frame) -> None:
         """Checks a frame and hands it on. Raises a domain error that becomes its rejection."""
-        validate(frame)
+        check_constraints(frame)
         if time.monotonic() >= self.authority.fresh_until:
             await self._authorities.renew(self.authority)
         while self._committer.full:

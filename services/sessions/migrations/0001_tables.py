@@ -60,8 +60,10 @@ CREATE TABLE wrtn_connections (
     disconnect_time timestamptz,
     CONSTRAINT wrtn_connections_pkey PRIMARY KEY (tenant_id, id)
 );
+-- Led by the session, and not by the tenant: a look-up of one row by tenant and id must find no index but the
+-- primary key to its liking, also while the planner knows nothing of the table (it reads every row of the tenant then).
 CREATE INDEX wrtn_connections_session_idx
-    ON wrtn_connections (tenant_id, chat_session_id, connect_time, id);
+    ON wrtn_connections (chat_session_id, tenant_id, connect_time, id);
 CREATE INDEX wrtn_connections_credential_idx ON wrtn_connections (credential_id, id);
 CREATE INDEX wrtn_connections_process_idx
     ON wrtn_connections (process_id, tenant_id) WHERE disconnect_time IS NULL;
@@ -97,7 +99,8 @@ CREATE TABLE wrtn_histories (
     output_accepted_prediction bigint,
     output_rejected_prediction bigint,
     CONSTRAINT wrtn_histories_pkey PRIMARY KEY (tenant_id, id),
-    CONSTRAINT wrtn_histories_sequence_key UNIQUE (tenant_id, chat_session_id, sequence)
+    -- Led by the session, for the reason given at the connections.
+    CONSTRAINT wrtn_histories_sequence_key UNIQUE (chat_session_id, tenant_id, sequence)
 );
 -- Ciphertext does not compress: trying would only cost time.
 ALTER TABLE wrtn_histories ALTER COLUMN body SET STORAGE EXTERNAL;
