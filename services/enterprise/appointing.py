@@ -73,9 +73,10 @@ def may_give(decider: Standing, role: int) -> bool:
 def may_appoint(decider: Standing, before: int, after: int, *, themself: bool) -> bool:
     """Whether this decider may change the appointee's role in the team from `before` to `after`.
 
-    One changes only the role that one could give, and nobody raises themself, whatever they are.
+    One changes only the role that one could give, and nobody raises themself. Owners and managers of the
+    enterprise may join a team: their title lets them give every role already, so none of them raises it.
     """
-    if themself and after > before:
+    if themself and after > before and decider.title < TITLE_MANAGER:
         return False
     return may_give(decider, after) and (before == ROLE_UNSPECIFIED or may_give(decider, before))
 
