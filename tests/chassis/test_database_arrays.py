@@ -1,0 +1,42 @@
+"""Array literals: what goes in comes out, whatever characters it has."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chassis.database import arrays
+from chassis.database.roles import connect
+from chassis.embedded.postgres import Postgres
+
+TEXTS = st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+NUMBERS = st.none() | st.integers(-(2**63), 2**63 - 1)
+DECIMALS = st.none() | st.decimals(
+    allow_nan=False, allow_infinity=False, places=30, min_value=-(10**9), max_value=10**9
+)
+MOMENTS = st.none() | st.datetimes(datetime(1970, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+ROWS = st.lists(st.tuples(TEXTS, NUMBERS, DECIMALS, MOMENTS, st.none() | st.uuids()), min_size=1)
+Row = tuple[str | None, int | None, Decimal | None, datetime | None, UUID | None]
+
+QUERY = """SELECT * FROM unnest(%(text)s::text[], %(number)s::bigint[], %(decimal)s::numeric[],
+    %(moment)s::timestamptz[], %(id)s::uuid[])"""
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(ROWS)
+def test_rows_come_back_from_unnest_as_they_went_in(postgres: Postgres, rows: list[Row]) -> None:
+    with connect(postgres.url()) as connection:
+        connection.execute("SET timezone = 'UTC'")
+        values = arrays.by_column(("text", "number", "decimal", "moment", "id"), rows)
+        assert connection.execute(QUERY, values).fetchall() == rows
+
+
+def test_a_text_cannot_break_out_of_its_element(postgres: Postgres) -> None:
+    evil = ['","', "}", '\\"', "NULL", "{1,2}", " a ", "", "\\", '"; DROP TABLE x; --']
+    with connect(postgres.url()) as connection:
+        found = connection.execute("SELECT unnest(%s::text[])", (arrays.literal(evil),)).fetchall()
+    assert [row[0] for row in found] == evil
