@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chassis.database import Transaction
+from chassis.database import Transaction, arrays
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
 from services.analytics.counting import COUNT
@@ -24,10 +24,7 @@ async def count_rated(tx: Transaction, events: Sequence[Event[UsageRated]]) -> N
 
 
 async def _count(tx: Transaction, source: Source, facts: Iterable[Fact]) -> None:
-    columns: Iterable[Iterable[object]] = zip(*once_each(facts), strict=True)
-    values: dict[str, object] = {
-        name: list(column) for name, column in zip(Fact._fields, columns, strict=True)
-    }
+    values: dict[str, object] = {**arrays.by_column(Fact._fields, once_each(facts))}
     await (await tx.driver()).execute(COUNT, values | {"source": int(source)})
 
 

@@ -14,6 +14,9 @@ RECEIVABLE = "receivable"
 USAGE_REVENUE = "usage_revenue"
 """The ledger account of what was earned by usage."""
 
+LEDGER_IDS = ("tenants", "postings", "debits", "credits")
+"""The parameters with each tenant and the ids of its posting and of the two entries."""
+
 
 def _kind(column: str) -> str:
     """Answers the type of a column whose name tells it."""

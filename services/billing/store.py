@@ -11,9 +11,9 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy import Select, select, tuple_
 
-from chassis.database import Snapshot, Transaction
+from chassis.database import Snapshot, Transaction, arrays
 from services.billing import models
-from services.billing.posting import POST
+from services.billing.posting import LEDGER_IDS, POST
 from services.billing.price_list import Addition
 from services.billing.price_source import CURRENCY
 from services.billing.rating import Price, Rates, Schedule, Terms, Tier, Window
@@ -73,15 +73,11 @@ class Postings:
 
     async def post(self, usages: Sequence[RatedUsage]) -> set[tuple[UUID, UUID]]:
         """Writes the usages, their sums and the ledger; answers the keys of those that were not there yet."""
-        columns: Iterable[Iterable[object]] = zip(*usages, strict=True)
-        values: dict[str, object] = {
-            name: list(column) for name, column in zip(RatedUsage._fields, columns, strict=True)
-        }
+        new_id = self._tx.clock.new_id
         tenants = sorted({usage.tenant_id for usage in usages})
-        values |= {"now": self._tx.now, "tenants": tenants}
-        for ids in ("postings", "debits", "credits"):
-            values[ids] = [self._tx.clock.new_id() for _ in tenants]
-        cursor = await (await self._tx.driver()).execute(POST, values)
+        ids = [(tenant, new_id(), new_id(), new_id()) for tenant in tenants]
+        values = arrays.by_column(RatedUsage._fields, usages) | arrays.by_column(LEDGER_IDS, ids)
+        cursor = await (await self._tx.driver()).execute(POST, values | {"now": self._tx.now})
         return {(tenant_id, history_id) for tenant_id, history_id in await cursor.fetchall()}
 
 
