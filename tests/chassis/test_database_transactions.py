@@ -152,6 +152,15 @@ async def test_no_setting_stays_on_a_reused_connection(single: Database) -> None
     assert row == (backend, 0, "", "")
 
 
+async def test_a_connection_given_back_inside_a_transaction_is_not_used_again(single: Database) -> None:
+    pooled = await single._pool.take()
+    backend = pooled.driver.info.backend_pid
+    await pooled.driver.execute("BEGIN; SET wrtn.tenants = '{}'", prepare=False)
+    await single._pool.give_back(pooled)
+    async with single.snapshot(Scope()) as tx:
+        assert await value(tx, "SELECT pg_backend_pid()") != backend
+
+
 async def sleep_by_driver(tx: Transaction) -> None:
     await (await tx.driver()).execute("SELECT pg_sleep(30)")
 

@@ -39,12 +39,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
-def durable(folder: Path) -> Iterator[Postgres]:
+@pytest.fixture(scope="module")
+def durable() -> Iterator[Postgres]:
+    """A server as `make run` has it; a test that kills it starts it again."""
+    folder = Path(tempfile.mkdtemp(prefix="wrtn-em-"))
     server = Postgres(folder / "pg", port=free_port(), password=PASSWORD)
     server.start()
     yield server
     server.stop()
+    shutil.rmtree(folder)
 
 
 def test_what_was_committed_outlives_kill_9(durable: Postgres) -> None:
