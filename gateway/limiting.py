@@ -44,7 +44,7 @@ class Limiter:
         except (ValueError, ConfigurationError) as error:
             raise SettingsError(f"WRTN_GATEWAY_RATE_*: {error}") from error
         self._limiter = FixedWindowRateLimiter(storage)
-        self._patience = None if isinstance(storage, WindowStorage) else _STORAGE_SECONDS
+        self._memory = storage if isinstance(storage, WindowStorage) else None
         self._away_until = 0.0
 
     async def check(self, headers: Mapping[bytes, bytes], address: str, route_class: str) -> None:
@@ -57,18 +57,18 @@ class Limiter:
             await self._hit(item, route_class, caller)
 
     async def _hit(self, item: RateLimitItem, kind: str, key: str) -> None:
-        if self._patience is None:
-            counted = await self._limiter.hit(item, kind, key)
+        if self._memory is not None:
+            counted = self._memory.count(_key(item, kind, key), item.get_expiry()) <= item.amount
         else:
-            counted = await self._hit_elsewhere(item, kind, key, self._patience)
+            counted = await self._hit_elsewhere(item, kind, key)
         if not counted:
             await self._refuse(item, kind, key)
 
-    async def _hit_elsewhere(self, item: RateLimitItem, kind: str, key: str, patience: float) -> bool:
+    async def _hit_elsewhere(self, item: RateLimitItem, kind: str, key: str) -> bool:
         if time.monotonic() < self._away_until:
             return True
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(_STORAGE_SECONDS):
                 return await self._limiter.hit(item, kind, key)
         except (StorageError, TimeoutError) as error:
             self._away_until = time.monotonic() + _AWAY_SECONDS
@@ -102,6 +102,11 @@ def _storage(address: str) -> Storage:
 
 def _item(text: str) -> RateLimitItem | None:
     return parse(text) if text and text != "off" else None
+
+
+@lru_cache(maxsize=8192)
+def _key(item: RateLimitItem, kind: str, key: str) -> str:
+    return item.key_for(kind, key)
 
 
 @lru_cache(maxsize=4096)
