@@ -11,7 +11,7 @@ import httpx
 
 from tests.replay.rest import Refused, Rest
 
-MAIL_PATIENCE_SECONDS = 60
+MAIL_PATIENCE_SECONDS = 180
 
 
 @dataclass
