@@ -45,7 +45,7 @@ def validate(request: Message) -> None:
 
 
 def check_constraints(request: Message) -> None:
-    """Raises RequestInvalid if the request breaks a constraint: for messages whose texts exclude NUL anyway."""
+    """Raises RequestInvalid if the request breaks a constraint; for texts that hold no NUL anyway."""
     found = _validator.collect_violations(request)
     if found:
         raise RequestInvalid([(_path(each), each.proto.message) for each in found])
