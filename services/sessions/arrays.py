@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 from weakref import WeakSet
 
 import psycopg
@@ -79,7 +79,7 @@ class _ReadyDumper(Dumper):
 
 def _dumper(kind: type[Uuids | Numbers | Bytes | Texts]) -> type[Dumper]:
     class Ready(_ReadyDumper):
-        oid: ClassVar[int] = kind.array
+        oid = kind.array
 
     return Ready
 
@@ -102,4 +102,6 @@ def _head(element: int, length: int) -> bytes:
 
 def _variable(element: int, values: Sequence[bytes]) -> bytes:
     pack = _LENGTH.pack
-    return _head(element, len(values)) + b"".join([part for each in values for part in (pack(len(each)), each)])
+    return _head(element, len(values)) + b"".join(
+        [part for each in values for part in (pack(len(each)), each)]
+    )

@@ -107,7 +107,7 @@ class Authorities:
                 self._about.pop(each, None)
 
     def about(self, ids: Iterable[UUID]) -> set[Authority]:
-        """Answers the authorities that concern one of these tenants, members, logins, accounts or credentials."""
+        """Answers the authorities that concern one of these members, logins, accounts or credentials."""
         return {authority for each in ids for authority in self._about.get(each, ())}
 
     async def _load(self, connection_id: UUID, credential_id: UUID) -> Authority:

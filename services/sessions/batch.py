@@ -82,9 +82,7 @@ def decide(
     return plan
 
 
-def _refusal(
-    frame: Pending, sessions: Mapping[Key, SessionState], closed: Collection[Key]
-) -> Outcome | None:
+def _refusal(frame: Pending, sessions: Mapping[Key, SessionState], closed: Collection[Key]) -> Outcome | None:
     place = frame.place
     session = sessions.get((place.tenant, place.session))
     if session is None:

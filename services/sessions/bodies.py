@@ -13,7 +13,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 # Numbers are not read: a long one would cost time, and may be greater than Python reads at all.
-_decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)  # type: ignore[arg-type]
+_decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)
 
 
 def check_json(body: str) -> None:

@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Closings:
-    """Writes each end once everything that came over the stream is settled, also after its handler is gone."""
+    """Writes each end once all that came over the stream is settled, also after its handler is gone."""
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
@@ -39,10 +39,14 @@ class Closings:
 
     async def of(self, stream: Stream) -> None:
         """Records the end of a stream, and waits for it a while."""
+        await asyncio.wait({self.begin(stream)}, timeout=_PATIENCE)
+
+    def begin(self, stream: Stream) -> asyncio.Task[None]:
+        """Begins to record the end of a stream. Recording it once more changes nothing."""
         task = asyncio.create_task(self._record(stream), name="closing")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.wait({task}, timeout=_PATIENCE)
+        return task
 
     async def _record(self, stream: Stream) -> None:
         await stream.settled()

@@ -18,7 +18,7 @@ from services.sessions.errors import ConnectionNotFound, SessionDeleted, TicketR
 from services.sessions.models import ChatSession, Connection
 from services.sessions.rights import Rights
 from services.sessions.store import Connections, Processes, Tickets, connection_of
-from wrtn.sessions.v1.recorder_pb2 import Opened, OpenConnectionRequest
+from wrtn.sessions.v1.recorder_pb2 import OpenConnectionRequest, Opened
 
 RESUMABLE = timedelta(minutes=10)
 
@@ -94,9 +94,7 @@ class Doors:
     ) -> Open:
         """Continues a connection under a new id. The one that broke ends now if it has not: one writes on."""
         async with self._db.snapshot(Scope(member_id=caller.credential_id)) as seen:
-            broken = await connection_of(
-                seen, UUID(request.resumed_connection_id), _credential(caller)
-            )
+            broken = await connection_of(seen, UUID(request.resumed_connection_id), _credential(caller))
         if broken is None:
             raise ConnectionNotFound
         tenant_id = broken.tenant_id
@@ -136,13 +134,13 @@ class Doors:
             connect_time=now,
         )
 
-    async def _add(self, tx: Transaction, row: Connection, request: OpenConnectionRequest, pinned: Pinned) -> Open:
+    async def _add(
+        self, tx: Transaction, row: Connection, request: OpenConnectionRequest, pinned: Pinned
+    ) -> Open:
         """Inserts the connection with what the process needs to serve it."""
         session = await _session(tx, row.tenant_id, row.chat_session_id)
         authority = await self._authorities.build(tx, row, session, pinned)
-        row.client, row.address = content.seal_origin(
-            authority.key, row.id, request.client, request.address
-        )
+        row.client, row.address = content.seal_origin(authority.key, row.id, request.client, request.address)
         await Connections(tx, row.tenant_id).add(row)
         if row.process_id is not None:
             await Processes(tx).serves(row.process_id, row.tenant_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from chassis.errors import DomainError
 from services.sessions import content
@@ -23,7 +23,7 @@ class Recorded(NamedTuple):
     create_time: datetime
 
 
-Outcome = Union[Recorded, DomainError]
+Outcome = Recorded | DomainError
 Settle = Callable[["Pending", Outcome], None]
 """Is called once with a frame and its outcome; it must not fail."""
 

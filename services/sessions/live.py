@@ -16,6 +16,7 @@ from chassis.events.bus import Bus, Notice
 from chassis.events.envelope import subject_of
 from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
+from services.sessions.closings import Closings
 from services.sessions.errors import RightRevoked
 from services.sessions.stream import Stream
 from wrtn.sessions.v1.events_pb2 import ChatSessionDeleted
@@ -33,11 +34,18 @@ class Live:
     """Knows every open stream, and tells those whom something concerns."""
 
     def __init__(
-        self, bus: Bus, authorities: Authorities, draining: asyncio.Event, *, unread_seconds: float
+        self,
+        bus: Bus,
+        authorities: Authorities,
+        closings: Closings,
+        draining: asyncio.Event,
+        *,
+        unread_seconds: float,
     ) -> None:
         self._bus = bus
         self._authorities = authorities
         self._draining = draining
+        self._closings = closings
         self._unread_seconds = unread_seconds
         self._streams: dict[UUID, Stream] = {}
         self._of_session: dict[UUID, set[Stream]] = {}
@@ -84,7 +92,7 @@ class Live:
         for stream in tuple(self._of_session.get(session_id, ())):
             stream.tell(Control.KIND_SESSION_DELETED)
 
-    def tell_all(self, kind: Control.Kind) -> None:
+    def tell_all(self, kind: Control.Kind.ValueType) -> None:
         """Ends every stream."""
         for stream in tuple(self._streams.values()):
             stream.tell(kind)
@@ -123,14 +131,15 @@ class Live:
         self.tell_all(Control.KIND_SERVER_DRAINING)
 
     async def _watch(self) -> None:
-        """Ends streams that are not read, and asks for rights while events cannot be heard, or may be missed."""
+        """Ends streams that are not read, and asks for rights while events may be missed."""
         loop = asyncio.get_running_loop()
         generation = self._bus.generation
         asked = loop.time()
         while True:
             await asyncio.sleep(_ROUND_SECONDS)
             for stream in tuple(self._streams.values()):
-                stream.expire(self._unread_seconds)
+                if stream.expire(self._unread_seconds):
+                    self._closings.begin(stream)
             reconnected = self._bus.generation != generation
             deaf = not self._bus.connected and loop.time() - asked >= _DEAF_SECONDS
             if reconnected or deaf:

@@ -20,8 +20,8 @@ from services.sessions.rpc.chat_sessions import ChatSessionsService
 from services.sessions.rpc.recorder import Recorder
 from services.sessions.settings import SessionsSettings
 from wrtn.sessions.v1.chat_sessions_pb2_grpc import add_ChatSessionServiceServicer_to_server
-from wrtn.sessions.v1.recorder_pb2_grpc import add_RecorderServiceServicer_to_server
 from wrtn.sessions.v1.recorder_pb2 import Control
+from wrtn.sessions.v1.recorder_pb2_grpc import add_RecorderServiceServicer_to_server
 
 
 def wire(runtime: Runtime[SessionsSettings]) -> Parts:
@@ -34,7 +34,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
     committer = Committer(own_database, clock, lanes=own.recorder_lanes, most_waiting=own.recorder_queue)
     closings = Closings(doors)
     heartbeat = Heartbeat(db, clock, own.heartbeat_seconds)
-    live = Live(runtime.bus, authorities, runtime.draining, unread_seconds=own.unread_seconds)
+    live = Live(runtime.bus, authorities, closings, runtime.draining, unread_seconds=own.unread_seconds)
     heartbeat.on_loss(lambda: live.tell_all(Control.KIND_SERVER_DRAINING))
     recorder = Recorder(doors, authorities, committer, live, closings, heartbeat, own.ack_window)
 

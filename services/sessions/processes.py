@@ -16,6 +16,7 @@ from chassis.errors import DomainError, Unavailable
 from services.sessions.store import Processes
 
 _TENANTS_AT_ONCE = 200
+_START_PATIENCE = 3.0
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +35,7 @@ class Heartbeat:
         self._task: asyncio.Task[None] | None = None
         self._lost: Callable[[], None] | None = None
         self._process_id: UUID | None = None
+        self._registered = asyncio.Event()
 
     @property
     def process_id(self) -> UUID:
@@ -47,8 +49,10 @@ class Heartbeat:
         self._lost = lost
 
     async def start(self) -> None:
-        """Begins; the database may be down, and no stream opens until it is there."""
+        """Begins, and waits a while for the first beat. Without the database no stream opens."""
         self._task = asyncio.create_task(self._run(), name="heartbeat")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._registered.wait(), _START_PATIENCE)
 
     async def stop(self) -> None:
         """Gives a last sign of life; the job takes the process off the list when it is silent for long."""
@@ -80,6 +84,7 @@ class Heartbeat:
             _log.warning("no sign of life could be given", exc_info=error)
             return
         self._process_id = process_id
+        self._registered.set()
         if known is not None and self._lost is not None:
             self._lost()
 

@@ -31,7 +31,7 @@ _COUNTS = ", ".join(Counts._fields)
 _PLANS = "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 
 _LOCK = """
-SELECT uuid_send(wanted.tenant_id), uuid_send(wanted.id), session.last_sequence, session.delete_time IS NOT NULL
+SELECT uuid_send(wanted.tenant_id), uuid_send(wanted.id), last_sequence, delete_time IS NOT NULL
 FROM unnest(%b, %b) AS wanted (tenant_id, id)
 CROSS JOIN LATERAL (
     SELECT last_sequence, delete_time FROM wrtn_chat_sessions AS s
@@ -59,9 +59,11 @@ _INSERT = f"""
 INSERT INTO wrtn_histories (tenant_id, id, chat_session_id, connection_id, attribution_id,
                             sequence, type, body, model, {_COUNTS}, create_time)
 SELECT tenant_id, id, chat_session_id, connection_id, attribution_id,
-       sequence, type, body, nullif(model, ''), {", ".join(f"nullif({name}, -1)" for name in Counts._fields)}, %b
+       sequence, type, body, nullif(model, ''),
+       {", ".join(f"nullif({name}, -1)" for name in Counts._fields)}, %b
 FROM unnest({", ".join(["%b"] * (9 + len(Counts._fields)))})
-    AS new (tenant_id, id, chat_session_id, connection_id, attribution_id, sequence, type, body, model, {_COUNTS})
+    AS new (tenant_id, id, chat_session_id, connection_id, attribution_id,
+            sequence, type, body, model, {_COUNTS})
 """  # noqa: S608
 _GROW = f"""
 UPDATE wrtn_chat_sessions AS s
@@ -182,7 +184,7 @@ def _growth_columns(plan: Plan, now: datetime) -> list[object]:
 
 
 def _event_columns(used: Sequence[tuple[Pending, int]], now: datetime, clock: Clock) -> list[object]:
-    """Builds the UsageRecorded of each frame with usage; its aggregate is the history, which never changes."""
+    """Builds the UsageRecorded of each frame with usage. Its aggregate is the history: that never changes."""
     use_time = Timestamp()
     use_time.FromDatetime(now)
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -270,10 +270,8 @@ class Processes:
         query = select(ProcessTenant.tenant_id).where(ProcessTenant.process_id == process_id).limit(count)
         return (await self._session.scalars(query)).all()
 
-    async def close_connections(
-        self, process_id: UUID, tenants: Iterable[UUID], moment: datetime
-    ) -> None:
-        """Ends what the process left open in these tenants, at that moment, and forgets that it served them."""
+    async def close_connections(self, process_id: UUID, tenants: Iterable[UUID], moment: datetime) -> None:
+        """Ends what the process left open in these tenants, at that moment; it serves them no more."""
         listed = list(tenants)
         await self._session.execute(
             update(Connection)
@@ -293,5 +291,3 @@ class Processes:
     async def forget(self, process_id: UUID) -> None:
         """Removes the process."""
         await self._session.execute(delete(Process).where(Process.id == process_id))
-
-

@@ -42,7 +42,12 @@ class Stream:
     """
 
     def __init__(
-        self, context: Context, authority: Authority, authorities: Authorities, committer: Committer, window: int
+        self,
+        context: Context,
+        authority: Authority,
+        authorities: Authorities,
+        committer: Committer,
+        window: int,
     ) -> None:
         self.authority = authority
         self._context = context
@@ -50,7 +55,7 @@ class Stream:
         self._committer = committer
         self._window = window
         self._traceparent = telemetry.traceparent()
-        self._task: asyncio.Task[Any] | None = None
+        self._reader: asyncio.Task[None] | None = None
         self._answers: deque[AttachResponse] = deque()
         self._owed = 0
         self._storing = 0
@@ -61,41 +66,42 @@ class Stream:
         self._room = asyncio.Event()
         self._room.set()
         self._done = False
-        self._control: Control.Kind | None = None
+        self._control: Control.Kind.ValueType | None = None
         self._failure: BaseException | None = None
         self._expired = False
         self._writing_since: float | None = None
 
     async def run(self, opened: Opened) -> None:
         """Tells the client that the connection is open, and serves it. Raises what ends the stream early."""
-        self._task = asyncio.current_task()
-        reader = asyncio.create_task(self._read())
+        self._reader = reader = asyncio.create_task(self._read())
         reader.add_done_callback(self._read_all)
         try:
             await self._write(AttachResponse(opened=opened))
             await self._answer(reader)
-        except asyncio.CancelledError:
-            if not self._expired or self._task is None:
-                raise
-            self._task.uncancel()
-            raise AcksUnread from None
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
-    def tell(self, kind: Control.Kind) -> None:
+    def tell(self, kind: Control.Kind.ValueType) -> None:
         """Ends the stream with this word to its client, once what it sent so far is answered."""
         if self._control is None:
             self._control = kind
             self._changed.set()
 
-    def expire(self, unread_seconds: float) -> None:
-        """Ends the stream if its client has read nothing for so long."""
+    def expire(self, unread_seconds: float) -> bool:
+        """Gives the stream up if its client has read nothing for so long; says whether it did so now.
+
+        The write that is under way cannot be taken back, and no status goes out before it: the client is
+        told why once it reads again, and until then it costs no more than that one message.
+        """
         since = self._writing_since
-        if since is None or self._task is None or time.monotonic() - since < unread_seconds:
-            return
+        if self._expired or since is None or time.monotonic() - since < unread_seconds:
+            return False
         self._expired = True
-        self._task.cancel()
+        self._answers.clear()
+        if self._reader is not None:
+            self._reader.cancel()
+        return True
 
     async def settled(self) -> None:
         """Waits until the fate of every frame that was read is known."""
@@ -104,7 +110,7 @@ class Stream:
     async def _read(self) -> None:
         while True:
             await self._room.wait()
-            request = await self._context.read()
+            request: Any = await self._context.read()
             if request is grpc.aio.EOF:
                 return
             if request.WhichOneof("message") != "frame":
@@ -186,6 +192,8 @@ class Stream:
         self._writing_since = time.monotonic()
         await self._context.write(answer)
         self._writing_since = None
+        if self._expired:
+            raise AcksUnread
 
 
 def _rejection(history_id: str, error: DomainError) -> Rejection:

@@ -1,4 +1,4 @@
-"""Tickets: 32 bytes of chance behind the tenant's id, so that one can be found without knowing whose it is."""
+"""Tickets: 32 bytes of chance behind the tenant's id, so that one is found without knowing whose it is."""
 
 from __future__ import annotations
 

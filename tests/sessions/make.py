@@ -32,8 +32,8 @@ from wrtn.sessions.v1.recorder_pb2 import (
     AttachRequest,
     AttachResponse,
     Frame,
-    Opened,
     OpenConnectionRequest,
+    Opened,
 )
 from wrtn.sessions.v1.recorder_pb2_grpc import RecorderServiceStub
 from wrtn.sessions.v1.token_usage_pb2 import TokenUsage, TokenUsageInput, TokenUsageOutput
@@ -85,8 +85,8 @@ class Line:
 
     async def read(self) -> AttachResponse:
         """Reads one message; fails at the end of the stream."""
-        answer: AttachResponse = await self.call.read()
-        assert answer is not grpc.aio.EOF, "the stream ended"
+        answer: Any = await self.call.read()
+        assert isinstance(answer, AttachResponse), "the stream ended"
         return answer
 
     async def acks(self, count: int) -> list[Ack]:
@@ -149,7 +149,7 @@ class Sessions:
         if "resumed_connection_id" not in opening and "ticket" not in opening:
             opening["ticket"] = await self.ticket(session)
         line = self.dial(session.credential)
-        await line.call.write(AttachRequest(open=OpenConnectionRequest(**opening)))  # type: ignore[arg-type]
+        await line.call.write(AttachRequest(open=OpenConnectionRequest(**opening)))
         line.opened = (await line.read()).opened
         return line
 
@@ -161,7 +161,7 @@ class Sessions:
         """Opens a connection without a stream."""
         if "resumed_connection_id" not in opening and "ticket" not in opening:
             opening["ticket"] = await self.ticket(session)
-        request = OpenConnectionRequest(**opening)  # type: ignore[arg-type]
+        request = OpenConnectionRequest(**opening)
         return await self.recorder.OpenConnection(request, metadata=session.credential.metadata)
 
     async def append(self, session: Session, connection_id: str, frame: Frame) -> Ack:
@@ -260,4 +260,4 @@ def reason(status: Status) -> str:
     for detail in status.details:
         if detail.Is(ErrorInfo.DESCRIPTOR):
             detail.Unpack(info)
-    return info.reason
+    return str(info.reason)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import grpc
 import pytest
 
 from tests.sessions.make import RECORD, Session, Sessions, reason, refusal, tokens
+from wrtn.access.v1.access_pb2 import ROLE_CHIEF, ROLE_MEMBER, TITLE_MANAGER
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 from wrtn.sessions.v1.recorder_pb2 import AttachRequest, CloseConnectionRequest, OpenConnectionRequest
 
@@ -88,13 +90,13 @@ async def test_a_resent_frame_is_acked_again_and_stored_once(sessions: Sessions)
     "change", [{"body": "2"}, {"type": "other"}, {"token_usage": tokens(1, 2)}, {"model": "openai/other"}]
 )
 async def test_a_known_id_with_another_content_is_a_conflict(
-    sessions: Sessions, change: dict[str, object]
+    sessions: Sessions, change: dict[str, Any]
 ) -> None:
     session = await sessions.session()
     line = await sessions.attach(session)
     frame = sessions.frame("1", token_usage=tokens(1, 1))
     await line.record(frame)
-    other = sessions.frame(**({"id": frame.id, "body": "1", "token_usage": tokens(1, 1)} | change))
+    other = sessions.frame(**cast("Any", {"id": frame.id, "body": "1", "token_usage": tokens(1, 1)} | change))
     await line.send(other, sessions.frame())
     rejected, acked = await line.read(), await line.read()
     assert reason(rejected.rejection.status) == "HISTORY_CONFLICT"
@@ -149,7 +151,7 @@ async def test_an_id_of_a_neighbour_is_free(sessions: Sessions) -> None:
     ids=str,
 )
 async def test_a_bad_frame_is_rejected_and_the_stream_goes_on(
-    sessions: Sessions, fields: dict[str, object], expected: str
+    sessions: Sessions, fields: dict[str, Any], expected: str
 ) -> None:
     line = await sessions.attach(await sessions.session())
     await line.send(sessions.frame(**fields), sessions.frame())
@@ -195,7 +197,7 @@ async def test_usage_is_told_with_the_attribution_of_that_moment(sessions: Sessi
     enterprise_id = sessions.clock.new_id()
     above = sessions.callers.team(enterprise_id)
     team_id = sessions.callers.team(enterprise_id, above)
-    owner = sessions.callers.employee(enterprise_id, 2, {team_id: 1, above: 3})  # type: ignore[dict-item,arg-type]
+    owner = sessions.callers.employee(enterprise_id, TITLE_MANAGER, {team_id: ROLE_MEMBER, above: ROLE_CHIEF})
     session = await sessions.session(owner, team_id=team_id)
     line = await sessions.attach(session)
     frame = sessions.frame(token_usage=tokens(3, 4, reasoning=2))

@@ -1,4 +1,4 @@
-"""The tables of sessions: sessions, tickets, connections, histories, attributions, and the processes that serve."""
+"""Sessions, tickets, connections, histories, attributions, and the processes that serve."""
 
 from alembic import op
 
@@ -60,8 +60,9 @@ CREATE TABLE wrtn_connections (
     disconnect_time timestamptz,
     CONSTRAINT wrtn_connections_pkey PRIMARY KEY (tenant_id, id)
 );
--- Led by the session, and not by the tenant: a look-up of one row by tenant and id must find no index but the
--- primary key to its liking, also while the planner knows nothing of the table (it reads every row of the tenant then).
+-- Led by the session, and not by the tenant: a look-up of one row by tenant and id must find no index but
+-- the primary key to its liking, also while the planner knows nothing of the table. With an index that the
+-- tenant leads it then reads every row of the tenant.
 CREATE INDEX wrtn_connections_session_idx
     ON wrtn_connections (chat_session_id, tenant_id, connect_time, id);
 CREATE INDEX wrtn_connections_credential_idx ON wrtn_connections (credential_id, id);
@@ -125,11 +126,13 @@ def upgrade() -> None:
     op.execute(_TABLES)
     schema.tenant_table(op, "wrtn_chat_sessions")
     schema.tenant_table(op, "wrtn_tickets")
-    # A credential finds the connections that it opened, in whichever tenant: the id alone comes over the wire.
+    # A credential finds the connections that it opened, in whichever tenant: just the id comes over the wire.
     schema.tenant_table(op, "wrtn_connections", member_column="credential_id")
     schema.tenant_table(op, "wrtn_attributions")
     schema.tenant_table(op, "wrtn_histories")
     schema.insert_only(op, "wrtn_attributions")
     schema.insert_only(op, "wrtn_histories")
     schema.global_table(op, "wrtn_processes", why="who serves, and when it was last alive")
-    schema.global_table(op, "wrtn_process_tenants", why="ids of tenants, to close what a dead process left open")
+    schema.global_table(
+        op, "wrtn_process_tenants", why="ids of tenants, to close what a dead process left open"
+    )

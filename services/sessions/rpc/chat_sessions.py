@@ -39,7 +39,9 @@ class ChatSessionsService(ChatSessionServiceServicer):
     async def CreateChatSession(self, request: pb.CreateChatSessionRequest, context: Any) -> pb.ChatSession:
         caller = current().caller
         acting = Acting.of(caller)
-        await chat_sessions.check_team(self._access, acting, UUID(request.team_id) if request.team_id else None)
+        await chat_sessions.check_team(
+            self._access, acting, UUID(request.team_id) if request.team_id else None
+        )
 
         async def work(tx: Transaction) -> pb.ChatSession:
             return await chat_sessions.create(tx, self._keyring, acting, request)
@@ -97,7 +99,7 @@ class ChatSessionsService(ChatSessionServiceServicer):
         return await once(self._db, caller.scope, request, work)
 
     async def ListHistories(self, request: pb.ListHistoriesRequest, context: Any) -> pb.ListHistoriesResponse:
-        """Cuts the page where its bodies would exceed the bytes; sequences have no gaps, so more is known of."""
+        """Cuts the page where its bodies get too many; whether there is more, the last sequence tells."""
         caller = current().caller
         page = Page.of(request)
         async with self._db.snapshot(caller.scope) as tx:

@@ -13,8 +13,8 @@ from chassis import telemetry
 from chassis.call import Caller, current
 from chassis.errors import DomainError
 from chassis.rpc.validation import validate
-from services.sessions.closings import Closings
 from services.sessions.authorities import Authorities
+from services.sessions.closings import Closings
 from services.sessions.committer import Committer
 from services.sessions.connections import Doors
 from services.sessions.convert import timestamp
@@ -50,8 +50,9 @@ class Recorder(RecorderServiceServicer):
         self._heartbeat = heartbeat
         self._window = window
 
-    async def Attach(self, _requests: Any, context: Context) -> None:
-        """Reads with `context.read()`, past the interceptor's validation: a bad frame must not end the stream."""
+    # A coroutine that writes to the context itself; the generated type knows generators alone.
+    async def Attach(self, _requests: Any, context: Context) -> None:  # type: ignore[override]
+        """Reads by `context.read()`, past the interceptor's validation: a bad frame must not end the stream."""
         opened = await self._doors.open(await _opening(context), current().caller, self._heartbeat.process_id)
         stream = Stream(context, opened.authority, self._authorities, self._committer, self._window)
         self._live.add(stream)
@@ -94,13 +95,14 @@ async def _opening(context: Context) -> pb.OpenConnectionRequest:
     """Reads the first message; raises OpenFirst if it opens nothing, or does not come."""
     try:
         async with asyncio.timeout(OPENING_SECONDS):
-            first = await context.read()
+            first: Any = await context.read()
     except TimeoutError:
         raise OpenFirst from None
     if first is grpc.aio.EOF or first.WhichOneof("message") != "open":
         raise OpenFirst
     validate(first)
-    return first.open
+    opening: pb.OpenConnectionRequest = first.open
+    return opening
 
 
 def _credential(caller: Caller) -> UUID:

@@ -1,0 +1,205 @@
+"""What the recorder does when something breaks in the middle, or floods it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from chassis.database.roles import connect
+from chassis.embedded.nats import Nats
+from chassis.embedded.postgres import Postgres
+from chassis.testing.callers import Callers
+from chassis.testing.databases import ServiceDatabase
+from services.sessions import recording
+from services.sessions.authorities import Authorities
+from services.sessions.authority import Authority
+from services.sessions.committer import Committer
+from services.sessions.errors import HistoryRefused, RecorderBusy
+from services.sessions.frames import Outcome, Pending, Recorded, prepare
+from services.sessions.rights import Rights
+from tests.sessions.make import Line, Session, Sessions, reason, refusal, serving, tokens
+from wrtn.sessions.v1.recorder_pb2 import Frame
+
+
+class Desk:
+    """Prepares frames for a committer of the test's own, and keeps their outcomes."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+        self.outcomes: dict[str, Outcome] = {}
+        self.settled = asyncio.Event()
+        self.expected = 0
+
+    def pending(self, frame: Frame) -> Pending:
+        """Prepares one frame."""
+        return prepare(frame, self.authority, self._settle, None)
+
+    async def store(self, committer: Committer, *frames: Pending) -> list[Outcome]:
+        """Submits all of them at once and answers their outcomes."""
+        self.expected = len(frames)
+        for each in frames:
+            committer.submit(each)
+        async with asyncio.timeout(30):
+            await self.settled.wait()
+        return [self.outcomes[each.sent_id] for each in frames]
+
+    def _settle(self, pending: Pending, outcome: Outcome) -> None:
+        self.outcomes[pending.sent_id] = outcome
+        if len(self.outcomes) == self.expected:
+            self.settled.set()
+
+
+async def desk_of(sessions: Sessions, session: Session) -> Desk:
+    """Opens a connection and answers a desk with its authority, as the service loads it."""
+    opened = await sessions.open(session)
+    runtime = sessions.running.runtime
+    rights = Rights(runtime.principals, runtime.access)
+    authorities = Authorities(runtime.db, runtime.keyring, rights, runtime.clock)
+    credential_id = session.credential.token.credential_id
+    assert credential_id is not None
+    return Desk(await authorities.of(UUID(opened.connection_id), credential_id))
+
+
+@pytest_asyncio.fixture
+async def committer(sessions: Sessions) -> AsyncIterator[Committer]:
+    """A committer of the test's own over the service's database."""
+    runtime = sessions.running.runtime
+    database = recording.connect(runtime.settings.database_url, lanes=1, clock=runtime.clock)
+    made = Committer(database, runtime.clock, lanes=1, most_waiting=1000)
+    yield made
+    await made.start()
+    await made.stop()
+
+
+async def test_a_frame_that_cannot_be_stored_stops_only_itself(
+    sessions: Sessions, committer: Committer
+) -> None:
+    session = await sessions.session()
+    desk = await desk_of(sessions, session)
+    frames = [desk.pending(sessions.frame(token_usage=tokens(1, 1))) for _ in range(60)]
+    # What the database refuses to store: no frame gets this far with it.
+    frames[17] = replace(frames[17], type="nul\0")
+    await committer.start()
+    outcomes = await desk.store(committer, *frames)
+    assert isinstance(outcomes[17], HistoryRefused)
+    good = [each for number, each in enumerate(outcomes) if number != 17]
+    assert all(isinstance(each, Recorded) for each in good)
+    assert [each.sequence for each in good if isinstance(each, Recorded)] == list(range(1, 60))
+    assert (await sessions.usage(session)).total == 118
+    assert len(await sessions.outbox("usage.recorded")) == 59
+
+
+async def test_a_full_recorder_refuses_early(sessions: Sessions, committer: Committer) -> None:
+    session = await sessions.session()
+    desk = await desk_of(sessions, session)
+    for _ in range(1000):
+        committer.submit(desk.pending(sessions.frame()))
+    with pytest.raises(RecorderBusy):
+        committer.submit(desk.pending(sessions.frame()))
+
+
+async def test_frames_survive_connections_that_are_killed_again_and_again(
+    sessions: Sessions, postgres: Postgres
+) -> None:
+    session = await sessions.session()
+    line = await sessions.attach(session)
+    frames = [sessions.frame(token_usage=tokens(2, 1)) for _ in range(1500)]
+    done = asyncio.Event()
+
+    async def kill() -> int:
+        killed = 0
+        while not done.is_set():
+            killed += await asyncio.to_thread(_kill, postgres, sessions.database.name)
+            await asyncio.sleep(0.1)
+        return killed
+
+    killing = asyncio.create_task(kill())
+    acked = await _record_all(line, frames)
+    done.set()
+    assert await killing > 0
+    histories = await sessions.histories(session)
+    assert [each.sequence for each in histories] == list(range(1, 1501))
+    assert {each.id: each.sequence for each in histories} == acked
+    assert (await sessions.usage(session)).total == 4500
+    assert len(await sessions.outbox("usage.recorded")) == 1500
+
+
+async def test_a_client_that_reads_nothing_is_not_read_and_in_the_end_let_go(
+    sessions_database: ServiceDatabase, nats: Nats, callers: Callers, tmp_path: Path
+) -> None:
+    changed = {"ack_window": 8, "unread_seconds": 1.0}
+    async with serving(sessions_database, nats, callers, tmp_path, **changed) as served:
+        session = await served.session()
+        line = await served.attach(session)
+        # Large rejections fill the transport much sooner than acks do.
+        flood = served.frame("x", id="z" * 60_000)
+        sending = asyncio.create_task(_flood(line, flood))
+        neighbour = await served.attach(await served.session())
+        await neighbour.record(*(served.frame() for _ in range(5)))
+        async with asyncio.timeout(20):
+            while not (await served.connections(session))[0].HasField("disconnect_time"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        # Whoever reads in the end is told why.
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await asyncio.wait_for(line.rest(), 20)
+        assert refusal(ended.value) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "ACKS_UNREAD")
+        await asyncio.gather(sending, return_exceptions=True)
+
+
+async def test_appending_without_the_database_is_told_to_try_again(
+    sessions: Sessions, postgres: Postgres
+) -> None:
+    session = await sessions.session()
+    opened = await sessions.open(session)
+    frame = sessions.frame()
+    first = await sessions.append(session, opened.connection_id, frame)
+    name = sessions.database.name
+    with connect(postgres.url()) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        _kill(postgres, name)
+    try:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await sessions.append(session, opened.connection_id, sessions.frame())
+        assert refusal(refused.value)[0] == grpc.StatusCode.UNAVAILABLE
+    finally:
+        with connect(postgres.url()) as admin:
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+    assert await sessions.append(session, opened.connection_id, frame) == first
+
+
+async def _flood(line: Line, frame: Frame) -> None:
+    for _ in range(1000):
+        await line.send(frame)
+
+
+async def _record_all(line: Line, frames: list[Frame]) -> dict[str, int]:
+    """Sends frames and resends those whose fate was not known, until all are acked."""
+    waiting = {frame.id: frame for frame in frames}
+    acked: dict[str, int] = {}
+    sending = asyncio.create_task(line.send(*frames))
+    while waiting:
+        answer = await line.read()
+        if answer.HasField("ack"):
+            acked[answer.ack.history_id] = answer.ack.sequence
+            waiting.pop(answer.ack.history_id)
+        else:
+            assert reason(answer.rejection.status) == "FATE_UNKNOWN"
+            await sending
+            await line.send(waiting[answer.rejection.history_id])
+    return acked
+
+
+def _kill(postgres: Postgres, name: str) -> int:
+    """Ends every connection to the database, as a crash of its server processes would."""
+    with connect(postgres.url()) as admin:
+        ended = admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+        )
+        return len(ended.fetchall())
