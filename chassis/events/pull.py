@@ -88,6 +88,9 @@ class Pull:
 
     async def _word(self) -> None:
         self._wake.clear()
+        if self._closed:
+            # What `close` has set was cleared just now: waiting would only hold up the end.
+            return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), HEARTBEAT)
 
