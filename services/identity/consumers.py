@@ -23,7 +23,7 @@ class Employment:
 
     def consumer(self) -> Consumer:
         """Answers the consumer of enterprise's stream."""
-        return Consumer("identity-employment", "enterprise", {EmployeeHired: self.hired})
+        return Consumer("employment", "enterprise", {EmployeeHired: self.hired})
 
     async def hired(self, tx: Transaction, events: Sequence[Event[EmployeeHired]]) -> None:
         """Opens the account of each employee; one that enterprise had opened by RPC is left as it is.

@@ -46,6 +46,7 @@ class Sender:
         self._post = post
         self._server = server
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def start(self) -> None:
         """Begins to send in the background."""
@@ -53,10 +54,12 @@ class Sender:
 
     async def stop(self) -> None:
         """Stops at once; what was under way is sent again later, under its Message-ID."""
-        if self._task is not None:
+        self._stopping = True
+        # Again and again: the SMTP client waits by asyncio.wait_for, which may swallow a cancellation
+        # that comes together with the answer (Python before 3.12).
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task], timeout=0.5)
 
     async def send_due(self) -> int:
         """Claims the mails that are due, sends them, and answers how many it claimed."""
@@ -69,7 +72,7 @@ class Sender:
         return len(claimed)
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             self._post.posted.clear()
             try:
                 more = await self.send_due() == BATCH
@@ -78,7 +81,8 @@ class Sender:
                 more = False
             if not more:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._post.posted.wait(), IDLE)
+                    async with asyncio.timeout(IDLE):
+                        await self._post.posted.wait()
 
     async def _claim(self) -> Sequence[Mail]:
         async with self._db.transaction(Scope()) as tx:

@@ -51,7 +51,7 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._close()
+        await self._close(politely=error is None or isinstance(error, Exception))
 
     async def send(self, message: EmailMessage) -> None:
         """Hands the message to the server; raises one of SEND_FAILURES."""
@@ -77,12 +77,15 @@ class Connection:
         await self._client.connect()
         return self._client
 
-    async def _close(self) -> None:
+    async def _close(self, *, politely: bool = True) -> None:
+        """Says goodbye, unless we are being cancelled and have no time for an answer."""
         client, self._client = self._client, None
-        if client is not None:
+        if client is None:
+            return
+        if politely:
             with contextlib.suppress(*SEND_FAILURES):
                 await client.quit()
-            client.close()
+        client.close()
 
 
 def is_final(error: BaseException) -> bool:
