@@ -9,12 +9,12 @@ from uuid import UUID
 import structlog
 
 from chassis.clock import Clock
-from chassis.crypto import DataKey, Keyring
+from chassis.crypto import DataKey, KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.errors import Unavailable
 from services.sessions.attributions import Pinned
 from services.sessions.authority import Authority, Holder
-from services.sessions.errors import ConnectionNotFound
+from services.sessions.errors import ConnectionNotFound, RightRevoked
 from services.sessions.models import ChatSession, Connection
 from services.sessions.rights import Rights
 from services.sessions.store import Attributions, Connections, connection_of
@@ -73,7 +73,7 @@ class Authorities:
             tenant_id = authority.holder.tenant_id
             async with self._db.transaction(Scope.of(tenant_id)) as tx:
                 await Attributions(tx).keep(pinned)
-                authority.key = await self._keyring.key(tx, tenant_id)
+                authority.key = await self._key(tx, tenant_id)
             authority.key_until = now + KEY_SECONDS
         authority.pinned = pinned
         authority.fresh_until = now + FRESH_SECONDS
@@ -83,7 +83,7 @@ class Authorities:
     ) -> Authority:
         """Makes the authority of a connection, in the transaction that opens or finds it; `keep` it after."""
         await Attributions(tx).keep(pinned)
-        return _authority(row, session, await self._keyring.key(tx, row.tenant_id), pinned)
+        return _authority(row, session, await self._key(tx, row.tenant_id), pinned)
 
     def keep(self, authority: Authority) -> Authority:
         """Adds an authority; the oldest leaves when there are too many."""
@@ -109,6 +109,13 @@ class Authorities:
     def about(self, ids: Iterable[UUID]) -> set[Authority]:
         """Answers the authorities that concern one of these members, logins, accounts or credentials."""
         return {authority for each in ids for authority in self._about.get(each, ())}
+
+    async def _key(self, tx: Transaction, tenant_id: UUID) -> DataKey:
+        """Answers the tenant's key; nothing is recorded any more for a tenant that was erased."""
+        try:
+            return await self._keyring.key(tx, tenant_id)
+        except KeyDestroyed as error:
+            raise RightRevoked from error
 
     async def _load(self, connection_id: UUID, credential_id: UUID) -> Authority:
         async with self._db.snapshot(Scope(member_id=credential_id)) as tx:

@@ -96,8 +96,8 @@ async def test_a_known_id_with_another_content_is_a_conflict(
     line = await sessions.attach(session)
     frame = sessions.frame("1", token_usage=tokens(1, 1))
     await line.record(frame)
-    other = sessions.frame(**cast("Any", {"id": frame.id, "body": "1", "token_usage": tokens(1, 1)} | change))
-    await line.send(other, sessions.frame())
+    fields: dict[str, Any] = {"id": frame.id, "body": "1", "token_usage": tokens(1, 1)}
+    await line.send(sessions.frame(**(fields | change)), sessions.frame())
     rejected, acked = await line.read(), await line.read()
     assert reason(rejected.rejection.status) == "HISTORY_CONFLICT"
     assert rejected.rejection.status.code == grpc.StatusCode.ALREADY_EXISTS.value[0]

@@ -52,7 +52,7 @@ class Recorder(RecorderServiceServicer):
 
     # A coroutine that writes to the context itself; the generated type knows generators alone.
     async def Attach(self, _requests: Any, context: Context) -> None:  # type: ignore[override]
-        """Reads by `context.read()`, past the interceptor's validation: a bad frame must not end the stream."""
+        """Reads by `context.read()`, past the interceptor's validation: a bad frame ends no stream."""
         opened = await self._doors.open(await _opening(context), current().caller, self._heartbeat.process_id)
         stream = Stream(context, opened.authority, self._authorities, self._committer, self._window)
         self._live.add(stream)
