@@ -47,8 +47,8 @@ check: lint types ## What CI runs: all checks, then the tests
 	@$(MAKE) --no-print-directory test
 
 lock: .venv/.ready ## Resolve the dependencies anew into the lock files (needs uv)
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove what was generated; .local, the state of `make run`, stays
 	rm -rf wrtn buf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

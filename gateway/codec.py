@@ -20,11 +20,12 @@ from protobuf import (
     DescMessage,
     Message,
     Registry,
+    ScalarType,
     message_from_json_value,
 )
 
 from gateway.problems import Problem, invalid
-from gateway.schema import element_of, fields_by_name
+from gateway.schema import element_of, fields_by_name, scalar_of
 
 MAX_DEPTH = 32
 """Levels of JSON nesting. Each level of a google.protobuf.Struct takes three messages, and parsers of
@@ -34,7 +35,10 @@ _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _TO_ROUND = bytes.maketrans(b"[]{}", b"()()")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _HUGE = re.compile(rb"[eE]\+?\d{3}|\d{309}")
+# A text is passed over whole, so that no number in it is touched.
+_WHOLE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(-?\d+)\.0(?=[,}\]])', re.DOTALL)
 _OPEN = frozenset(("google.protobuf.Value", "google.protobuf.Any"))
+_FLOATS = (ScalarType.DOUBLE, ScalarType.FLOAT)
 _CODEC_ERRORS = (ValueError, TypeError, OverflowError, RecursionError)
 _AT = re.compile(r" for (?:field|extension) [\w.]+$")
 
@@ -104,19 +108,39 @@ def _finite(text: str) -> float:
     return number
 
 
+def encode(message: Message, registry: Registry, *, emit_defaults: bool) -> str:
+    """Writes a message as ProtoJSON, whole floating-point numbers without a fraction: 1200, not 1200.0."""
+    text = message.to_json(registry=registry, always_emit_implicit=emit_defaults)
+    if ".0" in text and holds_floats(message.desc()):
+        return _WHOLE.sub(lambda found: found[1] or found[0], text)
+    return text
+
+
 @cache
 def holds_values(message: DescMessage) -> bool:
     """Whether a google.protobuf.Value can occur in a message, at any depth."""
+    return any(each.type_name in _OPEN for each in _within(message))
+
+
+@cache
+def holds_floats(message: DescMessage) -> bool:
+    """Whether a floating-point number can occur in a message, at any depth."""
+    return any(
+        each.type_name in _OPEN or any(scalar_of(field) in _FLOATS for field in each.fields)
+        for each in _within(message)
+    )
+
+
+def _within(message: DescMessage) -> Iterator[DescMessage]:
+    """Yields the message's type and all that can occur in it, each once."""
     seen: set[str] = set()
     queue = [message]
     while queue:
         at = queue.pop()
-        if at.type_name in _OPEN:
-            return True
         if at.type_name not in seen:
             seen.add(at.type_name)
+            yield at
             queue.extend(inner for field in at.fields if (inner := element_of(field)) is not None)
-    return False
 
 
 def malformed(data: bytes, error: Exception) -> Problem:

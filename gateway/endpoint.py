@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 from protobuf import DescFieldValueMessage, Message, Registry
 
-from gateway import negotiation
+from gateway import codec, negotiation
 from gateway.assembly import Assembler
 from gateway.exchange import Exchange, Gone
 from gateway.headers import Metadata, client_address, metadata
@@ -137,8 +137,7 @@ class Endpoint:
         message = self._output.from_binary(data)
         if self._field is not None and isinstance(self._field.value, DescFieldValueMessage):
             message = message[self._field] or self._field.value.message.type()
-        emit = self.settings.emit_defaults
-        text: str = message.to_json(registry=self._registry, always_emit_implicit=emit)
+        text = codec.encode(message, self._registry, emit_defaults=self.settings.emit_defaults)
         if self._field is None or isinstance(self._field.value, DescFieldValueMessage):
             return text.encode()
         value = json.loads(text).get(self._field.json_name)

@@ -15,12 +15,14 @@ from protobuf import (
     DescFieldValueList,
     DescFieldValueMap,
     DescFieldValueMessage,
+    DescFieldValueScalar,
     DescMessage,
     DescMethod,
     DescService,
     Message,
     Oneof,
     Registry,
+    ScalarType,
 )
 from protobuf.wkt import FileDescriptorSet
 
@@ -177,6 +179,18 @@ def element_of(field: DescField) -> DescMessage | None:
         case DescFieldValueMap(value=DescMessage() as element):
             return element
     return message_of(field)
+
+
+def scalar_of(field: DescField) -> ScalarType | None:
+    """Answers the scalar type of a field, of its elements or of its map's values."""
+    match field.value:
+        case DescFieldValueScalar(scalar=scalar):
+            return scalar
+        case DescFieldValueList(element=ScalarType() as element):
+            return element
+        case DescFieldValueMap(value=ScalarType() as element):
+            return element
+    return None
 
 
 def resolve(message: DescMessage, path: str) -> tuple[DescField, ...]:

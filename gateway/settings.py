@@ -30,8 +30,9 @@ class Settings:
     title: str = "API"
     docs: bool = True
     """Whether `/openapi.json` and `/docs` are served."""
-    emit_defaults: bool = False
-    """Whether fields that hold their zero value are written too; canonical ProtoJSON leaves them out."""
+    emit_defaults: bool = True
+    """Whether fields that hold their zero value are written too, so that clients find every field. Canonical
+    ProtoJSON leaves them out, and allows both."""
     cors_origins: tuple[str, ...] = ()
     hsts: bool = False
     """Whether Strict-Transport-Security is sent; only for a gateway that is reached by HTTPS alone."""

@@ -101,6 +101,8 @@ def settings(descriptor_set: Path, backend: str) -> Callable[..., Settings]:
             "backends": ((SERVICE, backend),),
             "metrics_port": 0,
             "docs": False,
+            # What a test sent is then all that the answer holds.
+            "emit_defaults": False,
         }
         return Settings(**(standing | changes))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -147,6 +148,20 @@ async def test_zero_values_are_written_only_where_it_is_set(gateway: Open) -> No
     async with gateway(emit_defaults=True) as client:
         body = (await client.get("/v1/books?pageSize=0")).json()
     assert body == {"books": [], "nextPageToken": ""}
+
+
+@pytest.mark.parametrize(
+    ("sent", "written"),
+    [("1200", "1200"), ("-3.0", "-3"), ("1e3", "1000"), ("0.5", "0.5"), ("1e300", "1e+300")],
+)
+async def test_whole_doubles_are_written_without_a_fraction(
+    client: httpx.AsyncClient, sent: str, written: str
+) -> None:
+    text = '"ratio":5.0,\\"ratio\\":7.0}'
+    body = f'{{"ratio": {sent}, "text": {json.dumps(text)}}}'
+    answer = await client.post("/v1/echo", content=body, headers={"content-type": "application/json"})
+    assert f'"ratio":{written}' in answer.text.replace(" ", "")
+    assert answer.json()["text"] == text
 
 
 async def test_head_answers_what_get_would_without_its_body(client: httpx.AsyncClient) -> None:
