@@ -53,9 +53,8 @@ class Passwords:
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Says whether the password is right; takes the same time where there is no hash at all."""
-        return await self._aside(lambda: _matches(password_hash or self._nobody, password)) and bool(
-            password_hash
-        )
+        right = await self._aside(lambda: _matches(password_hash or self._nobody, password))
+        return right and password_hash is not None
 
     async def start(self) -> None:
         """Begins nothing: the threads start with the first password."""

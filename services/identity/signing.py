@@ -87,10 +87,16 @@ class Signer:
         return published({key.kid: key.pair for key in keys})
 
     async def rotate(self) -> str:
-        """Adds the next generation and answers its key id. Of two who rotate at once, one adds it."""
+        """Adds the next generation and answers its key id; one that does not sign yet is the next already.
+
+        Of two who rotate at once, one adds it.
+        """
         async with self._db.transaction(_SCOPE) as tx:
             keys = await _read(tx, self._keyring)
-            await self._add(tx, keys[-1].generation + 1 if keys else 1, tx.now + OVERLAP if keys else tx.now)
+            if not keys:
+                await self._add(tx, 1, tx.now)
+            elif keys[-1].activate_time <= tx.now:
+                await self._add(tx, keys[-1].generation + 1, tx.now + OVERLAP)
             keys = await _read(tx, self._keyring)
         # Only what is committed may sign.
         self._keys = keys
