@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from chassis import settings
 from chassis.service import Parts, Runtime, run
 from chassis.settings import ServiceSettings
@@ -18,4 +16,4 @@ def wire(runtime: Runtime[ServiceSettings]) -> Parts:
 
 
 if __name__ == "__main__":
-    run("analytics", settings.read(ServiceSettings, os.environ), wire)
+    run("analytics", settings.load(ServiceSettings), wire)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from genai_prices.data_snapshot import get_snapshot
 
 from chassis import settings
@@ -33,4 +31,4 @@ async def wire(runtime: Runtime[ServiceSettings]) -> Parts:
 
 
 if __name__ == "__main__":
-    run("billing", settings.read(ServiceSettings, os.environ), wire)
+    run("billing", settings.load(ServiceSettings), wire)

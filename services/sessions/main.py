@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 from chassis import settings
@@ -55,4 +54,4 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
 
 
 if __name__ == "__main__":
-    run("sessions", settings.read(SessionsSettings, os.environ), wire)
+    run("sessions", settings.load(SessionsSettings), wire)

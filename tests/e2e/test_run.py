@@ -59,6 +59,22 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
     assert "WRTN_BILLING_PORT" in refused.stderr
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_without_its_settings_refuses_to_start_in_a_sentence(service: str) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", f"services.{service}.main"],
+        cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if not key.startswith("WRTN_")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert "refusing to start: WRTN_GRPC_ADDRESS is not set" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_the_state_outlives_a_run_and_the_secrets_are_ours_alone(tmp_path: Path) -> None:
     with running(tmp_path) as first:
         keys = {path.name: path.read_bytes() for path in secrets(first)}
