@@ -58,8 +58,9 @@ class Supervisor:
     def stop(self) -> None:
         """Asks all programs to end together, then stops the servers under them, the last started first."""
         for each in self._watched:
-            if isinstance(each.process, Program) and each.process.pid:
-                os.kill(each.process.pid, signal.SIGTERM)
+            # Asked for once: a process that ends meanwhile is a zombie of ours and may be signalled.
+            if isinstance(each.process, Program) and (pid := each.process.pid):
+                os.kill(pid, signal.SIGTERM)
         for each in reversed(self._watched):
             with contextlib.suppress(ServerFailed):
                 each.process.stop()
@@ -101,7 +102,7 @@ class Supervisor:
 def stop_leftovers(folder: Path, mark: str) -> list[str]:
     """Stops the processes that a killed supervisor left, by the ids it noted; answers their names.
 
-    A process counts as ours only if its command line or working folder carries `mark`: ids are used again.
+    A process counts as ours only if its command line or environment carries `mark`: ids are used again.
     """
     stopped = []
     for file in sorted(folder.glob("*.pid")):
