@@ -77,8 +77,9 @@ class Limiter:
 
     async def _refuse(self, item: RateLimitItem, kind: str, key: str) -> NoReturn:
         try:
-            stats = await self._limiter.get_window_stats(item, kind, key)
-        except StorageError:
+            async with asyncio.timeout(_STORAGE_SECONDS):
+                stats = await self._limiter.get_window_stats(item, kind, key)
+        except (StorageError, TimeoutError):
             stats = WindowStats(time.time() + item.get_expiry(), 0)
         wait = max(1, int(stats.reset_time - time.time()) + 1)
         headers: list[RawHeader] = [
