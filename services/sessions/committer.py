@@ -142,8 +142,12 @@ class Committer:
     async def _store(self, batch: Sequence[Pending]) -> None:
         """Stores the batch, or, if it fails for another reason than an outage, each half by itself.
 
-        So a frame that cannot be stored stops only itself.
+        So a frame that cannot be stored stops only itself. An outage stops what its senders sent after it,
+        too: they send again in order, and what came later must not stand before.
         """
+        batch = self._in_order(batch)
+        if not batch:
+            return
         try:
             outcomes = await self._recorded(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the neighbours must not suffer from it
@@ -155,9 +159,18 @@ class Committer:
             _log.error("frames could not be stored", frames=len(batch), exc_info=error)
             _unsettled.inc(len(batch))
             refusal = HistoryRefused() if isinstance(error, psycopg.DataError) else FateUnknown()
+            for frame in batch:
+                frame.line.broken |= isinstance(refusal, FateUnknown)
             outcomes = [refusal] * len(batch)
         for frame, outcome in zip(batch, outcomes, strict=True):
             frame.settle(frame, outcome)
+
+    def _in_order(self, batch: Sequence[Pending]) -> Sequence[Pending]:
+        """Answers the frames of unbroken lines; the others are not stored, and settled so."""
+        for frame in batch:
+            if frame.line.broken:
+                frame.settle(frame, FateUnknown())
+        return [frame for frame in batch if not frame.line.broken]
 
     async def _recorded(self, batch: Sequence[Pending]) -> list[Outcome]:
         """Records the batch; conflicts and outages are tried again, since repeating changes nothing."""

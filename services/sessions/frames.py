@@ -28,6 +28,15 @@ Settle = Callable[["Pending", Outcome], None]
 """Is called once with a frame and its outcome; it must not fail."""
 
 
+class Line:
+    """The order of one sender's frames: once the fate of one is unknown, no later one is stored."""
+
+    __slots__ = ("broken",)
+
+    def __init__(self) -> None:
+        self.broken = False
+
+
 @dataclass(slots=True, eq=False)
 class Pending:
     """A frame that is checked, sealed and ready to be stored."""
@@ -47,6 +56,7 @@ class Pending:
     """The attribution at the moment of the append."""
     traceparent: str | None
     settle: Settle
+    line: Line
 
     @property
     def body(self) -> str:
@@ -56,7 +66,9 @@ class Pending:
         )
 
 
-def prepare(frame: Frame, authority: Authority, settle: Settle, traceparent: str | None) -> Pending:
+def prepare(
+    frame: Frame, authority: Authority, settle: Settle, traceparent: str | None, line: Line
+) -> Pending:
     """Checks the body of a validated frame and seals it. Raises BodyInvalid."""
     check_json(frame.body)
     history_id = canonical(frame.id)
@@ -72,6 +84,7 @@ def prepare(frame: Frame, authority: Authority, settle: Settle, traceparent: str
         authority.pinned,
         traceparent,
         settle,
+        line,
     )
 
 

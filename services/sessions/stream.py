@@ -16,8 +16,8 @@ from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
 from services.sessions.committer import Committer
 from services.sessions.convert import timestamp
-from services.sessions.errors import AcksUnread, OpenFirst, RightRevoked
-from services.sessions.frames import Outcome, Pending, Recorded, prepare
+from services.sessions.errors import AcksUnread, FateUnknown, OpenFirst, RightRevoked
+from services.sessions.frames import Line, Outcome, Pending, Recorded, prepare
 from wrtn.sessions.v1.recorder_pb2 import (
     Ack,
     AttachRequest,
@@ -55,6 +55,7 @@ class Stream:
         self._committer = committer
         self._window = window
         self._traceparent = telemetry.traceparent()
+        self._line = Line()
         self._reader: asyncio.Task[None] | None = None
         self._answers: deque[AttachResponse] = deque()
         self._owed = 0
@@ -130,7 +131,7 @@ class Stream:
             await self._authorities.renew(self.authority)
         while self._committer.full:
             await self._committer.room()
-        pending = prepare(frame, self.authority, self._settle, self._traceparent)
+        pending = prepare(frame, self.authority, self._settle, self._traceparent, self._line)
         self._committer.submit(pending)
         self._storing += 1
         self._bytes += len(pending.sealed)
@@ -179,12 +180,14 @@ class Stream:
             while self._answers:
                 await self._write(self._answers.popleft())
                 self._weigh(-1)
-            if self._control is not None:
+            if self._control is not None or self._line.broken:
                 reader.cancel()
             if self._done and not self._storing and not self._answers:
                 break
         if self._control is not None:
             await self._write(AttachResponse(control=Control(kind=self._control)))
+        elif self._line.broken:
+            raise FateUnknown
         elif self._failure is not None:
             raise self._failure
 

@@ -89,10 +89,12 @@ class Reconciliation:
         histories = await self.rest.pages(
             f"{path}/histories", "histories", session.employee.member.access_token
         )
-        sequences = [int(history["sequence"]) for history in histories]
-        yield Line("sessions", f"{session.id} sequences", list(range(1, len(frames) + 1)), sequences)
-        bodies = [(history["id"], history["type"], history["body"]) for history in histories]
-        yield Line("sessions", f"{session.id} bodies", [(f.id, f.type, f.body) for f in frames], bodies)
+        order = [(int(history["sequence"]), history["id"]) for history in histories]
+        sent = [(place, frame.id) for place, frame in enumerate(frames, 1)]
+        yield Line("sessions", f"{session.id} order", sent, order)
+        bodies = {history["id"]: (history["type"], history["body"]) for history in histories}
+        different = [frame.id for frame in frames if bodies.get(frame.id) != (frame.type, frame.body)]
+        yield Line("sessions", f"{session.id} bodies that differ", [], different)
 
     async def _caught_up(self, ours: Sum) -> None:
         """Waits until billing and analytics have counted as many usages as we did, or stand still."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -22,7 +23,8 @@ from services.sessions import recording
 from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
 from services.sessions.committer import Committer
-from services.sessions.errors import HistoryRefused, RecorderBusy
+from services.sessions.errors import FateUnknown, HistoryRefused, RecorderBusy
+from services.sessions.frames import Line as Order
 from services.sessions.frames import Outcome, Pending, Recorded, prepare
 from services.sessions.rights import Rights
 from tests.sessions.make import Line, Session, Sessions, reason, refusal, serving, tokens
@@ -40,7 +42,7 @@ class Desk:
 
     def pending(self, frame: Frame) -> Pending:
         """Prepares one frame."""
-        return prepare(frame, self.authority, self._settle, None)
+        return prepare(frame, self.authority, self._settle, None, Order())
 
     async def store(self, committer: Committer, *frames: Pending) -> list[Outcome]:
         """Submits all of them at once and answers their outcomes."""
@@ -110,7 +112,6 @@ async def test_frames_survive_connections_that_are_killed_again_and_again(
     sessions: Sessions, postgres: Postgres
 ) -> None:
     session = await sessions.session()
-    line = await sessions.attach(session)
     frames = [sessions.frame(token_usage=tokens(2, 1)) for _ in range(1500)]
     done = asyncio.Event()
 
@@ -122,10 +123,11 @@ async def test_frames_survive_connections_that_are_killed_again_and_again(
         return killed
 
     killing = asyncio.create_task(kill())
-    acked = await _record_all(line, frames)
+    acked = await _record_all(sessions, session, frames)
     done.set()
     assert await killing > 0
     histories = await sessions.histories(session)
+    assert [each.id for each in histories] == [each.id for each in frames]
     assert [each.sequence for each in histories] == list(range(1, 1501))
     assert {each.id: each.sequence for each in histories} == acked
     assert (await sessions.usage(session)).total == 4500
@@ -161,18 +163,55 @@ async def test_appending_without_the_database_is_told_to_try_again(
     opened = await sessions.open(session)
     frame = sessions.frame()
     first = await sessions.append(session, opened.connection_id, frame)
+    with unreachable(sessions, postgres):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await sessions.append(session, opened.connection_id, sessions.frame())
+        assert refusal(refused.value)[0] == grpc.StatusCode.UNAVAILABLE
+    assert await sessions.append(session, opened.connection_id, frame) == first
+
+
+async def test_what_was_sent_after_a_frame_of_unknown_fate_is_not_stored_before_it(
+    sessions: Sessions, postgres: Postgres
+) -> None:
+    session = await sessions.session()
+    line = await sessions.attach(session)
+    frames = [sessions.frame() for _ in range(3)]
+    with unreachable(sessions, postgres):
+        await line.send(frames[0])
+        assert reason((await line.read()).rejection.status) == "FATE_UNKNOWN"
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await line.record(*frames[1:])
+    assert refusal(ended.value) == (grpc.StatusCode.UNAVAILABLE, "FATE_UNKNOWN")
+    assert await sessions.histories(session) == []
+    again = await sessions.attach(session, resumed_connection_id=line.opened.connection_id)
+    assert [ack.sequence for ack in await again.record(*frames)] == [1, 2, 3]
+
+
+async def test_an_outage_in_a_batch_holds_back_what_the_same_sender_sent_later(
+    sessions: Sessions, committer: Committer, postgres: Postgres
+) -> None:
+    desk = await desk_of(sessions, await sessions.session())
+    order, other = Order(), Order()
+    early, late = (replace(desk.pending(sessions.frame()), line=order) for _ in range(2))
+    neighbour = replace(desk.pending(sessions.frame()), line=other)
+    order.broken = True
+    await committer.start()
+    outcomes = await desk.store(committer, early, neighbour, late)
+    assert [type(each) for each in outcomes] == [FateUnknown, Recorded, FateUnknown]
+
+
+@contextmanager
+def unreachable(sessions: Sessions, postgres: Postgres) -> Iterator[None]:
+    """Keeps everybody from the service's database for as long as it is entered."""
     name = sessions.database.name
     with connect(postgres.url()) as admin:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
         _kill(postgres, name)
     try:
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await sessions.append(session, opened.connection_id, sessions.frame())
-        assert refusal(refused.value)[0] == grpc.StatusCode.UNAVAILABLE
+        yield
     finally:
         with connect(postgres.url()) as admin:
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
-    assert await sessions.append(session, opened.connection_id, frame) == first
 
 
 async def _flood(line: Line, frame: Frame) -> None:
@@ -180,21 +219,33 @@ async def _flood(line: Line, frame: Frame) -> None:
         await line.send(frame)
 
 
-async def _record_all(line: Line, frames: list[Frame]) -> dict[str, int]:
-    """Sends frames and resends those whose fate was not known, until all are acked."""
-    waiting = {frame.id: frame for frame in frames}
+async def _record_all(sessions: Sessions, session: Session, frames: list[Frame]) -> dict[str, int]:
+    """Sends frames and, over new streams, those that are not acked, in their order, until all are."""
     acked: dict[str, int] = {}
-    sending = asyncio.create_task(line.send(*frames))
-    while waiting:
-        answer = await line.read()
-        if answer.HasField("ack"):
-            acked[answer.ack.history_id] = answer.ack.sequence
-            waiting.pop(answer.ack.history_id)
-        else:
-            assert reason(answer.rejection.status) == "FATE_UNKNOWN"
-            await sending
-            await line.send(waiting[answer.rejection.history_id])
+    while waiting := [each for each in frames if each.id not in acked]:
+        line = await _attached(sessions, session)
+        sending = asyncio.create_task(line.send(*waiting))
+        try:
+            while len(acked) < len(frames) and (answer := await line.read()):
+                if answer.HasField("ack"):
+                    acked[answer.ack.history_id] = answer.ack.sequence
+                else:
+                    assert reason(answer.rejection.status) == "FATE_UNKNOWN"
+        except grpc.aio.AioRpcError as error:
+            if refusal(error) != (grpc.StatusCode.UNAVAILABLE, "FATE_UNKNOWN"):
+                raise
+        await asyncio.gather(sending, return_exceptions=True)
     return acked
+
+
+async def _attached(sessions: Sessions, session: Session) -> Line:
+    """Opens a stream, as often as it takes."""
+    while True:
+        try:
+            return await sessions.attach(session)
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED):
+                raise
 
 
 def _kill(postgres: Postgres, name: str) -> int:

@@ -19,7 +19,7 @@ from services.sessions.committer import Committer
 from services.sessions.connections import Doors
 from services.sessions.convert import timestamp
 from services.sessions.errors import ConnectionNotFound, OpenFirst, RecorderBusy
-from services.sessions.frames import Outcome, Pending, prepare
+from services.sessions.frames import Line, Outcome, Pending, prepare
 from services.sessions.live import Live
 from services.sessions.processes import Heartbeat
 from services.sessions.stream import Context, Stream
@@ -76,7 +76,7 @@ class Recorder(RecorderServiceServicer):
             if not fate.done():
                 fate.set_result(outcome)
 
-        self._committer.submit(prepare(request.frame, authority, settle, telemetry.traceparent()))
+        self._committer.submit(prepare(request.frame, authority, settle, telemetry.traceparent(), Line()))
         outcome = await fate
         if isinstance(outcome, DomainError):
             raise outcome
