@@ -16,11 +16,10 @@ import json
 import mailbox
 import signal
 import threading
-from email.message import EmailMessage
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import TypedDict
 from urllib.parse import parse_qs, urlsplit
 
 from aiosmtpd.controller import Controller
@@ -85,7 +84,7 @@ def _age(name: str) -> tuple[float, str]:
 
 def read(name: str, content: bytes) -> Mail:
     """Reads the headers and the plain text of a mail."""
-    message = cast("EmailMessage", email.message_from_bytes(content, policy=email.policy.default))
+    message = email.message_from_bytes(content, policy=email.policy.default)
     body = message.get_body(("plain", "html"))
     return Mail(
         id=name,

@@ -79,7 +79,6 @@ class Plan:
             "WRTN_PEER_KEYS_DIR": str(secrets.peer_keys_dir),
             "WRTN_IDENTITY_ADDRESS": self.address("identity"),
             "WRTN_ENTERPRISE_ADDRESS": self.address("enterprise"),
-            "WRTN_PUBLIC_URL": self.url("gateway"),
             "WRTN_SMTP_URL": f"smtp://{self.address('smtp')}",
             "WRTN_MAIL_FROM": "wrtn <no-reply@localhost>",
         }
@@ -91,7 +90,7 @@ class Plan:
 
     def _chosen(self, settings: Mapping[str, str]) -> dict[str, str]:
         """What one process alone may have stays ours; the mail settings may well be the user's."""
-        free = {"WRTN_PUBLIC_URL", "WRTN_SMTP_URL", "WRTN_MAIL_FROM"}
+        free = {"WRTN_SMTP_URL", "WRTN_MAIL_FROM"}
         return {key: self.environ[key] for key in settings if key in free and self.environ.get(key)}
 
     def gateway_command(self) -> list[str]:

@@ -9,25 +9,31 @@ from urllib.parse import urlencode
 PRODUCT = "wrtn"
 
 
-def verification(sender: str, address: str, token: str, public_url: str) -> EmailMessage:
-    """Asks the reader to prove the address. The token stands on a line of its own, for people and scripts."""
-    link = f"{public_url.rstrip('/')}/verify-email?{urlencode({'token': token})}"
+def verification(sender: str, address: str, token: str, public_url: str | None) -> EmailMessage:
+    """Asks the reader to prove the address, by a link where there is a page that takes it, and by a code.
+
+    The code stands on a line of its own, for people and scripts.
+    """
+    link = f"{public_url.rstrip('/')}/verify-email?{urlencode({'token': token})}" if public_url else None
+    ways = (
+        ("To verify it within 24 hours, open this link:", link, "or enter this code:")
+        if link
+        else ("To verify it within 24 hours, enter this code:",)
+    )
     return _composed(
         sender,
         address,
         f"Verify your email address for {PRODUCT}",
         (
             f"Somebody, probably you, registered this address with {PRODUCT}.",
-            "To verify it within 24 hours, open this link:",
-            link,
-            "or enter this code:",
+            *ways,
             f"Code: {token}",
             "If it was not you, ignore this mail: without the code nothing happens.",
         ),
     )
 
 
-def already_registered(sender: str, address: str, public_url: str) -> EmailMessage:
+def already_registered(sender: str, address: str, public_url: str | None) -> EmailMessage:
     """Tells the owner of an address that somebody tried to register it again."""
     return _composed(
         sender,
@@ -36,7 +42,7 @@ def already_registered(sender: str, address: str, public_url: str) -> EmailMessa
         (
             f"Somebody, probably you, tried to register this address with {PRODUCT} again.",
             "It is registered already: sign in with it as before.",
-            public_url,
+            *([public_url] if public_url else []),
             "If it was not you, ignore this mail: nothing has changed.",
         ),
     )

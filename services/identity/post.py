@@ -17,9 +17,9 @@ _MESSAGE = "message"
 
 
 class Post:
-    """Where mails are posted. `sender` is the From address, `public_url` where links lead."""
+    """Where mails are posted. `sender` is the From address, `public_url` where links lead, if anywhere."""
 
-    def __init__(self, *, sender: str, public_url: str) -> None:
+    def __init__(self, *, sender: str, public_url: str | None) -> None:
         self.sender = sender
         self.public_url = public_url
         self.posted = asyncio.Event()

@@ -17,8 +17,11 @@ class IdentitySettings(ServiceSettings):
     """The server that mails leave through: smtp://user:password@host:587, or smtps://."""
     mail_from: str
     """The From address of every mail."""
-    public_url: str
-    """Where people find the suite; links in mails lead there."""
+    public_url: str | None = None
+    """Where people find the pages of your product; links in mails lead there.
+
+    Without it mails carry codes alone.
+    """
 
     def mail_server(self) -> MailServer:
         """Answers the mail server; raises SettingsError if the URL names none."""

@@ -86,6 +86,16 @@ async def office(
     return PostOffice(await database("identity"), Keyring.from_file(keyring_file), mailbox, post)
 
 
+def test_without_pages_of_the_product_a_mail_carries_the_code_alone() -> None:
+    bare = str(mails.verification("no-reply@example.com", "a@example.com", "wrtn_ev_x", None))
+    assert "Code: wrtn_ev_x" in bare
+    assert "http" not in bare
+    linked = str(
+        mails.verification("no-reply@example.com", "a@example.com", "wrtn_ev_x", "https://chat.example/")
+    )
+    assert "https://chat.example/verify-email?token=wrtn_ev_x" in linked
+
+
 async def test_a_mail_that_is_refused_for_now_is_tried_again_after_a_while(
     office: PostOffice, clock: MovableClock
 ) -> None:
