@@ -33,6 +33,9 @@ PASSING = {
 }
 """After these another try, with a fresh token and another authority, may well go through."""
 
+OWN_FAILURE = "Internal error from Core"
+"""What grpc.aio itself says, as INTERNAL, when a write finds the connection gone; the server said nothing."""
+
 Stream = grpc.aio.StreamStreamCall[recorder_pb2.AttachRequest, recorder_pb2.AttachResponse]
 
 
@@ -98,7 +101,8 @@ class Recording:
 
     def _give_up_or_go_on(self, fault: Exception, last_progress: float) -> None:
         code = fault.code() if isinstance(fault, grpc.aio.AioRpcError) else None
-        if code is not None and code not in PASSING:
+        own = isinstance(fault, grpc.aio.AioRpcError) and fault.details() == OWN_FAILURE
+        if code is not None and code not in PASSING and not own:
             raise fault
         if time.monotonic() - last_progress > PATIENCE_SECONDS:
             raise TimeoutError(f"no frame got through for {PATIENCE_SECONDS} s") from fault
