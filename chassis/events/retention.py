@@ -1,4 +1,4 @@
-"""How long events and the memory of them are kept. The service runs these as leased daily jobs."""
+"""How long events and the memory of them are kept. The service runs these as leased jobs."""
 
 from __future__ import annotations
 
