@@ -19,6 +19,7 @@ from sqlalchemy import Connection, NullPool
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from chassis.database.failures import PoolExhausted
+from chassis.database.roles import conninfo
 from chassis.database.transactions import Driver
 
 _CONNECT: dict[str, Any] = {
@@ -113,8 +114,7 @@ class Pool:
 
     async def connect(self) -> Driver:
         """Opens a connection that does not count, and that the caller closes."""
-        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return await psycopg.AsyncConnection.connect(url, **_CONNECT)
+        return await psycopg.AsyncConnection.connect(conninfo(self._engine.url), **_CONNECT)
 
     def distrust(self, moment: float) -> None:
         """Has every connection opened before this moment (time.monotonic()) closed instead of used again."""

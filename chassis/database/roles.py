@@ -73,8 +73,13 @@ def role(service: str, kind: str) -> str:
 
 def connect(url: str) -> Connection:
     """Opens a blocking connection in autocommit mode, from a SQLAlchemy URL."""
+    return psycopg.connect(conninfo(url), autocommit=True, connect_timeout=10)
+
+
+def conninfo(url: str | URL) -> str:
+    """Answers a SQLAlchemy URL as libpq reads it: without the driver, and a password's spaces encoded."""
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return psycopg.connect(plain, autocommit=True, connect_timeout=10)
+    return plain.replace(" ", "%20")
 
 
 def _create_role(admin: Connection, name: str, password: str) -> None:

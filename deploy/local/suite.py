@@ -10,8 +10,11 @@ import time
 from collections.abc import Callable
 from io import TextIOWrapper
 
+import psycopg
+from sqlalchemy.exc import ArgumentError
+
 from chassis.database.migrate import migrate
-from chassis.database.roles import KINDS, provision, urls
+from chassis.database.roles import KINDS, connect, provision, urls
 from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
 from chassis.embedded.process import ServerFailed
@@ -88,6 +91,8 @@ class Suite:
         if self.plan.postgres_url is None:
             say("starting PostgreSQL")
             self._supervisor.start("postgres", self._postgres())
+        else:
+            _reach(self.plan.postgres_url)
         if self.plan.nats_url is None:
             say("starting NATS")
             self._supervisor.start("nats", self._nats())
@@ -184,6 +189,14 @@ def _free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _reach(postgres_url: str) -> None:
+    """Raises SuiteError if the PostgreSQL from outside does not let us in."""
+    try:
+        connect(postgres_url).close()
+    except (psycopg.Error, ArgumentError) as error:
+        raise SuiteError(f"WRTN_POSTGRES_URL: {str(error).splitlines()[0]}") from None
 
 
 def _named(name: str, wait: Callable[[], None]) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from chassis.embedded.nats import Nats
+from chassis.embedded.postgres import Postgres
 from deploy.local.plan import ROOT, SERVICES
 from tests.e2e.suite import Suite, free_ports, running
 
@@ -84,6 +86,31 @@ def test_the_state_outlives_a_run_and_the_secrets_are_ours_alone(tmp_path: Path)
     with running(tmp_path) as second:
         assert {path.name: path.read_bytes() for path in secrets(second)} == keys
         assert {path.stat().st_mode & 0o777 for path in secrets(second)} == {0o600}
+
+
+def test_servers_from_outside_are_used_in_place_of_embedded_ones(tmp_path: Path) -> None:
+    postgres, nats = Postgres(tmp_path / "postgres", password="from outside"), Nats(tmp_path / "nats")
+    postgres.start()
+    nats.start()
+    try:
+        (tmp_path / "suite").mkdir()
+        outside = {"WRTN_POSTGRES_URL": postgres.url(), "WRTN_NATS_URL": nats.url}
+        with running(tmp_path / "suite", **outside) as suite:
+            assert [suite.pid(name) for name in ("postgres", "nats")] == [None, None]
+            assert httpx.get(suite.plan.url("gateway") + "/readyz", trust_env=False).status_code == 200
+    finally:
+        nats.stop()
+        postgres.stop()
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://somebody:geheim@127.0.0.1:1/postgres", "geheim"])
+def test_a_postgres_from_outside_that_cannot_be_reached_is_said_plainly(tmp_path: Path, url: str) -> None:
+    environ = {**os.environ, **free_ports(), "WRTN_LOCAL_DIR": str(tmp_path), "WRTN_POSTGRES_URL": url}
+    refused = start(environ)
+    assert refused.returncode == 1
+    assert "cannot run: WRTN_POSTGRES_URL: " in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert "geheim" not in refused.stderr
 
 
 def test_what_a_killed_supervisor_left_is_stopped_by_the_next(tmp_path: Path) -> None:
