@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from chassis.database import Scope
-from chassis.embedded.nats import Nats
 from chassis.events import metrics
-from chassis.testing.databases import ServiceDatabase
-from tests.chassis.eventing import NEW, SERVICE, STREAM, World, running, until
+from tests.chassis.eventing import NEW, SERVICE, STREAM, World, until
 from wrtn.identity.v1.events_pb2 import MemberActivated
-
-
-@pytest_asyncio.fixture
-async def world(service_database: ServiceDatabase, nats: Nats) -> AsyncIterator[World]:
-    async with running(service_database, nats) as made:
-        yield made
 
 
 def published() -> float:
