@@ -74,7 +74,7 @@ class Problem(Exception):
         """Answers the members of the document; `instance` is the id of the request."""
         document: dict[str, Any] = {
             "type": f"urn:problem:{self.domain}:{self.reason}" if self.reason else "about:blank",
-            "title": self.code.replace("_", " ").capitalize() if self.reason else _phrase(self.status),
+            "title": self.reason.replace("_", " ").capitalize() if self.reason else _phrase(self.status),
             "status": self.status,
             "detail": self.detail,
             "instance": instance,

@@ -34,7 +34,7 @@ async def test_a_problem_carries_the_reason_and_every_detail(client: httpx.Async
     )
     assert response.headers["retry-after"] == "3"
     assert response.json() == {
-        "type": "urn:problem:library:OUT_OF_BOOKS", "title": "Resource exhausted", "status": 429,
+        "type": "urn:problem:library:OUT_OF_BOOKS", "title": "Out of books", "status": 429,
         "detail": "None left.", "instance": response.headers["x-request-id"], "code": "RESOURCE_EXHAUSTED",
         "reason": "OUT_OF_BOOKS", "domain": "library", "metadata": {"left": "0"},
         "details": [
