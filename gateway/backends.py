@@ -34,12 +34,14 @@ class Backends:
         return None
 
     async def health(self, timeout_seconds: float = 1.0) -> dict[str, str]:
-        """Asks every backend: "serving", "not serving" or "unreachable", by address.
+        """Asks every backend: "serving", "not serving" or "unreachable", by the names that it was given.
 
-        A backend without the health service (UNIMPLEMENTED) serves, since it answers.
+        A backend without the health service (UNIMPLEMENTED) serves, since it answers. Addresses are not
+        told: who asks may stand outside.
         """
         answers = await asyncio.gather(*(_ask(each, timeout_seconds) for each in self._channels.values()))
-        return dict(zip(self._channels, answers, strict=True))
+        found = dict(zip(self._channels, answers, strict=True))
+        return {name: found[address] for name, address in self._pairs}
 
     async def close(self) -> None:
         """Closes the channels; calls still open are cancelled."""

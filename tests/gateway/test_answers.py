@@ -9,7 +9,7 @@ import pytest
 
 from gateway.problems import HTTP_STATUS
 from tests.gateway.conftest import Open
-from tests.gateway.library import Library
+from tests.gateway.library import SERVICE, Library
 
 
 async def failed(client: httpx.AsyncClient, **request: Any) -> httpx.Response:
@@ -179,11 +179,12 @@ async def test_an_absent_backend_is_a_quick_503(gateway: Open) -> None:
     assert (response.status_code, response.json()["code"]) == (503, "UNAVAILABLE")
     assert "127.0.0.1" not in response.text
     assert (ready.status_code, alive.status_code) == (503, 200)
+    assert ready.json()["backends"] == {"library.v1": "unreachable"}
 
 
 async def test_readiness_follows_the_backends(client: httpx.AsyncClient) -> None:
     response = await client.get("/readyz")
-    assert (response.status_code, response.json()["ready"]) == (200, True)
+    assert (response.status_code, response.json()["backends"]) == (200, {SERVICE: "serving"})
 
 
 async def test_security_headers_are_on_every_answer(gateway: Open) -> None:
