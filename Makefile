@@ -3,8 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)
-# One place for what a machine may want to set from outside: pytest's own flags.
-PYTEST_FLAGS ?=
+# Two workers by default; `make test PYTEST_FLAGS="-x tests/billing"` runs some in one.
+PYTEST_FLAGS ?= -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types protos lock bench admin replay chaos check clean

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.plan import DEFAULT_PORTS, ROOT, SERVICES, Plan
@@ -75,15 +76,20 @@ def running(folder: Path, **settings: str) -> Iterator[Suite]:
 
 
 def free_ports() -> dict[str, str]:
-    """Chooses free ports for every process, held open together so that none is chosen twice."""
+    """Chooses free ports for every process, below those that the system gives to outgoing connections."""
     names = [*DEFAULT_PORTS, *(f"{service}_metrics" for service in SERVICES)]
-    with ExitStack() as stack:
-        ports = {}
-        for name in names:
-            probe = stack.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            ports[f"WRTN_{name.upper()}_PORT"] = str(probe.getsockname()[1])
-    return ports
+    candidates = iter(random.sample(range(10_000, 30_000), 500))
+    return {f"WRTN_{name.upper()}_PORT": str(next(filter(_free, candidates))) for name in names}
+
+
+def _free(port: int) -> bool:
+    """Whether nothing listens there."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def replay(suite: Suite, *arguments: str) -> subprocess.CompletedProcess[str]:

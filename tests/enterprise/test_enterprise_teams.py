@@ -140,11 +140,18 @@ async def test_chiefs_appoint_managers_and_managers_members_and_no_higher(world:
         (chief, chief, ROLE_MEMBER, ABOVE_RIGHT),
         (member, other, ROLE_MEMBER, NOT_ADMITTED),
         (other, other, ROLE_MEMBER, NOT_ADMITTED),
-        (owner, owner, ROLE_MEMBER, ABOVE_RIGHT),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await world.appoint(by, team_id, whom, role)
         assert refusal(refused.value) == wanted
+
+
+async def test_owners_and_managers_join_a_team_themselves(world: World) -> None:
+    owner = await world.owner()
+    manager = await world.hire(owner, TITLE_MANAGER)
+    team_id = await world.team(owner)
+    for each, role in ((owner, ROLE_CHIEF), (manager, ROLE_MEMBER), (manager, ROLE_CHIEF)):
+        assert (await world.appoint(each, team_id, each, role)).role == role
 
 
 async def test_a_chief_above_appoints_the_chief_below(world: World) -> None:
