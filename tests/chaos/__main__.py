@@ -1,8 +1,9 @@
 """Guarantee R1 for minutes: `python -m tests.chaos [--repeat N] [--every SECONDS] [--conversations FILE]`.
 
 Starts a suite of its own, plays the input into it REPEAT times over, and all the while kills one
-process after the other with kill -9: services, gateway, PostgreSQL, NATS. Nothing that was
-acknowledged may be lost, and nothing counted twice. Exits with the replay's code.
+process after the other with kill -9, each when the one before serves again: services, gateway, mail,
+PostgreSQL, NATS. Nothing that was acknowledged may be lost, and nothing counted twice. Exits with the
+replay's code.
 """
 
 from __future__ import annotations
@@ -18,10 +19,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+
 from deploy.local.plan import ROOT, SERVICES
 from tests.e2e.suite import Suite, running
 
-VICTIMS = (*SERVICES, "gateway", "postgres", "nats")
+SERVERS = ("postgres", "nats")
+VICTIMS = (*SERVICES, "gateway", "mail", *SERVERS)
+POLL_SECONDS = 0.1
+LONGEST_RECOVERY_SECONDS = 60
 SHARED = ROOT.parent / "shared" / "data"
 
 
@@ -47,7 +53,9 @@ def chaos(suite: Suite, arguments: argparse.Namespace) -> tuple[int, int]:
         for victim in victims():
             if ended(replay, arguments.every):
                 break
-            kills += kill(suite, victim)
+            if pid := kill(suite, victim):
+                kills += 1
+                say(f"{victim} served again after {recovery(suite, victim, pid, replay):.1f} s")
     finally:
         if replay.poll() is None:
             replay.terminate()
@@ -69,17 +77,46 @@ def ended(replay: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
-def kill(suite: Suite, victim: str) -> bool:
-    """Kills one process by its id; answers whether it was there."""
+def kill(suite: Suite, victim: str) -> int | None:
+    """Kills one process by its id, and answers it; None if there was none."""
     pid = suite.pid(victim)
     if pid is None:
-        return False
+        return None
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
+        return None
+    say(f"killed {victim}")
+    return pid
+
+
+def recovery(suite: Suite, victim: str, killed: int, replay: subprocess.Popen[bytes]) -> float:
+    """Waits until the victim is started again and serves, or the replay has ended; answers the seconds."""
+    began = time.monotonic()
+    while suite.pid(victim) in (killed, None) or not serves(suite, victim):
+        if ended(replay, POLL_SECONDS):
+            break
+        if time.monotonic() - began > LONGEST_RECOVERY_SECONDS:
+            say(f"{victim} does not come back")
+            break
+    return time.monotonic() - began
+
+
+def serves(suite: Suite, victim: str) -> bool:
+    """Whether the process answers that it is ready; the supervisor notes a server only once it is."""
+    place = f"{victim}_metrics" if victim in SERVICES else victim
+    path = "/" if victim == "mail" else "/readyz"
+    if victim in SERVERS:
+        return True
+    try:
+        return httpx.get(suite.plan.url(place) + path, timeout=2, trust_env=False).is_success
+    except httpx.TransportError:
         return False
-    print(f"{time.strftime('%H:%M:%S')} killed {victim}", flush=True)
-    return True
+
+
+def say(line: str) -> None:
+    """Prints a line with the time of the day."""
+    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
 
 
 def parsed() -> argparse.Namespace:
@@ -89,7 +126,7 @@ def parsed() -> argparse.Namespace:
         "tests.chaos", description="Kills every process again and again under load."
     )
     parser.add_argument("--repeat", type=int, default=10)
-    parser.add_argument("--every", type=float, default=2.0, help="seconds between two kills")
+    parser.add_argument("--every", type=float, default=2.0, help="seconds from one recovery to the next kill")
     parser.add_argument(
         "--conversations", type=Path, default=SHARED / "airline-conversations.jsonl" if there else None
     )
