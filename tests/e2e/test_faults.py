@@ -1,0 +1,65 @@
+"""The main job while things break: a killed replay goes on, and a replay outlives every process's kill."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.plan import ROOT
+from tests.chaos.__main__ import VICTIMS, chaos
+from tests.e2e.suite import Suite, replay, running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+REPEAT = 60
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    """A suite that may be broken."""
+    with running(tmp_path_factory.mktemp("broken")) as started:
+        yield started
+
+
+def test_a_replay_that_was_killed_goes_on_where_it_stopped(own: Suite) -> None:
+    acks = own.plan.state / "replay" / "acks.jsonl"
+    command = [sys.executable, "-m", "tests.replay", "--repeat", str(REPEAT)]
+    with subprocess.Popen(command, cwd=ROOT, env=own.environ, stdout=subprocess.DEVNULL) as first:
+        until(lambda: lines(acks) > 100, first)
+        first.send_signal(signal.SIGKILL)
+    done_before = lines(acks)
+    second = replay(own, "--repeat", str(REPEAT))
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "going on with run" in second.stdout
+    assert "0 differences" in second.stdout
+    assert 100 < done_before < lines(acks)
+
+
+def test_a_replay_outlives_the_kill_of_every_process(own: Suite) -> None:
+    """Guarantee R1, one round of it; `make chaos` goes on for minutes."""
+    arguments = argparse.Namespace(repeat=4 * REPEAT, every=0.5, conversations=None, trace=None)
+    kills, code = chaos(own, arguments)
+    assert code == 0, own.said()
+    assert kills >= len(VICTIMS), "the replay ended before every process was killed once"
+
+
+def lines(path: Path) -> int:
+    """Answers how many lines a file has by now."""
+    return path.read_text().count("\n") if path.exists() else 0
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Waits for a condition while the process runs."""
+
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, "the replay ended before it was to be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
