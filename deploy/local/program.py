@@ -17,6 +17,8 @@ from chassis.embedded.process import ServerFailed
 
 READY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 20
+MOST_LOG_BYTES = 16 * 1024 * 1024
+"""A longer log is set aside when its process starts; the one set aside before goes."""
 # No proxy of the machine may stand between us and our own loopback.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -61,6 +63,8 @@ class Program:
 
     def start(self) -> None:
         """Starts it and returns at once; `ready` tells when it serves."""
+        if self.log.exists() and self.log.stat().st_size > MOST_LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".old.log"))
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command,

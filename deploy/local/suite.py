@@ -121,8 +121,11 @@ class Suite:
         return self._program(service, command, self.environ(service), ready)
 
     def _gateway(self) -> Program:
-        environ = self.plan.base_environ() | {
-            "WRTN_GATEWAY_METRICS_PORT": str(self.plan.ports["gateway_metrics"]),
+        metrics = str(self.plan.ports["gateway_metrics"])
+        environ = {
+            "WRTN_GATEWAY_TITLE": "wrtn",
+            **self.plan.base_environ(),
+            "WRTN_GATEWAY_METRICS_PORT": metrics,
         }
         return self._program(
             "gateway", self.plan.gateway_command(), environ, self.plan.url("gateway") + "/readyz"

@@ -14,6 +14,7 @@ import hashlib
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from tests.replay.conversations import conversations
 from tests.replay.journal import Journal
 from tests.replay.play import Player, Session
 from tests.replay.reconcile import Line, Reconciliation
-from tests.replay.rest import Rest
+from tests.replay.recorder import Rejected
+from tests.replay.rest import Refused, Rest
 from wrtn.sessions.v1.recorder_pb2_grpc import RecorderServiceStub
 
 DATA = Path(__file__).parent / "data"
@@ -41,9 +43,21 @@ def main() -> None:
     console = Console()
     try:
         equal = asyncio.run(replay(arguments, console))
-    except KeyboardInterrupt:
+    except* KeyboardInterrupt:
         sys.exit("interrupted: the same command goes on from here")
+    except* (TimeoutError, Refused, Rejected, ValueError, OSError) as faults:
+        reasons = "\n".join(f"  {fault}" for fault in _leaves(faults))
+        sys.exit(f"the replay stopped; the same command goes on from here:\n{reasons}")
     sys.exit(0 if equal else 1)
+
+
+def _leaves(faults: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """Yields the faults inside groups."""
+    for fault in faults.exceptions:
+        if isinstance(fault, BaseExceptionGroup):
+            yield from _leaves(fault)
+        else:
+            yield fault
 
 
 def parsed() -> argparse.Namespace:
@@ -70,6 +84,7 @@ async def replay(arguments: argparse.Namespace, console: Console) -> bool:
     rest = Rest(arguments.gateway)
     async with grpc.aio.insecure_channel(arguments.sessions, options=CHANNEL) as channel:
         try:
+            await rest.reach()
             console.print("members sign up, an enterprise is built")
             built = await world.build(
                 rest,

@@ -70,6 +70,16 @@ class Reconciliation:
 
         return await signed_in(self.rest, member, call)
 
+    async def _pages(self, member: Member, path: str, items: str) -> list[dict[str, Any]]:
+        """Answers all items of a list."""
+        found: list[dict[str, Any]] = []
+        page: str | None = ""
+        while page is not None:
+            answer = await self._get(member, path, pageSize="200", pageToken=page)
+            found += answer.get(items, [])
+            page = answer.get("nextPageToken") or None
+        return found
+
     async def _prices(self) -> Prices:
         models = {session.model for session in self.sessions}
         answers = {
@@ -86,9 +96,7 @@ class Reconciliation:
         tokens = (own.input + own.output, own.input, own.output)
         theirs = (usage["total"], usage["input"]["total"], usage["output"]["total"])
         yield Line("sessions", f"{session.id} tokens", tokens, theirs)
-        histories = await self.rest.pages(
-            f"{path}/histories", "histories", session.employee.member.access_token
-        )
+        histories = await self._pages(session.employee.member, f"{path}/histories", "histories")
         order = [(int(history["sequence"]), history["id"]) for history in histories]
         sent = [(place, frame.id) for place, frame in enumerate(frames, 1)]
         yield Line("sessions", f"{session.id} order", sent, order)
@@ -136,7 +144,7 @@ class Reconciliation:
             ):
                 yield line
         path = f"/v1/enterprises/{self.world.enterprise_id}/ledgerEntries"
-        entries = await self.rest.pages(path, "ledgerEntries", self.world.owner.access_token)
+        entries = await self._pages(self.world.owner, path, "ledgerEntries")
         amounts = [Decimal(entry["amount"]) for entry in entries]
         receivable = [Decimal(entry["amount"]) for entry in entries if entry["ledgerAccount"] == "receivable"]
         yield Line("ledger", "debits = credits", Decimal(0), sum(amounts, Decimal(0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 
 PATIENCE_SECONDS = 120
+START_SECONDS = 15
 LONGEST_PAUSE_SECONDS = 2.0
 PASSING = {408, 429, 503, 504}
 
@@ -39,6 +41,16 @@ class Rest:
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
+
+    async def reach(self) -> None:
+        """Returns when the gateway answers; raises TimeoutError that says what to do if it does not soon."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                await self._client.get("/healthz")
+                return
+            await asyncio.sleep(LONGEST_PAUSE_SECONDS / 4)
+        raise TimeoutError(f"nothing answers at {self.base}: start the suite with `make run`")
 
     async def call(
         self,
@@ -69,13 +81,3 @@ class Rest:
                 raise TimeoutError(f"{method} {path} for {PATIENCE_SECONDS} s: {fault}")
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-    async def pages(self, path: str, items: str, token: str) -> list[dict[str, Any]]:
-        """Answers all items of a list."""
-        found: list[dict[str, Any]] = []
-        page: str | None = ""
-        while page is not None:
-            answer = await self.call("GET", path, token=token, params={"pageSize": 200, "pageToken": page})
-            found += answer.get(items, [])
-            page = answer.get("nextPageToken") or None
-        return found
