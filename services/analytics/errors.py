@@ -5,12 +5,6 @@ from __future__ import annotations
 from chassis.errors import InvalidArgument, NotFound
 
 
-class AccountNotFound(NotFound):
-    """The account does not exist, or is none whose usage the caller may see."""
-
-    reason = "ACCOUNT_NOT_FOUND"
-
-
 class TeamNotFound(NotFound):
     """The enterprise has, and had, no such team."""
 
