@@ -20,9 +20,17 @@ from gateway.schema import Schema, SchemaError
 from gateway.settings import Settings
 from gateway.transcoder import Transcoder
 
-EXPOSED = ("x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "etag", "location",
-"content-range",
-           "content-disposition", "link")  # fmt: skip
+EXPOSED = (
+    "x-request-id",
+    "retry-after",
+    "ratelimit",
+    "ratelimit-policy",
+    "etag",
+    "location",
+    "content-range",
+    "content-disposition",
+    "link",
+)
 
 
 class Gateway:
@@ -97,11 +105,21 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
         app,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["authorization", "content-type", "idempotency-key", "if-match", "if-none-match",
-        "range",
-                       "x-request-id", "x-request-timeout", "x-csrf-token", "last-event-id", "traceparent"],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+            "range",
+            "x-request-id",
+            "x-request-timeout",
+            "x-csrf-token",
+            "last-event-id",
+            "traceparent",
+        ],
         # Credentials are never combined with any origin: cookies would be readable from everywhere.
         allow_credentials=not anybody,
         expose_headers=EXPOSED,
         max_age=600,
-    )  # fmt: skip
+    )

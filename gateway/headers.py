@@ -25,21 +25,56 @@ USER_AGENT_KEY = "x-user-agent"
 FORWARDED: Mapping[bytes, str] = {
     name: name.decode()
     for name in (
-        b"authorization", b"idempotency-key", b"traceparent", b"tracestate", b"accept-language", b"cookie",
-        b"x-csrf-token", b"origin", b"referer", b"sec-fetch-site", b"if-match", b"if-none-match",
-        b"if-modified-since", b"range", b"if-range", b"last-event-id",
+        b"authorization",
+        b"idempotency-key",
+        b"traceparent",
+        b"tracestate",
+        b"accept-language",
+        b"cookie",
+        b"x-csrf-token",
+        b"origin",
+        b"referer",
+        b"sec-fetch-site",
+        b"if-match",
+        b"if-none-match",
+        b"if-modified-since",
+        b"range",
+        b"if-range",
+        b"last-event-id",
         # Signatures of webhooks are verified by the service, over the raw body.
-        b"stripe-signature", b"webhook-id", b"webhook-timestamp", b"webhook-signature",
+        b"stripe-signature",
+        b"webhook-id",
+        b"webhook-timestamp",
+        b"webhook-signature",
     )
-} | {b"user-agent": USER_AGENT_KEY}  # fmt: skip
+} | {b"user-agent": USER_AGENT_KEY}
 """Request headers that become metadata; the gateway adds x-request-id and x-forwarded-for itself."""
 
-ANSWERED = frozenset((
-    "accept-ranges", "allow", "cache-control", "content-disposition", "content-encoding", "content-language",
-    "content-length", "content-range", "content-type", "deprecation", "etag", "expires", "last-modified",
-    "link",
-    "location", "retry-after", "set-cookie", "sunset", "vary", "www-authenticate", "x-robots-tag",
-))  # fmt: skip
+ANSWERED = frozenset(
+    (
+        "accept-ranges",
+        "allow",
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-range",
+        "content-type",
+        "deprecation",
+        "etag",
+        "expires",
+        "last-modified",
+        "link",
+        "location",
+        "retry-after",
+        "set-cookie",
+        "sunset",
+        "vary",
+        "www-authenticate",
+        "x-robots-tag",
+    )
+)
 """Response headers that a service may set."""
 
 MAX_METADATA_BYTES = 7 * 1024

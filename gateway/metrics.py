@@ -16,9 +16,12 @@ class Metrics:
             "gateway_requests", "Requests by RPC and HTTP status.", ("rpc", "status"), registry=self.registry
         )
         self._seconds = Histogram(
-            "gateway_request_seconds", "Time to the end of the response.", ("rpc",),
-            registry=self.registry, buckets=_BUCKETS,
-        )  # fmt: skip
+            "gateway_request_seconds",
+            "Time to the end of the response.",
+            ("rpc",),
+            registry=self.registry,
+            buckets=_BUCKETS,
+        )
         self.active = 0
         gauge = Gauge("gateway_active_requests", "Requests under way.", registry=self.registry)
         gauge.set_function(lambda: self.active)

@@ -26,13 +26,24 @@ DOMAIN = "gateway"
 """The `domain` of the errors that the gateway itself raises."""
 
 HTTP_STATUS: Mapping[str, int] = {
-    "OK": 200, "CANCELLED": 499, "UNKNOWN": 500, "INVALID_ARGUMENT": 400, "DEADLINE_EXCEEDED": 504,
+    "OK": 200,
+    "CANCELLED": 499,
+    "UNKNOWN": 500,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
     "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409, "PERMISSION_DENIED": 403, "RESOURCE_EXHAUSTED": 429, "FAILED_PRECONDITION": 400,
-    "ABORTED": 409, "OUT_OF_RANGE": 400, "UNIMPLEMENTED": 501, "INTERNAL": 500, "UNAVAILABLE": 503,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
     "DATA_LOSS": 500,
     "UNAUTHENTICATED": 401,
-}  # fmt: skip
+}
 
 # What is said in place of a bare message of these codes: gRPC fills it with addresses and exception texts.
 _SANITISED: Mapping[str, str] = {
@@ -47,11 +58,17 @@ _SANITISED: Mapping[str, str] = {
 _DETAILS: Mapping[str, type[Message]] = {
     f"type.googleapis.com/{each.DESCRIPTOR.full_name}": each
     for each in (
-        error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo,
-        error_details_pb2.QuotaFailure, error_details_pb2.PreconditionFailure, error_details_pb2.ResourceInfo,
-        error_details_pb2.RequestInfo, error_details_pb2.Help, error_details_pb2.LocalizedMessage,
+        error_details_pb2.ErrorInfo,
+        error_details_pb2.BadRequest,
+        error_details_pb2.RetryInfo,
+        error_details_pb2.QuotaFailure,
+        error_details_pb2.PreconditionFailure,
+        error_details_pb2.ResourceInfo,
+        error_details_pb2.RequestInfo,
+        error_details_pb2.Help,
+        error_details_pb2.LocalizedMessage,
     )
-}  # fmt: skip
+}
 _DEBUG = "type.googleapis.com/google.rpc.DebugInfo"
 
 

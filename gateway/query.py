@@ -24,11 +24,20 @@ MAX_DEPTH = 32
 _SCALAR_MESSAGES = frozenset(
     f"google.protobuf.{name}"
     for name in (
-        "Timestamp", "Duration", "FieldMask", "BoolValue", "BytesValue", "DoubleValue", "FloatValue",
+        "Timestamp",
+        "Duration",
+        "FieldMask",
+        "BoolValue",
+        "BytesValue",
+        "DoubleValue",
+        "FloatValue",
         "Int32Value",
-        "Int64Value", "StringValue", "UInt32Value", "UInt64Value",
+        "Int64Value",
+        "StringValue",
+        "UInt32Value",
+        "UInt64Value",
     )
-)  # fmt: skip
+)
 
 
 def is_scalar(field: DescField) -> bool:

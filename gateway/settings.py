@@ -106,8 +106,13 @@ def _flag(text: str) -> bool:
 
 
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
-    "int": int, "float": float, "bool": _flag, "str": str, "Path": Path, "tuple[str, ...]": _words,
-}  # fmt: skip
+    "int": int,
+    "float": float,
+    "bool": _flag,
+    "str": str,
+    "Path": Path,
+    "tuple[str, ...]": _words,
+}
 
 
 def _parse(key: str, field: Field[Any], text: str) -> Any:

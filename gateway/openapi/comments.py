@@ -33,9 +33,10 @@ class Comments:
         info = file.proto.source_code_info
         located = {tuple(each.path): _text(each) for each in (info.location if info else ())}
         self._texts.update(
-            (name, located[path]) for name, path in _walk(file.proto, file.proto.package, (), _FILE_PARTS)
+            (name, located[path])
+            for name, path in _walk(file.proto, file.proto.package, (), _FILE_PARTS)
             if located.get(path)
-        )  # fmt: skip
+        )
         for dependency in file.dependencies:
             self._add(dependency)
 

@@ -12,17 +12,28 @@ Json = dict[str, Any]
 FIELD = "buf.validate.field"
 
 _FORMATS: Mapping[str, str] = {
-    "email": "email", "hostname": "hostname", "ipv4": "ipv4", "ipv6": "ipv6", "uri": "uri",
+    "email": "email",
+    "hostname": "hostname",
+    "ipv4": "ipv4",
+    "ipv6": "ipv6",
+    "uri": "uri",
     "uri_ref": "uri-reference",
     "uuid": "uuid",
-}  # fmt: skip
+}
 _LENGTHS: Mapping[str, str] = {
-    "min_len": "minLength", "max_len": "maxLength", "min_items": "minItems", "max_items": "maxItems",
-    "min_pairs": "minProperties", "max_pairs": "maxProperties",
-}  # fmt: skip
+    "min_len": "minLength",
+    "max_len": "maxLength",
+    "min_items": "minItems",
+    "max_items": "maxItems",
+    "min_pairs": "minProperties",
+    "max_pairs": "maxProperties",
+}
 _BOUNDS: Mapping[str, str] = {
-    "gte": "minimum", "lte": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum",
-}  # fmt: skip
+    "gte": "minimum",
+    "lte": "maximum",
+    "gt": "exclusiveMinimum",
+    "lt": "exclusiveMaximum",
+}
 _WORDS: Mapping[str, str] = {"gte": "At least", "lte": "At most", "gt": "More than", "lt": "Less than"}
 
 

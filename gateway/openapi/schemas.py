@@ -29,26 +29,42 @@ _UINT32: Json = {"type": "integer", "format": "uint32", "minimum": 0, "maximum":
 _BYTES: Json = {"type": "string", "contentEncoding": "base64"}
 
 _SCALARS: Mapping[ScalarType, Json] = {
-    ScalarType.DOUBLE: {"type": "number", "format": "double"}, ScalarType.FLOAT: {"type": "number",
-    "format": "float"},
-    ScalarType.INT64: _INT64, ScalarType.SINT64: _INT64, ScalarType.SFIXED64: _INT64,
-    ScalarType.UINT64: _UINT64, ScalarType.FIXED64: _UINT64,
-    ScalarType.INT32: _INT32, ScalarType.SINT32: _INT32, ScalarType.SFIXED32: _INT32,
-    ScalarType.UINT32: _UINT32, ScalarType.FIXED32: _UINT32,
-    ScalarType.BOOL: {"type": "boolean"}, ScalarType.STRING: {"type": "string"}, ScalarType.BYTES: _BYTES,
-}  # fmt: skip
+    ScalarType.DOUBLE: {"type": "number", "format": "double"},
+    ScalarType.FLOAT: {"type": "number", "format": "float"},
+    ScalarType.INT64: _INT64,
+    ScalarType.SINT64: _INT64,
+    ScalarType.SFIXED64: _INT64,
+    ScalarType.UINT64: _UINT64,
+    ScalarType.FIXED64: _UINT64,
+    ScalarType.INT32: _INT32,
+    ScalarType.SINT32: _INT32,
+    ScalarType.SFIXED32: _INT32,
+    ScalarType.UINT32: _UINT32,
+    ScalarType.FIXED32: _UINT32,
+    ScalarType.BOOL: {"type": "boolean"},
+    ScalarType.STRING: {"type": "string"},
+    ScalarType.BYTES: _BYTES,
+}
 
 _BY_NAME: Mapping[str, Json] = {
     "Timestamp": {"type": "string", "format": "date-time"},
     "Duration": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$", "examples": ["1.5s"]},
     "FieldMask": {"type": "string", "examples": ["displayName,labels"]},
-    "Struct": {"type": "object"}, "ListValue": {"type": "array", "items": {}}, "Value": {},
+    "Struct": {"type": "object"},
+    "ListValue": {"type": "array", "items": {}},
+    "Value": {},
     "Any": {"type": "object", "properties": {"@type": {"type": "string"}}, "required": ["@type"]},
     "Empty": {"type": "object", "maxProperties": 0},
-    "BoolValue": _SCALARS[ScalarType.BOOL], "BytesValue": _BYTES, "StringValue": {"type": "string"},
-    "DoubleValue": _SCALARS[ScalarType.DOUBLE], "FloatValue": _SCALARS[ScalarType.FLOAT],
-    "Int32Value": _INT32, "UInt32Value": _UINT32, "Int64Value": _INT64, "UInt64Value": _UINT64,
-}  # fmt: skip
+    "BoolValue": _SCALARS[ScalarType.BOOL],
+    "BytesValue": _BYTES,
+    "StringValue": {"type": "string"},
+    "DoubleValue": _SCALARS[ScalarType.DOUBLE],
+    "FloatValue": _SCALARS[ScalarType.FLOAT],
+    "Int32Value": _INT32,
+    "UInt32Value": _UINT32,
+    "Int64Value": _INT64,
+    "UInt64Value": _UINT64,
+}
 
 _WELL_KNOWN: Mapping[str, Json] = {f"google.protobuf.{name}": schema for name, schema in _BY_NAME.items()}
 

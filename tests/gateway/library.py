@@ -158,10 +158,12 @@ class Library:
     def _received(self, requests: list[Any]) -> Any:
         data = b"".join(each.content.data for each in requests)
         return self.types.UploadResponse(
-            size=len(data), content_type=requests[0].content.content_type,
+            size=len(data),
+            content_type=requests[0].content.content_type,
             sha256=hashlib.sha256(data).hexdigest(),
-            messages=len(requests), book_id=requests[0].book_id,
-        )  # fmt: skip
+            messages=len(requests),
+            book_id=requests[0].book_id,
+        )
 
     async def sum(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         total = 0
@@ -191,14 +193,25 @@ def _detail(name: str) -> Any:
 def handlers(library: Library) -> grpc.GenericRpcHandler:
     """Answers the service's handlers, by the shapes that the descriptor gives."""
     functions: Mapping[str, Callable[..., Any]] = {
-        "GetBook": library.get_book, "ListBooks": library.list_books, "ListIds": library.list_ids,
-        "CreateBook": library.book_of, "UpdateBook": library.book_of, "DeleteBook": library.empty,
-        "LendBook": library.echo, "Echo": library.echo, "Fail": library.fail, "Answer": library.answer,
-        "Count": library.count, "Download": library.download, "DownloadChunks": library.download_chunks,
-        "Upload": library.upload, "UploadChunks": library.upload_chunks, "Sum": library.sum,
+        "GetBook": library.get_book,
+        "ListBooks": library.list_books,
+        "ListIds": library.list_ids,
+        "CreateBook": library.book_of,
+        "UpdateBook": library.book_of,
+        "DeleteBook": library.empty,
+        "LendBook": library.echo,
+        "Echo": library.echo,
+        "Fail": library.fail,
+        "Answer": library.answer,
+        "Count": library.count,
+        "Download": library.download,
+        "DownloadChunks": library.download_chunks,
+        "Upload": library.upload,
+        "UploadChunks": library.upload_chunks,
+        "Sum": library.sum,
         "Wait": library.wait,
         "Internal": library.empty,
-    }  # fmt: skip
+    }
     service = library.types.pool.FindServiceByName(SERVICE)
     methods = {}
     for method in service.methods:

@@ -34,20 +34,33 @@ async def test_a_problem_carries_the_reason_and_every_detail(client: httpx.Async
     )
     assert response.headers["retry-after"] == "3"
     assert response.json() == {
-        "type": "urn:problem:library:OUT_OF_BOOKS", "title": "Out of books", "status": 429,
-        "detail": "None left.", "instance": response.headers["x-request-id"], "code": "RESOURCE_EXHAUSTED",
-        "reason": "OUT_OF_BOOKS", "domain": "library", "metadata": {"left": "0"},
+        "type": "urn:problem:library:OUT_OF_BOOKS",
+        "title": "Out of books",
+        "status": 429,
+        "detail": "None left.",
+        "instance": response.headers["x-request-id"],
+        "code": "RESOURCE_EXHAUSTED",
+        "reason": "OUT_OF_BOOKS",
+        "domain": "library",
+        "metadata": {"left": "0"},
         "details": [
-            {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "OUT_OF_BOOKS",
-            "domain": "library",
-             "metadata": {"left": "0"}},
-            {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [
-                {"field": 'someThing.byName["a.b"].maybeText', "description": "is no name"},
-                {"field": "not_mine[3].page_count", "description": "is too small"}]},
+            {
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "OUT_OF_BOOKS",
+                "domain": "library",
+                "metadata": {"left": "0"},
+            },
+            {
+                "@type": "type.googleapis.com/google.rpc.BadRequest",
+                "fieldViolations": [
+                    {"field": 'someThing.byName["a.b"].maybeText', "description": "is no name"},
+                    {"field": "not_mine[3].page_count", "description": "is too small"},
+                ],
+            },
             {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2.500s"},
             {"@type": "type.googleapis.com/nobody.Knows", "value": "AQI="},
         ],
-    }  # fmt: skip
+    }
 
 
 async def test_a_bare_internal_message_is_not_shown(client: httpx.AsyncClient) -> None:
@@ -72,13 +85,17 @@ async def test_a_service_sets_status_headers_and_cookies(client: httpx.AsyncClie
         "/v1/answer",
         json={
             "metadata": {
-                "x-http-code": "201", "x-http-header-location": "/v1/books/9", "x-http-header-etag": '"v2"',
-                "x-http-header-content-type": "application/scim+json", "x-http-header-x-powered-by": "nobody",
-                "x-http-header-content-length": "3", "other": "kept inside",
+                "x-http-code": "201",
+                "x-http-header-location": "/v1/books/9",
+                "x-http-header-etag": '"v2"',
+                "x-http-header-content-type": "application/scim+json",
+                "x-http-header-x-powered-by": "nobody",
+                "x-http-header-content-length": "3",
+                "other": "kept inside",
             },
             "cookies": ["a=1; HttpOnly", "b=2"],
         },
-    )  # fmt: skip
+    )
     assert (response.status_code, response.json()) == (201, {"text": "answered"})
     assert response.headers["location"] == "/v1/books/9"
     assert response.headers["content-type"] == "application/scim+json"
@@ -99,11 +116,18 @@ async def test_a_204_has_no_body(client: httpx.AsyncClient) -> None:
 
 async def test_only_listed_headers_become_metadata(client: httpx.AsyncClient, library: Library) -> None:
     sent = {
-        "authorization": "Bearer t", "cookie": "a=b", "traceparent": "00-1-2-03", "if-match": '"v1"',
-        "accept-language": "ko", "user-agent": "browser/1", "x-request-id": "r-1",
+        "authorization": "Bearer t",
+        "cookie": "a=b",
+        "traceparent": "00-1-2-03",
+        "if-match": '"v1"',
+        "accept-language": "ko",
+        "user-agent": "browser/1",
+        "x-request-id": "r-1",
         "x-forwarded-for": "6.6.6.6",
-        "x-internal-admin": "yes", "grpc-timeout": "1n", "x-http-code": "302",
-    }  # fmt: skip
+        "x-internal-admin": "yes",
+        "grpc-timeout": "1n",
+        "x-http-code": "302",
+    }
     response = await client.get("/v1/books/b1", headers=sent)
     seen = library.metadata
     assert response.headers["x-request-id"] == seen["x-request-id"] == "r-1"

@@ -14,19 +14,69 @@ from gateway.app import Gateway, opened
 from gateway.headers import FORWARDED
 from gateway.settings import Settings
 
-ROUTES = ("/v1/books", "/v1/books/b1", "/v1/echo", "/v1/echo/texts", "/v1/echo/numbers/1/true/2", "/v1/ids",
-          "/v1/books/b1:lend", "/v1/books/b1/text", "/v1/books/b1/chunks", "/v1/racks/1/books/2", "/v1/sum",
-          "/v1/names/shelves/1", "/v1/shelves/1/books/2", "/healthz", "/openapi.json", "/docs")  # fmt: skip
-FIELDS = ("text", "number", "big", "huge", "ratio", "flag", "data", "kind", "time", "duration", "mask",
-"maybeText",
-          "maybeFlag", "maybeBig", "struct", "value", "texts", "numbers", "byName", "inner", "list", "left",
-          "right",
-          "book", "title", "pageSize", "filter.kinds", "upto", "content", "updateMask", "labels",
-          "createTime")  # fmt: skip
+ROUTES = (
+    "/v1/books",
+    "/v1/books/b1",
+    "/v1/echo",
+    "/v1/echo/texts",
+    "/v1/echo/numbers/1/true/2",
+    "/v1/ids",
+    "/v1/books/b1:lend",
+    "/v1/books/b1/text",
+    "/v1/books/b1/chunks",
+    "/v1/racks/1/books/2",
+    "/v1/sum",
+    "/v1/names/shelves/1",
+    "/v1/shelves/1/books/2",
+    "/healthz",
+    "/openapi.json",
+    "/docs",
+)
+FIELDS = (
+    "text",
+    "number",
+    "big",
+    "huge",
+    "ratio",
+    "flag",
+    "data",
+    "kind",
+    "time",
+    "duration",
+    "mask",
+    "maybeText",
+    "maybeFlag",
+    "maybeBig",
+    "struct",
+    "value",
+    "texts",
+    "numbers",
+    "byName",
+    "inner",
+    "list",
+    "left",
+    "right",
+    "book",
+    "title",
+    "pageSize",
+    "filter.kinds",
+    "upto",
+    "content",
+    "updateMask",
+    "labels",
+    "createTime",
+)
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(
-    ("2024-01-01T00:00:00Z", "1.5s", "a,bC", "NaN", "1e999", "-0", "KIND_NOVEL", "\x00", "AAAA", "\ud800")
-)  # fmt: skip
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(
+        ("2024-01-01T00:00:00Z", "1.5s", "a,bC", "NaN", "1e999", "-0", "KIND_NOVEL", "\x00", "AAAA", "\ud800")
+    )
+)
 documents = st.recursive(
     scalars,
     lambda inner: (
@@ -50,9 +100,16 @@ paths = st.one_of(
 pairs = st.tuples(st.sampled_from(FIELDS) | st.text(max_size=5), st.text(max_size=8)).map("=".join)
 queries = st.binary(max_size=40) | st.lists(pairs, max_size=4).map(lambda each: "&".join(each).encode())
 names = st.sampled_from(sorted(FORWARDED)) | st.sampled_from(
-    (b"content-type", b"accept", b"content-length", b"content-encoding", b"x-request-id",
-    b"x-forwarded-for", b"range")
-)  # fmt: skip
+    (
+        b"content-type",
+        b"accept",
+        b"content-length",
+        b"content-encoding",
+        b"x-request-id",
+        b"x-forwarded-for",
+        b"range",
+    )
+)
 values = st.binary(max_size=40) | st.sampled_from(
     (
         b"application/json",
@@ -77,10 +134,13 @@ async def app(settings: Callable[..., Settings]) -> AsyncIterator[Gateway]:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    method=methods, path=paths, query=queries, headers=st.lists(st.tuples(names, values), max_size=4),
+    method=methods,
+    path=paths,
+    query=queries,
+    headers=st.lists(st.tuples(names, values), max_size=4),
     body=bodies,
     cut=st.integers(0, 64),
-)  # fmt: skip
+)
 async def test_arbitrary_requests_are_answered_below_500(
     app: Gateway,
     method: str,
@@ -116,11 +176,18 @@ async def answered(
         sent.append(message)
 
     scope = {
-        "type": "http", "method": method, "raw_path": path, "path": path.decode("utf-8", "replace"),
+        "type": "http",
+        "method": method,
+        "raw_path": path,
+        "path": path.decode("utf-8", "replace"),
         "root_path": "",
-        "query_string": query, "headers": headers, "client": ("127.0.0.1", 1), "server": ("gateway", 80),
-        "http_version": "1.1", "scheme": "http",
-    }  # fmt: skip
+        "query_string": query,
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("gateway", 80),
+        "http_version": "1.1",
+        "scheme": "http",
+    }
     await app(scope, receive, send)
     starts = [each for each in sent if each["type"] == "http.response.start"]
     assert len(starts) == 1

@@ -119,8 +119,9 @@ def test_bodies_streams_and_errors_are_described(openapi: dict[str, Any]) -> Non
     ]
     assert "text" not in lend["properties"]
     assert set(openapi["paths"]["/v1/count"]["get"]["responses"]["200"]["content"]) == {
-        "application/x-ndjson", "text/event-stream",
-    }  # fmt: skip
+        "application/x-ndjson",
+        "text/event-stream",
+    }
     assert create["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
 
 

@@ -33,9 +33,17 @@ async def process(
     port, metrics_port = free_port(), free_port()
     arguments = ["--descriptor-set", str(descriptor_set), "--backend", f"{SERVICE}={backend}"]
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", *arguments, "--port", str(port), "--metrics-port", str(metrics_port),
-        cwd=ROOT, env={**os.environ, "WRTN_GATEWAY_DRAIN_SECONDS": "5"},
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "gateway",
+        *arguments,
+        "--port",
+        str(port),
+        "--metrics-port",
+        str(metrics_port),
+        cwd=ROOT,
+        env={**os.environ, "WRTN_GATEWAY_DRAIN_SECONDS": "5"},
+    )
     try:
         await until_it_serves(started, port)
         yield started, port, metrics_port
@@ -171,10 +179,20 @@ async def test_a_taken_port_is_said_plainly(
     process: tuple[asyncio.subprocess.Process, int, int], descriptor_set: Path
 ) -> None:
     second = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", "--descriptor-set", str(descriptor_set), "--backend",
+        sys.executable,
+        "-m",
+        "gateway",
+        "--descriptor-set",
+        str(descriptor_set),
+        "--backend",
         f"{SERVICE}=h:1",
-        "--port", str(process[1]), "--metrics-port", "0", cwd=ROOT, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        "--port",
+        str(process[1]),
+        "--metrics-port",
+        "0",
+        cwd=ROOT,
+        stderr=asyncio.subprocess.PIPE,
+    )
     try:
         _, said = await asyncio.wait_for(second.communicate(), 20)
     finally:

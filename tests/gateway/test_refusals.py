@@ -89,8 +89,12 @@ async def test_a_wrong_query_is_refused_by_its_parameter(
 
 
 async def test_the_query_cannot_say_what_path_or_body_say(client: httpx.AsyncClient) -> None:
-    for method, path in (("GET", "/v1/books/b1?bookId=b2"), ("PUT", "/v1/books/b1?book.title=x"),
-                         ("POST", "/v1/echo?number=1"), ("GET", "/v1/books/b1?book_id=b2")):  # fmt: skip
+    for method, path in (
+        ("GET", "/v1/books/b1?bookId=b2"),
+        ("PUT", "/v1/books/b1?book.title=x"),
+        ("POST", "/v1/echo?number=1"),
+        ("GET", "/v1/books/b1?book_id=b2"),
+    ):
         response = await client.request(method, path)
         assert (response.status_code, response.json()["reason"]) == (400, "PARAMETER_TAKEN"), path
 
@@ -103,10 +107,14 @@ async def test_bad_utf8_in_the_path_is_refused(client: httpx.AsyncClient) -> Non
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/nowhere", 404), ("GET", "/v1/books/", 404), ("GET", "/library.v1.Library/Internal", 404),
-        ("POST", "/v1/books/b1", 405), ("NONSENSE", "/v1/books", 405), ("OPTIONS", "/nowhere", 404),
+        ("GET", "/nowhere", 404),
+        ("GET", "/v1/books/", 404),
+        ("GET", "/library.v1.Library/Internal", 404),
+        ("POST", "/v1/books/b1", 405),
+        ("NONSENSE", "/v1/books", 405),
+        ("OPTIONS", "/nowhere", 404),
     ],
-)  # fmt: skip
+)
 async def test_a_wrong_path_or_method(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
     response = await client.request(method, path)
     assert response.status_code == status

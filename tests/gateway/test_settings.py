@@ -22,10 +22,12 @@ def test_flags_win_over_the_environment_and_it_over_defaults() -> None:
 
 def test_everything_can_come_from_the_environment() -> None:
     environ = {
-        "WRTN_GATEWAY_DESCRIPTOR_SET": "a.binpb", "WRTN_GATEWAY_BACKENDS": "a.v1=h:1, b.v1=h:2",
-        "WRTN_GATEWAY_CORS_ORIGINS": "https://a,https://b", "WRTN_GATEWAY_DOCS": "false",
+        "WRTN_GATEWAY_DESCRIPTOR_SET": "a.binpb",
+        "WRTN_GATEWAY_BACKENDS": "a.v1=h:1, b.v1=h:2",
+        "WRTN_GATEWAY_CORS_ORIGINS": "https://a,https://b",
+        "WRTN_GATEWAY_DOCS": "false",
         "WRTN_GATEWAY_TIMEOUT_SECONDS": "2.5",
-    }  # fmt: skip
+    }
     settings = read([], environ)
     assert settings.backends == (("a.v1", "h:1"), ("b.v1", "h:2"))
     assert (settings.cors_origins, settings.docs, settings.timeout_seconds) == (

@@ -73,8 +73,11 @@ def test_a_literal_goes_before_a_wildcard_in_whatever_order_they_are_added(order
         router.find("GET", path) for path in ("/v1/books/new", "/v1/books/7", "/v1/pens/new", "/v1/a/b/c")
     ]
     assert [match.found for match in found if match] == [
-        "GET /v1/books/new", "GET /v1/books/{id}", "GET /v1/*/new", "GET /v1/{rest=**}",
-    ]  # fmt: skip
+        "GET /v1/books/new",
+        "GET /v1/books/{id}",
+        "GET /v1/*/new",
+        "GET /v1/{rest=**}",
+    ]
 
 
 def test_a_literal_bound_to_another_method_does_not_hide_a_wildcard() -> None:

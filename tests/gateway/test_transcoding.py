@@ -12,15 +12,30 @@ from tests.gateway.conftest import Open
 from tests.gateway.library import Library
 
 EVERYTHING: dict[str, Any] = {
-    "text": "été \u0000 \U0001f4da", "number": -5, "big": "-9223372036854775808",
+    "text": "été \u0000 \U0001f4da",
+    "number": -5,
+    "big": "-9223372036854775808",
     "huge": "18446744073709551615",
-    "ratio": 0.5, "flag": True, "data": "//4=", "kind": "KIND_NOVEL",
+    "ratio": 0.5,
+    "flag": True,
+    "data": "//4=",
+    "kind": "KIND_NOVEL",
     "time": "2024-02-29T12:00:00.123456789Z",
-    "duration": "-1.500s", "mask": "displayName,a.b", "maybeText": "", "maybeFlag": False, "maybeBig": "7",
-    "struct": {"a": [1.0, None, {"b": "c"}]}, "value": None, "texts": ["a", ""], "numbers": [1, 2],
-    "byName": {"x": {"number": 1}}, "inner": {"inner": {"text": "deep"}}, "list": [{}, {"flag": True}],
-    "optionalText": "", "right": 0,
-}  # fmt: skip
+    "duration": "-1.500s",
+    "mask": "displayName,a.b",
+    "maybeText": "",
+    "maybeFlag": False,
+    "maybeBig": "7",
+    "struct": {"a": [1.0, None, {"b": "c"}]},
+    "value": None,
+    "texts": ["a", ""],
+    "numbers": [1, 2],
+    "byName": {"x": {"number": 1}},
+    "inner": {"inner": {"text": "deep"}},
+    "list": [{}, {"flag": True}],
+    "optionalText": "",
+    "right": 0,
+}
 
 
 async def test_a_path_variable_fills_its_field(client: httpx.AsyncClient, library: Library) -> None:
@@ -28,8 +43,12 @@ async def test_a_path_variable_fills_its_field(client: httpx.AsyncClient, librar
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
     assert response.json() == {
-        "id": "b1", "title": "Emma", "copies": "7", "accepted_prediction": 3, "kind": "KIND_NOVEL",
-    }  # fmt: skip
+        "id": "b1",
+        "title": "Emma",
+        "copies": "7",
+        "accepted_prediction": 3,
+        "kind": "KIND_NOVEL",
+    }
 
 
 async def test_every_kind_of_value_survives_the_way_there_and_back(client: httpx.AsyncClient) -> None:
@@ -94,13 +113,25 @@ async def test_query_parameters_reach_every_scalar(client: httpx.AsyncClient) ->
     )
     assert response.status_code == 200, response.text
     assert response.json() == {
-        "text": "a b c", "number": -1, "big": "5", "ratio": 1.5, "flag": True, "data": "/+8=",
+        "text": "a b c",
+        "number": -1,
+        "big": "5",
+        "ratio": 1.5,
+        "flag": True,
+        "data": "/+8=",
         "kind": "KIND_SCIENCE",
-        "time": "2024-01-01T00:00:00Z", "duration": "3s", "mask": "a,bC", "maybeText": "", "maybeFlag": False,
-        "maybeBig": "9", "texts": ["x", "y"], "numbers": [1, 2], "inner": {"inner": {"number": 3}},
+        "time": "2024-01-01T00:00:00Z",
+        "duration": "3s",
+        "mask": "a,bC",
+        "maybeText": "",
+        "maybeFlag": False,
+        "maybeBig": "9",
+        "texts": ["x", "y"],
+        "numbers": [1, 2],
+        "inner": {"inner": {"number": 3}},
         "optionalText": "",
         "right": 4,
-    }  # fmt: skip
+    }
 
 
 async def test_an_enum_may_be_a_number_in_the_query(client: httpx.AsyncClient, library: Library) -> None:
