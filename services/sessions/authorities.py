@@ -57,12 +57,13 @@ class Authorities:
         return authority
 
     async def renew(self, authority: Authority, *, fresh: bool = False) -> None:
-        """Asks again who holds the connection and whose usage it is. Raises RightRevoked.
+        """Asks again whether the credential is good, and whose the usage is. Raises RightRevoked.
 
         When identity or enterprise does not answer, the last answer stands: a conversation under way goes
         on while they restart, and with them down nobody's rights can change either.
         """
         try:
+            await self._rights.check_credential(authority.credential_id, fresh=fresh)
             pinned = await self._rights.attribution(authority.holder, fresh=fresh)
         except Unavailable as error:
             _log.warning("rights could not be renewed", connection=authority.connection_id, exc_info=error)

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from chassis import timestamps
 from services.sessions.models import ChatSession, Connection
 from services.sessions.store import HistoryRow
 from services.sessions.usage import Counts, usage_of
@@ -17,9 +18,7 @@ from wrtn.sessions.v1.token_usage_pb2 import TokenUsage
 @lru_cache(maxsize=64)
 def timestamp(moment: datetime) -> Timestamp:
     """Answers the proto of a moment, to be read only: all acks of a group commit have the same one."""
-    answer = Timestamp()
-    answer.FromDatetime(moment)
-    return answer
+    return timestamps.of(moment)
 
 
 def chat_session(row: ChatSession, title: str) -> pb.ChatSession:

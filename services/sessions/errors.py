@@ -51,12 +51,12 @@ class TicketRefused(Unauthenticated):
 
 
 class RightRevoked(PermissionDenied):
-    """The member's login ended, or the account may act no more."""
+    """The member's login ended, the account may act no more, or the credential was revoked."""
 
     reason = "RIGHT_REVOKED"
 
     def __init__(self) -> None:
-        super().__init__("The member or the account may act no more.")
+        super().__init__("The member, the account or the credential may act no more.")
 
 
 class ConnectionNotFound(NotFound):

@@ -14,6 +14,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import make_url
 
+from chassis import timestamps
 from chassis.clock import Clock
 from chassis.database import Database, Scope
 from chassis.database.transactions import Driver
@@ -185,8 +186,7 @@ def _growth_columns(plan: Plan, now: datetime) -> list[object]:
 
 def _event_columns(used: Sequence[tuple[Pending, int]], now: datetime, clock: Clock) -> list[object]:
     """Builds the UsageRecorded of each frame with usage. Its aggregate is the history: that never changes."""
-    use_time = Timestamp()
-    use_time.FromDatetime(now)
+    use_time = timestamps.of(now)
     return [
         subject_of(UsageRecorded),
         Uuids.of([clock.new_id().bytes for _ in used]),

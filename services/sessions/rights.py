@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from chassis.access.employment import AccessCache
 from chassis.access.principals import Principals
 from chassis.auth.tokens import AccessToken
@@ -16,6 +18,11 @@ class Rights:
     def __init__(self, principals: Principals, access: AccessCache) -> None:
         self._principals = principals
         self._access = access
+
+    async def check_credential(self, credential_id: UUID, *, fresh: bool = False) -> None:
+        """Raises RightRevoked if the credential was revoked, Unavailable if that cannot be known."""
+        if await self._principals.resolve(AccessToken(credential_id=credential_id), fresh=fresh) is None:
+            raise RightRevoked
 
     async def attribution(self, holder: Holder, *, fresh: bool = False) -> Pinned:
         """Answers the attribution of the holder's usage.

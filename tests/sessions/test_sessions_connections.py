@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from chassis.database import Scope
 from chassis.embedded.nats import Nats
 from chassis.testing.callers import Callers
 from chassis.testing.databases import ServiceDatabase
+from chassis.testing.waiting import until
 from services.sessions.processes import close_dead
 from services.sessions.tickets import LIFETIME
 from tests.sessions.make import RECORD, Line, Session, Sessions, refusal, serving
@@ -22,13 +23,6 @@ from wrtn.access.v1.access_pb2 import ROLE_MEMBER, TITLE_MEMBER
 from wrtn.sessions.v1.recorder_pb2 import Control
 
 TICKET_REFUSED = (grpc.StatusCode.UNAUTHENTICATED, "TICKET_REFUSED")
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
-    """Waits until the condition holds."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - the condition is in the database
-            await asyncio.sleep(0.02)
 
 
 async def control(line: Line) -> Control.Kind.ValueType:
@@ -137,6 +131,18 @@ async def test_a_login_that_ends_closes_its_streams_alone_within_a_second(sessio
     async with asyncio.timeout(1):
         assert await control(line) == Control.KIND_RIGHT_REVOKED
     await other.record(sessions.frame())
+
+
+async def test_a_credential_that_is_revoked_closes_its_streams_within_a_second(sessions: Sessions) -> None:
+    session = await sessions.session()
+    line = await sessions.attach(session)
+    bus = sessions.running.runtime.bus
+    await bus.ready()
+    sessions.callers.end(session.credential)
+    revoked = str(session.credential.token.credential_id).encode()
+    await bus.publish("wrtn.identity.v1.credential.revoked", revoked)
+    async with asyncio.timeout(1):
+        assert await control(line) == Control.KIND_RIGHT_REVOKED
 
 
 async def test_a_drain_tells_streams_to_reconnect_after_answering_what_they_sent(
