@@ -92,7 +92,11 @@ class Doors:
     async def _by_resumption(
         self, request: OpenConnectionRequest, caller: Caller, process_id: UUID | None
     ) -> Open:
-        """Continues a connection under a new id. The one that broke ends now if it has not: one writes on."""
+        """Continues a connection under a new id. The one that broke ends now if it has not: one writes on.
+
+        Of many who continue it at once one gets in: they wait for each other at the session's row. Frames
+        that the broken one still stores go before, so the client is told of them.
+        """
         async with self._db.snapshot(Scope(member_id=caller.credential_id)) as seen:
             broken = await connection_of(seen, UUID(request.resumed_connection_id), _credential(caller))
         if broken is None:
@@ -105,6 +109,9 @@ class Doors:
         holder = holder_of(broken, session)
         pinned = await self._rights.attribution(holder, fresh=True)
         async with self._db.transaction(Scope.of(tenant_id)) as tx:
+            await _session(tx, tenant_id, broken.chat_session_id, lock=True)
+            if await Connections(tx, tenant_id).continued(broken.chat_session_id, broken.id):
+                raise ConnectionNotFound
             await Connections(tx, tenant_id).close(broken.id, tx.now)
             row = self._row(request, caller, holder, broken.chat_session_id, process_id, tx.now)
             row.resumed_connection_id = broken.id
@@ -157,9 +164,9 @@ def _opened(row: Connection, session: ChatSession) -> Opened:
     )
 
 
-async def _session(tx: Snapshot, tenant_id: UUID, session_id: UUID) -> ChatSession:
+async def _session(tx: Snapshot, tenant_id: UUID, session_id: UUID, *, lock: bool = False) -> ChatSession:
     """Answers the session of a connection; raises SessionDeleted."""
-    session = await Connections(tx, tenant_id).session_of(session_id)
+    session = await Connections(tx, tenant_id).session_of(session_id, lock=lock)
     if session is None or session.delete_time is not None:
         raise SessionDeleted
     return session

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Row
+from sqlalchemy.orm import aliased
 
 from chassis.database import Snapshot, Transaction
 from services.sessions.attributions import Pinned
@@ -118,12 +119,15 @@ class Connections:
         self._session.add(row)
         await self._session.flush()
 
-    async def session_of(self, session_id: UUID) -> ChatSession | None:
-        """Answers the session that a connection records in, deleted or not."""
+    async def session_of(self, session_id: UUID, *, lock: bool = False) -> ChatSession | None:
+        """Answers the session that a connection records in, deleted or not.
+
+        The lock is the one that every append takes: nothing is recorded in the session while it is held.
+        """
         query = select(ChatSession).where(
             ChatSession.tenant_id == self._tenant_id, ChatSession.id == session_id
         )
-        return await self._session.scalar(query)
+        return await self._session.scalar(query.with_for_update(key_share=True) if lock else query)
 
     async def page(
         self, session_id: UUID, after: tuple[datetime, UUID] | None, count: int
@@ -161,6 +165,26 @@ class Connections:
             )
             .values(disconnect_time=now)
         )
+
+    async def continued(self, session_id: UUID, connection_id: UUID) -> bool:
+        """Says whether the connection goes on in another: one that resumed it, and is open or was resumed.
+
+        One that resumed it and ended does not count while nobody resumed it: its client may never have
+        heard that it was opened, and knows the first id alone.
+        """
+        later = aliased(Connection)
+        resumed = exists().where(
+            later.tenant_id == self._tenant_id,
+            later.chat_session_id == session_id,
+            later.resumed_connection_id == Connection.id,
+        )
+        found = exists().where(
+            Connection.tenant_id == self._tenant_id,
+            Connection.chat_session_id == session_id,
+            Connection.resumed_connection_id == connection_id,
+            Connection.disconnect_time.is_(None) | resumed,
+        )
+        return bool(await self._session.scalar(select(found)))
 
     async def recorded_since(self, session_id: UUID, connection_id: UUID, moment: datetime) -> bool:
         """Says whether a history came over the connection since then."""

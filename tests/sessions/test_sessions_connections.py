@@ -22,6 +22,7 @@ from tests.sessions.make import RECORD, Line, Session, Sessions, refusal, servin
 from wrtn.access.v1.access_pb2 import ROLE_MEMBER, TITLE_MEMBER
 from wrtn.sessions.v1.recorder_pb2 import Control
 
+CONNECTION_NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "CONNECTION_NOT_FOUND")
 TICKET_REFUSED = (grpc.StatusCode.UNAUTHENTICATED, "TICKET_REFUSED")
 
 
@@ -193,7 +194,7 @@ async def test_a_connection_that_ended_long_ago_is_not_resumed(sessions: Session
             "UPDATE wrtn_connections SET disconnect_time = disconnect_time - interval '11 minutes'"
         )
     answer = await refused(sessions.open(session, resumed_connection_id=line.opened.connection_id))
-    assert answer == (grpc.StatusCode.NOT_FOUND, "CONNECTION_NOT_FOUND")
+    assert answer == CONNECTION_NOT_FOUND
 
 
 async def test_resuming_an_open_connection_ends_it(sessions: Sessions) -> None:
@@ -203,6 +204,49 @@ async def test_resuming_an_open_connection_ends_it(sessions: Sessions) -> None:
     answer = await refused(sessions.append(session, first.connection_id, sessions.frame()))
     assert answer == (grpc.StatusCode.FAILED_PRECONDITION, "CONNECTION_CLOSED")
     assert (await sessions.append(session, second.connection_id, sessions.frame())).sequence == 1
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_of_many_who_resume_a_connection_at_once_one_gets_in(sessions: Sessions, ended: bool) -> None:
+    session = await sessions.session()
+    broken = await sessions.attach(session)
+    if ended:
+        await broken.finish()
+    resumed = broken.opened.connection_id
+    tries = await asyncio.gather(
+        *(sessions.open(session, resumed_connection_id=resumed) for _ in range(8)), return_exceptions=True
+    )
+    errors = [each for each in tries if isinstance(each, grpc.aio.AioRpcError)]
+    assert [refusal(each) for each in errors] == [CONNECTION_NOT_FOUND] * 7
+    open_ = "SELECT count(*) FROM wrtn_connections WHERE disconnect_time IS NULL"
+    assert await sessions.rows(open_, session.owner.tenant_id) == [(1,)]
+    broken.call.cancel()
+
+
+async def test_a_resumption_whose_opened_was_lost_is_made_again_with_the_same_id(sessions: Sessions) -> None:
+    session = await sessions.session()
+    broken = (await sessions.open(session)).connection_id
+    lost = await sessions.attach(session, resumed_connection_id=broken)
+    assert await refused(sessions.open(session, resumed_connection_id=broken)) == CONNECTION_NOT_FOUND
+    lost.call.cancel()
+
+    async def ended() -> bool:
+        return all(each.HasField("disconnect_time") for each in await sessions.connections(session))
+
+    await until(ended)
+    again = await sessions.attach(session, resumed_connection_id=broken)
+    assert (await again.record(sessions.frame()))[0].sequence == 1
+
+
+async def test_a_connection_whose_continuation_was_resumed_itself_is_not_resumed_again(
+    sessions: Sessions,
+) -> None:
+    session = await sessions.session()
+    first = (await sessions.open(session)).connection_id
+    second = (await sessions.open(session, resumed_connection_id=first)).connection_id
+    third = (await sessions.open(session, resumed_connection_id=second)).connection_id
+    assert await refused(sessions.open(session, resumed_connection_id=first)) == CONNECTION_NOT_FOUND
+    assert (await sessions.append(session, third, sessions.frame())).sequence == 1
 
 
 async def test_the_connections_of_a_dead_process_end_at_its_last_sign_of_life(sessions: Sessions) -> None:
