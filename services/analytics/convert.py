@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
-
+from chassis import timestamps
 from chassis.decimals import text
 from services.analytics.queries import MOST_ROWS, Counts, Row
 from services.analytics.stretches import Division
@@ -28,7 +25,7 @@ def _keyed(row: Row, *, divided: bool) -> UsageRow:
     found = _row(row.counts)
     found.key = row.key
     if divided:
-        found.start_time.CopyFrom(_timestamp(row.bucket.begin))
+        found.start_time.CopyFrom(timestamps.of(row.bucket.begin))
     return found
 
 
@@ -48,9 +45,3 @@ def _row(counts: Counts) -> UsageRow:
             ),
         ),
     )
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    found = Timestamp()
-    found.FromDatetime(moment)
-    return found

@@ -8,6 +8,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from chassis import timestamps
 from chassis.decimals import text
 from services.billing import models
 from services.billing.costs import Costs
@@ -69,7 +70,7 @@ def ledger_entry(entry: models.LedgerEntry) -> costs_pb2.LedgerEntry:
         amount=text(entry.amount),
         balance=text(entry.balance),
         currency=entry.currency,
-        create_time=_timestamp(entry.create_time),
+        create_time=timestamps.of(entry.create_time),
     )
 
 
@@ -78,7 +79,7 @@ def price(entry: models.Price) -> prices_pb2.Price:
     return prices_pb2.Price(
         id=str(entry.id),
         model=entry.model,
-        effective_time=_timestamp(entry.effective_time),
+        effective_time=timestamps.of(entry.effective_time),
         currency=entry.currency,
         input_per_million=text(entry.input_per_million),
         cached_input_per_million=text(entry.cached_input_per_million),
@@ -106,10 +107,4 @@ def _moment(request: Message, field: str) -> datetime | None:
         found = _LATEST
     if not _EARLIEST <= found < _LATEST:
         raise TimeRangeInvalid("The time must lie between the years 1970 and 2199.", field=field)
-    return found
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    found = Timestamp()
-    found.FromDatetime(moment)
     return found

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from chassis import call
+from chassis import call, timestamps
 from services.enterprise import models
 from wrtn.access.v1.access_pb2 import Role, Title
 from wrtn.enterprise.v1.access_pb2 import Access, TeamPlace, TeamRole
@@ -25,7 +22,7 @@ def enterprise(row: models.Enterprise) -> Enterprise:
         display_name=row.display_name,
         slug=row.slug,
         time_zone=row.time_zone,
-        create_time=_timestamp(row.create_time),
+        create_time=timestamps.of(row.create_time),
     )
 
 
@@ -37,7 +34,7 @@ def employee(row: models.Employee) -> Employee:
         member_id=str(row.member_id),
         account_id=str(row.account_id),
         title=_title(row.title),
-        create_time=_timestamp(row.create_time),
+        create_time=timestamps.of(row.create_time),
     )
 
 
@@ -49,7 +46,7 @@ def team(row: models.Team, ancestor_ids: Sequence[UUID]) -> Team:
         parent_team_id=_id(row.parent_team_id),
         display_name=row.display_name,
         ancestor_ids=[str(each) for each in ancestor_ids],
-        create_time=_timestamp(row.create_time),
+        create_time=timestamps.of(row.create_time),
     )
 
 
@@ -60,7 +57,7 @@ def companion(row: models.Companion) -> Companion:
         team_id=str(row.team_id),
         employee_id=str(row.employee_id),
         role=_role(row.role),
-        create_time=_timestamp(row.create_time),
+        create_time=timestamps.of(row.create_time),
     )
 
 
@@ -77,7 +74,7 @@ def appointment(row: models.Appointment, reason: str) -> Appointment:
         role_after=_role(row.role_after),
         decider_employee_id=str(row.decider_employee_id),
         reason=reason,
-        create_time=_timestamp(row.create_time),
+        create_time=timestamps.of(row.create_time),
     )
 
 
@@ -101,12 +98,6 @@ def _place(found: call.TeamPlace) -> TeamPlace:
         role=_role(found.role),
         companion=found.companion,
     )
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    found = Timestamp()
-    found.FromDatetime(moment)
-    return found
 
 
 def _id(value: UUID | None) -> str:

@@ -7,6 +7,7 @@ from typing import cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from chassis import timestamps
 from services.identity import models
 from services.identity.logins import Tokens
 from services.identity.members import Profile
@@ -17,11 +18,7 @@ from wrtn.identity.v1 import accounts_pb2, auth_pb2, credentials_pb2, members_pb
 
 def timestamp(moment: datetime | None) -> Timestamp | None:
     """Answers the moment; None leaves the field unset."""
-    if moment is None:
-        return None
-    answer = Timestamp()
-    answer.FromDatetime(moment)
-    return answer
+    return timestamps.of(moment) if moment is not None else None
 
 
 def member(profile: Profile) -> members_pb2.Member:
