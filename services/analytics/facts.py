@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -13,6 +12,7 @@ from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from chassis.database import arrays
 from chassis.events.envelope import Event
 from wrtn.billing.v1.events_pb2 import UsageRated
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
@@ -120,16 +120,9 @@ def _whose(tenant_id: UUID | None, attribution: Attribution) -> Whose:
         tenant_id,
         _uuid(attribution.account_id),
         _uuid(attribution.employee_id) if attribution.employee_id else NOBODY,
-        *_path(path),
+        arrays.path_id(path),
+        arrays.of_ids(path),
     )
-
-
-@lru_cache(maxsize=100_000)
-def _path(team_ids: tuple[str, ...]) -> tuple[UUID, str]:
-    """Answers the id of a path, the same for the same teams everywhere, and the path as an array literal."""
-    ids = [UUID(each) for each in team_ids]
-    digest = hashlib.blake2b(b"".join(each.bytes for each in ids), digest_size=16).digest()
-    return UUID(bytes=digest), f"{{{','.join(map(str, ids))}}}"
 
 
 def _moment(time: Timestamp) -> datetime:

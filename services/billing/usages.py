@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
+from chassis.database import arrays
 from chassis.events.envelope import Event
 from services.billing.price_list import PriceList
 from services.billing.price_source import CURRENCY
@@ -88,8 +88,8 @@ def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
         _uuid(whose.member_id),
         _uuid(whose.employee_id) if whose.employee_id else None,
         _uuid(whose.team_id) if whose.team_id else None,
-        _literal(ancestors),
-        path_id((whose.team_id, *ancestors) if whose.team_id else ()),
+        arrays.of_ids(ancestors),
+        arrays.path_id((whose.team_id, *ancestors) if whose.team_id else ()),
         whose.title,
         whose.role,
         message.model,
@@ -102,18 +102,6 @@ def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
         price.currency if price is not None else CURRENCY,
         use_time,
     )
-
-
-@lru_cache(maxsize=100_000)
-def path_id(team_ids: tuple[str, ...]) -> UUID:
-    """Names a team with the teams above it: the same path has the same id everywhere."""
-    whole = b"".join(UUID(each).bytes for each in team_ids)
-    return UUID(bytes=hashlib.blake2b(whole, digest_size=16).digest())
-
-
-@lru_cache(maxsize=100_000)
-def _literal(ids: tuple[str, ...]) -> str:
-    return f"{{{','.join(str(UUID(each)) for each in ids)}}}"
 
 
 def once_each(
