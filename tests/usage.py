@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
-from time import monotonic
 from typing import TypeVar
 from uuid import UUID
 
@@ -25,14 +23,6 @@ from wrtn.sessions.v1.token_usage_pb2 import Attribution, TokenUsage, TokenUsage
 M = TypeVar("M", bound=Message)
 NEW = Clock().new_id
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-
-
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
-    """Returns as soon as the condition holds; fails after `seconds`."""
-    deadline = monotonic() + seconds
-    while not await holds():
-        assert monotonic() < deadline, "the condition did not come true in time"
-        await asyncio.sleep(0.02)
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from chassis.testing.serving import Serve
 from chassis.testing.tables import assert_models_match_migrations, assert_tables_guarded
+from chassis.testing.waiting import until
 from services.analytics import models
 from services.analytics.main import wire
 from tests.analytics.make import Analytics, day, rated
-from tests.usage import NEW, Person, publish, recorded, tokens, until, usage
+from tests.usage import NEW, Person, publish, recorded, tokens, usage
 from wrtn.access.v1.access_pb2 import Role, Title
 from wrtn.analytics.v1 import usage_pb2
 from wrtn.analytics.v1.usage_pb2 import QueryAccountUsageRequest, QueryUsageRequest, QueryUsageResponse

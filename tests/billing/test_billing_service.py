@@ -24,10 +24,11 @@ from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from chassis.testing.serving import Serve
 from chassis.testing.tables import assert_models_match_migrations, assert_tables_guarded
+from chassis.testing.waiting import until
 from services.billing import models
 from services.billing.main import wire
 from tests.billing.make import of_day
-from tests.usage import NEW, Person, publish, recorded, shuffled_thrice, tokens, until, usage
+from tests.usage import NEW, Person, publish, recorded, shuffled_thrice, tokens, usage
 from wrtn.access.v1.access_pb2 import Role, StaffRight, Title
 from wrtn.billing.v1 import costs_pb2, prices_pb2
 from wrtn.billing.v1.costs_pb2_grpc import CostServiceStub

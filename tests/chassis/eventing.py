@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -30,17 +28,6 @@ from wrtn.identity.v1.events_pb2 import AccountOpened, MemberActivated
 SERVICE = "identity"
 STREAM = stream_of(SERVICE)
 NEW = Clock().new_id
-
-
-async def until(holds: Callable[[], Awaitable[bool] | bool], seconds: float = 15.0) -> None:
-    """Returns as soon as the condition holds; fails after `seconds`."""
-    deadline = monotonic() + seconds
-    while True:
-        answer = holds()
-        if answer if isinstance(answer, bool) else await answer:
-            return
-        assert monotonic() < deadline, "the condition did not come true in time"
-        await asyncio.sleep(0.01)
 
 
 async def note(tx: Transaction, events: Sequence[Event[Any]]) -> None:

@@ -16,7 +16,7 @@ from chassis.auth.tokens import AccessToken
 from chassis.clock import Clock
 from chassis.errors import Unavailable
 from chassis.testing.callers import Callers
-from tests.chassis.eventing import until
+from chassis.testing.waiting import until
 
 ONE, TWO = Clock().new_id(), Clock().new_id()
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from chassis.embedded.nats import Nats
 from chassis.events.bus import BrokerUnavailable, Bus, Notice
-from tests.chassis.eventing import until
+from chassis.testing.waiting import until
 
 
 @pytest_asyncio.fixture

@@ -12,7 +12,8 @@ from chassis.database import Transaction
 from chassis.errors import Unavailable
 from chassis.events import metrics
 from chassis.events.envelope import Event
-from tests.chassis.eventing import NEW, STREAM, World, note, until
+from chassis.testing.waiting import until
+from tests.chassis.eventing import NEW, STREAM, World, note
 
 SUBJECT = "wrtn.identity.v1.member.activated"
 NOTES = metrics.APPLIED.labels("notes")

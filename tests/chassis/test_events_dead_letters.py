@@ -18,7 +18,8 @@ from chassis.events import dead_letters, runner
 from chassis.events.envelope import Event
 from chassis.events.inbox import claim
 from chassis.testing.databases import ServiceDatabase
-from tests.chassis.eventing import NEW, World, note, running, until
+from chassis.testing.waiting import until
+from tests.chassis.eventing import NEW, World, note, running
 
 Broken = set[UUID]
 

@@ -17,7 +17,8 @@ from chassis.events import metrics, pull, streams
 from chassis.events.bus import Bus
 from chassis.events.envelope import Event
 from chassis.events.runner import Runner
-from tests.chassis.eventing import STREAM, World, note, until
+from chassis.testing.waiting import until
+from tests.chassis.eventing import STREAM, World, note
 
 
 async def test_a_wiped_store_changes_no_effect_and_consumption_goes_on(world: World) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from chassis.database import Scope
 from chassis.events import metrics
-from tests.chassis.eventing import NEW, SERVICE, STREAM, World, until
+from chassis.testing.waiting import until
+from tests.chassis.eventing import NEW, SERVICE, STREAM, World
 from wrtn.identity.v1.events_pb2 import MemberActivated
 
 

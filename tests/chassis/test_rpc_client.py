@@ -18,7 +18,7 @@ from chassis.auth.peers import PeerSigner
 from chassis.call import Call, current, enter
 from chassis.rpc.client import PeerOutOfTime, Peers, service_config
 from chassis.testing.callers import Callers
-from tests.chassis.eventing import until
+from chassis.testing.waiting import until
 from tests.chassis.playing import Sample, pb, pb_grpc, served
 from wrtn.identity.v1.principals_pb2 import ResolvePrincipalRequest
 

@@ -15,7 +15,7 @@ from google.rpc.status_pb2 import Status
 from chassis.rpc.answers import STATUS_DETAILS
 from chassis.rpc.serving import Gatekeeper, Limits
 from chassis.testing.callers import Callers, Metadata
-from tests.chassis.eventing import until
+from chassis.testing.waiting import until
 from tests.chassis.playing import Sample, Served, pb, served
 
 

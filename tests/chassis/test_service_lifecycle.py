@@ -20,7 +20,7 @@ from chassis.settings import ServiceSettings, SettingsError
 from chassis.testing.callers import Callers
 from chassis.testing.databases import ServiceDatabase
 from chassis.testing.serving import Serve, settings_of, with_callers
-from tests.chassis.eventing import until
+from chassis.testing.waiting import until
 from tests.chassis.playing import Sample, pb, pb_grpc
 from wrtn.identity.v1.events_pb2 import LoginEnded
 

@@ -19,7 +19,7 @@ from chassis import telemetry
 from chassis.redaction import REDACTED
 from chassis.testing.callers import Callers
 from chassis.testing.logs import Logs
-from tests.chassis.eventing import until
+from chassis.testing.waiting import until
 from tests.chassis.playing import pb, served
 
 CANARY = "canary-7f3a"

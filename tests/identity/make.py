@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import itertools
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -295,15 +293,6 @@ async def publish(
             await client.jetstream().publish(subject, event.SerializeToString(), headers=headers)
     finally:
         await client.close()
-
-
-async def until(answer: Callable[[], Awaitable[T]], seconds: float = 15) -> T:
-    """Asks again and again until the answer is not empty, and answers it; fails after `seconds`."""
-    deadline = monotonic() + seconds
-    while not (found := await answer()):
-        assert monotonic() < deadline, "it did not come true in time"
-        await asyncio.sleep(0.02)
-    return found
 
 
 async def rows(

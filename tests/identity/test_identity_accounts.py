@@ -11,6 +11,7 @@ import pytest
 
 from chassis.clock import Clock
 from chassis.paging import Page
+from chassis.testing.waiting import until
 from tests.identity import make
 from tests.identity.make import Identity
 from wrtn.access.v1.access_pb2 import Title
@@ -150,7 +151,7 @@ async def accounts_of(identity: Identity, member_id: str, count: int) -> list[tu
         rows = await make.rows(identity, "SELECT tenant_id, id FROM wrtn_accounts", member_id)
         return [(str(row.tenant_id), str(row.id)) for row in rows] if len(rows) >= count else []
 
-    return await make.until(found)
+    return await until(found)
 
 
 def hired(member_id: str, enterprise_id: str = "", account_id: str = "") -> EmployeeHired:

@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from chassis.clock import Clock
+from chassis.testing.waiting import until
 from services.identity import bearers
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn
@@ -117,7 +118,7 @@ async def test_access_tokens_end_within_a_second_after_a_reuse(identity: Identit
     async def ended() -> bool:
         return not await works(identity, second.access_token)
 
-    await make.until(ended, seconds=1)
+    await until(ended, seconds=1)
 
 
 async def test_fifty_uses_of_one_token_at_once_give_one_success_and_end_the_login(identity: Identity) -> None:

@@ -20,6 +20,7 @@ from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
+from chassis.testing.waiting import until
 from services.identity import mails, sender
 from services.identity.post import Post, opened
 from services.identity.sender import Sender, delay_after
@@ -37,7 +38,7 @@ async def settled(identity: Identity, state: str) -> list[tuple[int, str | None,
         done = all(row.state == state for row in rows)
         return [(row.attempts, row.last_error, row.message) for row in rows] if done else []
 
-    return await make.until(found)
+    return await until(found)
 
 
 def another_sender(identity: Identity) -> Sender:
@@ -218,7 +219,7 @@ async def test_an_outage_of_the_server_loses_no_mail(
     async with make.serving(chosen, made, mailbox, callers, postgres.url(made.name), clock) as identity:
         await make.register(identity, email)
         failed = "SELECT 1 FROM wrtn_mails WHERE last_error IS NOT NULL"
-        await make.until(lambda: make.rows(identity, failed))
+        await until(lambda: make.rows(identity, failed))
         async with smtp_server(mailbox):
             clock.ahead = timedelta(minutes=1)
             await another_sender(identity).send_due()
