@@ -2,91 +2,46 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import cast
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pb2, message_factory
-from google.protobuf.descriptor import MethodDescriptor
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message import Message
 
-from deploy.local.plan import ROOT, SERVICES
+from deploy.local.plan import SERVICES
+from tests.e2e.callers import ADMITTED, Answer, Caller, People, Rpc, peer_token, people, rpcs, stranger
+from tests.e2e.forging import altered, unsigned
 from tests.e2e.suite import Suite
 from tests.replay.people import Member
-from tests.replay.rest import Rest
-from wrtn.access.v1.access_pb2 import Rule, rule
+from tests.replay.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 CODES = grpc.StatusCode
-
-
-@dataclass(frozen=True, slots=True)
-class Rpc:
-    """A method of the contracts, with its rule."""
-
-    service: str
-    path: str
-    rule: Rule
-    descriptor: MethodDescriptor
-
-    def request(self, enterprise_id: str) -> Message:
-        """Builds a request that names this enterprise where the rule looks for one."""
-        built = message_factory.GetMessageClass(self.descriptor.input_type)()
-        if field := self.rule.enterprise.enterprise_field:
-            setattr(built, field, enterprise_id)
-        return built
-
-
-def rpcs() -> Iterator[Rpc]:
-    """Reads every method of the suite from the descriptor set."""
-    pool = DescriptorPool()
-    described = descriptor_pb2.FileDescriptorSet.FromString(
-        (ROOT / "wrtn" / "descriptors.binpb").read_bytes()
-    )
-    for file in described.file:
-        pool.Add(file)
-    for file in described.file:
-        for service in file.service:
-            for method in service.method:
-                owner = f"{file.package}.{service.name}"
-                found = pool.FindMethodByName(f"{owner}.{method.name}")
-                yield Rpc(
-                    file.package.split(".")[1],
-                    f"/{owner}/{method.name}",
-                    method.options.Extensions[rule],
-                    found,
-                )
-
-
 RPCS = list(rpcs())
 GUARDED = [each for each in RPCS if not each.rule.anyone]
+EMPLOYEES = [each for each in RPCS if each.rule.HasField("enterprise")]
+NO_TITLE = "The caller's title or role does not suffice."
 
 
 @pytest.fixture(scope="module")
-def channels(suite: Suite) -> Iterator[dict[str, grpc.Channel]]:
-    """A channel to each service."""
-    opened = {service: grpc.insecure_channel(suite.plan.address(service)) for service in SERVICES}
+def caller(suite: Suite) -> Iterator[Caller]:
+    """Calls the services of the suite."""
+    opened = Caller(suite)
     yield opened
-    for channel in opened.values():
-        channel.close()
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def everybody(suite: Suite) -> People:
+    """Two enterprises, and the people of one."""
+    return people(suite)
 
 
 @pytest.fixture
 async def member(suite: Suite) -> Member:
     """A member who has signed in and is employed nowhere."""
-    rest = Rest(suite.plan.url("gateway"))
-    key = uuid.uuid4().hex
-    found = Member(f"{key}@example.com", f"a password for {key}", "Nobody Employed")
-    await found.join(rest, suite.plan.url("mail"), key)
-    await rest.close()
-    return found
+    return await stranger(suite)
 
 
 def test_every_rpc_declares_who_may_call_it() -> None:
@@ -95,46 +50,122 @@ def test_every_rpc_declares_who_may_call_it() -> None:
 
 
 @pytest.mark.parametrize("rpc", GUARDED, ids=lambda rpc: rpc.path)
-def test_nobody_calls_without_a_credential_or_with_a_forged_one(
-    rpc: Rpc, channels: dict[str, grpc.Channel]
-) -> None:
-    assert code(channels, rpc, None) == CODES.UNAUTHENTICATED
+def test_nobody_calls_without_a_credential_or_with_a_forged_one(rpc: Rpc, caller: Caller) -> None:
+    assert caller.call(rpc, None, named(rpc)).code == CODES.UNAUTHENTICATED
     for token in ("", "nonsense", unsigned("at+jwt", "wrtn.identity"), unsigned("peer+jwt", "identity")):
-        assert code(channels, rpc, token) == CODES.UNAUTHENTICATED, token
+        assert caller.call(rpc, token, named(rpc)).code == CODES.UNAUTHENTICATED, token
 
 
-async def test_a_member_reaches_nothing_that_is_for_employees_peers_or_credentials(
-    member: Member, channels: dict[str, grpc.Channel]
+def test_no_altered_credential_passes_though_the_real_one_does(
+    suite: Suite, caller: Caller, everybody: People
 ) -> None:
+    owner, own = everybody.world.owner.access_token, everybody.world.enterprise_id
+    jwks = caller.call(next(each for each in RPCS if each.path.endswith("/GetJwks")), None, {}).body
+    forged = altered(owner, jwks) | altered(everybody.credential, jwks)
+    forged |= {"a refresh token": everybody.refresh_token}
     for rpc in GUARDED:
+        # The real ones come first, so that a cache which looks at less than the whole token shows.
+        caller.call(rpc, everybody.credential, named(rpc, own))
         if rpc.rule.enterprise.ByteSize():
-            # A foreign enterprise and a missing one look the same.
-            assert code(channels, rpc, member.access_token) == CODES.NOT_FOUND, rpc.path
-        elif not rpc.rule.member:
-            assert code(channels, rpc, member.access_token) == CODES.PERMISSION_DENIED, rpc.path
+            assert caller.call(rpc, owner, named(rpc, own)).code in ADMITTED, rpc.path
+        other = next(each for each in SERVICES if each not in (rpc.service, "gateway"))
+        for how, token in (forged | {"another audience": peer_token(suite, "identity", other)}).items():
+            found = caller.call(rpc, token, named(rpc, own))
+            assert found.code == CODES.UNAUTHENTICATED, (rpc.path, how)
 
 
-def code(channels: dict[str, grpc.Channel], rpc: Rpc, token: str | None) -> grpc.StatusCode:
-    """Calls the method and answers the status code."""
-    request = rpc.request(str(uuid.uuid4()))
-    metadata = () if token is None else (("authorization", f"Bearer {token}"),)
-    channel, write = channels[rpc.service], type(request).SerializeToString
-    try:
-        if rpc.descriptor.client_streaming:
-            list(channel.stream_stream(rpc.path, write)(iter([request]), timeout=10, metadata=metadata))
-        else:
-            channel.unary_unary(rpc.path, write)(request, timeout=10, metadata=metadata)
-    except grpc.RpcError as error:
-        return cast("grpc.Call", error).code()
-    return CODES.OK
+def test_a_service_credential_reaches_what_its_scope_names_alone(caller: Caller, everybody: People) -> None:
+    for rpc in GUARDED:
+        for enterprise_id in (everybody.world.enterprise_id, everybody.foreign.enterprise_id, missing()):
+            found = caller.call(rpc, everybody.credential, named(rpc, enterprise_id))
+            decide(found, admitted=rpc.rule.service_scope == "sessions.record", about=rpc.path)
 
 
-def unsigned(kind: str, issuer: str) -> str:
-    """Forges a token without a signature (alg none)."""
-    ids = {name: str(uuid.uuid4()) for name in ("sub", "login", "account")}
-    claims = {"iss": issuer, "aud": "wrtn", "kind": "member", "exp": 4_000_000_000, **ids}
-    parts = ({"alg": "none", "typ": kind}, claims)
-    return (
-        ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
-        + "."
-    )
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_peer_reaches_what_is_for_peers_alone(suite: Suite, caller: Caller, service: str) -> None:
+    for rpc in GUARDED:
+        token = peer_token(suite, service, rpc.service)
+        decide(caller.call(rpc, token, named(rpc)), admitted=rpc.rule.peer, about=rpc.path)
+
+
+def test_a_member_reaches_nothing_that_is_for_employees_peers_or_credentials(
+    member: Member, caller: Caller, everybody: People
+) -> None:
+    # Signing out ends the credential, so it comes last.
+    for rpc in sorted(GUARDED, key=lambda each: each.path.endswith("/SignOut")):
+        if not rpc.rule.enterprise.ByteSize():
+            found = caller.call(rpc, member.access_token, {})
+            decide(found, admitted=rpc.rule.member, about=rpc.path)
+            continue
+        # A foreign enterprise and a missing one look the same.
+        found = caller.call(rpc, member.access_token, named(rpc))
+        assert found.code == CODES.NOT_FOUND, rpc.path
+        foreign = named(rpc, everybody.foreign.enterprise_id)
+        assert caller.call(rpc, member.access_token, foreign) == found, rpc.path
+
+
+@pytest.mark.parametrize("rpc", EMPLOYEES, ids=lambda rpc: rpc.path)
+def test_employees_pass_by_their_title_or_by_their_role_in_the_team_or_above(
+    rpc: Rpc, caller: Caller, everybody: People
+) -> None:
+    wanted, world = rpc.rule.enterprise, everybody.world
+    passed = []
+    for person, title, roles in everybody.employees():
+        for team_id in ("", *(world.team_names if wanted.team_field else ())):
+            role = max((roles.get(each, 0) for each in line(world, team_id)), default=0)
+            admitted = 0 < wanted.title <= title or 0 < wanted.role <= role
+            found = caller.call(rpc, person.access_token, named(rpc, world.enterprise_id, team_id))
+            decide(found, admitted=admitted, about=f"{person.name} {world.team_names.get(team_id)}")
+            assert admitted or found.message == NO_TITLE
+            passed.append(admitted)
+    assert any(passed)
+
+
+@pytest.mark.parametrize("rpc", EMPLOYEES, ids=lambda rpc: rpc.path)
+def test_no_employee_tells_a_foreign_enterprise_or_team_from_a_missing_one(
+    rpc: Rpc, caller: Caller, everybody: People
+) -> None:
+    own, foreign = everybody.world.enterprise_id, everybody.foreign
+    for person, _, _ in everybody.employees():
+        token = person.access_token
+        found = caller.call(rpc, token, named(rpc, missing()))
+        assert (found.code, found.reason) == (CODES.NOT_FOUND, "NOT_FOUND"), person.name
+        assert caller.call(rpc, token, named(rpc, foreign.enterprise_id)) == found, person.name
+        if rpc.rule.enterprise.team_field:
+            found = caller.call(rpc, token, named(rpc, own, missing()))
+            assert found.code != CODES.OK
+            assert caller.call(rpc, token, named(rpc, own, foreign.things["team_id"])) == found
+
+
+@pytest.mark.parametrize("rpc", GUARDED, ids=lambda rpc: rpc.path)
+def test_the_owner_does_not_tell_a_foreign_thing_from_a_missing_one(
+    rpc: Rpc, caller: Caller, everybody: People
+) -> None:
+    known = [each for each in everybody.foreign.things if each in rpc.descriptor.input_type.fields_by_name]
+    own, token = named(rpc, everybody.world.enterprise_id), everybody.world.owner.access_token
+    for name in known:
+        found = caller.call(rpc, token, own | {name: missing()})
+        assert caller.call(rpc, token, own | {name: everybody.foreign.things[name]}) == found, name
+
+
+def decide(found: Answer, *, admitted: bool, about: str) -> None:
+    """Asserts what the rule decides: the caller is admitted, or refused for what they are."""
+    if admitted:
+        assert found.code in ADMITTED, (about, found)
+    else:
+        assert (found.code, found.reason) == (CODES.PERMISSION_DENIED, "NOT_ADMITTED"), (about, found)
+
+
+def named(rpc: Rpc, enterprise_id: str | None = None, team_id: str = "") -> dict[str, str]:
+    """The fields that the rule looks at; without an enterprise they name one that does not exist."""
+    return rpc.named(enterprise_id or missing(), team_id)
+
+
+def missing() -> str:
+    """The id of nothing."""
+    return str(uuid.uuid4())
+
+
+def line(world: World, team_id: str) -> tuple[str, ...]:
+    """The team and all above it."""
+    return next((each.team_ids for each in world.employees if each.team_id == team_id), ())

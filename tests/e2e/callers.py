@@ -1,0 +1,214 @@
+"""Every RPC of the contracts, and every kind of caller that the running suite knows."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import grpc
+from google.protobuf import descriptor_pb2, message_factory
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import ErrorInfo
+from grpc_status import rpc_status
+
+from chassis.auth.peers import PeerSigner
+from chassis.clock import Clock
+from deploy.local.plan import ROOT, SERVICES
+from deploy.local.secrets import Secrets
+from tests.e2e.suite import Suite
+from tests.replay.people import Member
+from tests.replay.rest import Rest
+from tests.replay.world import PEOPLE, World, build
+from wrtn.access.v1.access_pb2 import Role, Rule, Title, rule
+
+ADMITTED = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT}
+"""What an admitted caller gets for a request that names nothing but what the rule looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """A method of the contracts, with its rule."""
+
+    service: str
+    path: str
+    rule: Rule
+    descriptor: MethodDescriptor
+
+    def request(self, fields: Mapping[str, str]) -> Message:
+        """Builds a request of those of the fields that it has."""
+        built = message_factory.GetMessageClass(self.descriptor.input_type)()
+        for name, value in fields.items():
+            if name in self.descriptor.input_type.fields_by_name:
+                setattr(built, name, value)
+        return built
+
+    def named(self, enterprise_id: str, team_id: str = "") -> dict[str, str]:
+        """Answers the fields in which the rule looks for an enterprise and a team."""
+        wanted = self.rule.enterprise
+        fields = {wanted.enterprise_field: enterprise_id, wanted.team_field: team_id}
+        return {name: value for name, value in fields.items() if name}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call came to, as far as the caller sees it: an answer that tells more differs."""
+
+    code: grpc.StatusCode
+    message: str = ""
+    reason: str = ""
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """An enterprise of others, and one thing of each kind in it, by the request field that names such."""
+
+    enterprise_id: str
+    things: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everybody who may call, with good credentials."""
+
+    world: World
+    foreign: Foreign
+    credential: str
+    """The access token of a service credential of the enterprise."""
+    refresh_token: str
+    """Of the owner of the enterprise."""
+
+    def employees(self) -> Iterator[tuple[Member, int, dict[str, int]]]:
+        """Answers each employee with their title, and their role by the team in which they hold it."""
+        for employee, (_, title, _, role) in zip(self.world.employees, PEOPLE, strict=True):
+            held = {employee.team_id: int(Role.Value(role))} if role else {}
+            yield employee.member, int(Title.Value(title)), held
+
+
+def rpcs() -> Iterator[Rpc]:
+    """Reads every method of the suite from the descriptor set."""
+    pool = DescriptorPool()
+    described = descriptor_pb2.FileDescriptorSet.FromString(
+        (ROOT / "wrtn" / "descriptors.binpb").read_bytes()
+    )
+    for file in described.file:
+        pool.Add(file)
+    for file in described.file:
+        for service in file.service:
+            for method in service.method:
+                owner = f"{file.package}.{service.name}"
+                found = pool.FindMethodByName(f"{owner}.{method.name}")
+                path = f"/{owner}/{method.name}"
+                yield Rpc(file.package.split(".")[1], path, method.options.Extensions[rule], found)
+
+
+class Caller:
+    """Calls any method of the suite with any token."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._channels = {each: grpc.insecure_channel(suite.plan.address(each)) for each in SERVICES}
+
+    def close(self) -> None:
+        """Closes the channels."""
+        for channel in self._channels.values():
+            channel.close()
+
+    def call(self, rpc: Rpc, token: str | None, fields: Mapping[str, str]) -> Answer:
+        """Calls the method with these of its fields and answers what the caller sees."""
+        request = rpc.request(fields)
+        metadata = () if token is None else (("authorization", f"Bearer {token}"),)
+        channel, write = self._channels[rpc.service], type(request).SerializeToString
+        try:
+            if rpc.descriptor.client_streaming:
+                stream: Iterator[bytes] = channel.stream_stream(rpc.path, write)(
+                    iter([request]), timeout=10, metadata=metadata
+                )
+                body = b"".join(stream)
+            else:
+                body = channel.unary_unary(rpc.path, write)(request, timeout=10, metadata=metadata)
+        except grpc.RpcError as error:
+            failed = cast("grpc.Call", error)
+            return Answer(failed.code(), failed.details() or "", reason(failed))
+        return Answer(grpc.StatusCode.OK, body=body)
+
+
+def reason(failed: grpc.Call) -> str:
+    """Answers the reason that the details of a failure name."""
+    status = rpc_status.from_call(failed)
+    for detail in status.details if status else ():
+        info = ErrorInfo()
+        if detail.Unpack(info):
+            return str(info.reason)
+    return ""
+
+
+def peer_token(suite: Suite, service: str, target: str) -> str:
+    """Signs as one service of the suite to another."""
+    key_file = Secrets(suite.plan.state / "secrets", SERVICES).peer_key_file(service)
+    return PeerSigner(service, key_file, Clock()).token(target)
+
+
+def people(suite: Suite) -> People:
+    """Builds two enterprises, with the people of one and a service credential of it."""
+    return asyncio.run(_people(suite))
+
+
+async def stranger(suite: Suite) -> Member:
+    """A member who has signed in and is employed nowhere."""
+    rest = Rest(suite.plan.url("gateway"))
+    try:
+        return await _joined(rest, suite)
+    finally:
+        await rest.close()
+
+
+async def _joined(rest: Rest, suite: Suite) -> Member:
+    key = uuid.uuid4().hex
+    found = Member(f"{key}@example.com", f"a password for {key}", "Nobody Employed")
+    await found.join(rest, suite.plan.url("mail"), key)
+    return found
+
+
+async def _people(suite: Suite) -> People:
+    rest = Rest(suite.plan.url("gateway"))
+    try:
+        world = await build(rest, suite.plan.url("mail"), uuid.uuid4(), None, None)
+        body = {"credentialId": world.credential_id, "secret": world.secret}
+        issued = await rest.call("POST", "/v1/auth:issueServiceToken", body=body)
+        body = {"email": world.owner.email, "password": world.owner.password}
+        pair = await rest.call("POST", "/v1/auth:signIn", body=body)
+        foreign = await _foreign(rest, await _joined(rest, suite))
+        return People(world, foreign, issued["accessToken"], pair["refreshToken"])
+    finally:
+        await rest.close()
+
+
+async def _foreign(rest: Rest, owner: Member) -> Foreign:
+    body: dict[str, object] = {
+        "displayName": "Elsewhere",
+        "slug": f"elsewhere-{uuid.uuid4().hex[:12]}",
+        "timeZone": "Asia/Seoul",
+    }
+    made = await rest.call("POST", "/v1/enterprises", token=owner.access_token, body=body)
+    await owner.act(rest, made["accountId"])
+    path = f"/v1/enterprises/{made['enterprise']['id']}"
+    token = owner.access_token
+    team = await rest.call("POST", f"{path}/teams", token=token, body={"displayName": "Strangers"})
+    body = {"displayName": "elsewhere", "scopes": ["sessions.record"]}
+    credential = await rest.call("POST", f"{path}/serviceCredentials", token=token, body=body)
+    session = await rest.call("POST", "/v1/chatSessions", token=token, body={"model": "openai/gpt-4o"})
+    things = {
+        "team_id": team["id"],
+        "parent_team_id": team["id"],
+        "employee_id": made["employeeId"],
+        "member_id": owner.id,
+        "account_id": made["accountId"],
+        "credential_id": credential["credential"]["id"],
+        "chat_session_id": session["id"],
+    }
+    return Foreign(made["enterprise"]["id"], things)
