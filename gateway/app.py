@@ -54,8 +54,8 @@ class Gateway:
             pages = documentation.routes(schema, served, settings)
             routes += pages
             self._pages |= {page.path for page in pages}
-        transcoder = Transcoder(schema, served, self.backends, settings, self.metrics)
-        self._api = _with_cors(transcoder, settings)
+        self._transcoder = Transcoder(schema, served, self.backends, settings, self.metrics)
+        self._api = _with_cors(self._transcoder, settings)
         self._own = _with_cors(Starlette(routes=routes), settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +68,8 @@ class Gateway:
                 self.metrics.active -= 1
 
     async def close(self) -> None:
-        """Closes the channels."""
+        """Closes the channels, and the connections of the limits."""
+        await self._transcoder.close()
         await self.backends.close()
 
     async def _ready(self, _: Request) -> Response:

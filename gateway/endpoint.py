@@ -17,6 +17,7 @@ from gateway import codec, negotiation
 from gateway.assembly import Assembler
 from gateway.exchange import Exchange, Gone
 from gateway.headers import Metadata, client_address, metadata
+from gateway.limiting import RouteClass
 from gateway.problems import Problem, invalid, of_rpc, refused
 from gateway.schema import Binding
 from gateway.settings import Settings
@@ -43,7 +44,7 @@ class Endpoint:
         factory = channel.stream_stream if self.upload_stream else channel.unary_stream
         single = channel.stream_unary if self.upload_stream else channel.unary_unary
         self.rpc: Any = (factory if self.answer_stream else single)(binding.rpc)
-        self.route_class = "read" if binding.verb == "GET" or binding.safe else "write"
+        self.route_class: RouteClass = "read" if binding.verb == "GET" or binding.safe else "write"
         self._registry = registry
         self._output = binding.method.output.type
         self._field = _result_field(binding)

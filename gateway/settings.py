@@ -49,12 +49,13 @@ class Settings:
     drain_seconds: float = 10.0
     """How long running requests may go on after SIGTERM."""
     rate_read: str = "3000/second"
-    """The limit of one caller's reads; empty turns it off. Notation of the `limits` package."""
+    """The limit of one caller on each RPC that reads, in the notation of `limits`; empty turns it off."""
     rate_write: str = "1500/second"
+    """The same on each RPC that writes."""
     rate_address: str = "6000/second"
-    """The limit of one client address over all its callers, since anybody can invent bearer tokens."""
+    """The limit of one client address over all its callers and RPCs: anybody can invent bearer tokens."""
     rate_storage: str = "memory://"
-    """Where counts are kept: `memory://` for one process, `redis://host:port` for several."""
+    """Where counts are kept: `memory://` for one process, `redis://host:port` or `rediss://` for several."""
     access_log: bool = False
     """Whether successful requests are logged too; failures always are."""
 

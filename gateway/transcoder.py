@@ -60,7 +60,7 @@ class Transcoder:
         try:
             endpoint, segments = self._route(exchange)
             address = client_address(exchange.headers, scope.get("client"), self._settings.trusted_proxies)
-            await self._limiter.check(exchange.headers, address, endpoint.route_class)
+            await self._limiter.check(exchange.headers, address, endpoint.rpc_path, endpoint.route_class)
             if endpoint.answer_stream:
                 await streaming.serve(endpoint, exchange, segments)
             else:
@@ -87,6 +87,10 @@ class Transcoder:
                 log.info(
                     "request", rpc=rpc, status=exchange.status, seconds=round(seconds, 6), id=exchange.id
                 )
+
+    async def close(self) -> None:
+        """Closes what the limits hold open."""
+        await self._limiter.close()
 
     def _route(self, exchange: Exchange) -> tuple[Endpoint, list[str]]:
         """Finds the endpoint. Raises Problem (404, 405, and 204 with Allow for OPTIONS)."""

@@ -52,7 +52,9 @@ def test_a_wrong_setting_is_named(flags: list[str], environ: dict[str, str], nam
         read(flags, environ)
 
 
-@pytest.mark.parametrize("changes", [{"rate_read": "often"}, {"rate_storage": "nothing://x"}])
+@pytest.mark.parametrize(
+    "changes", [{"rate_read": "often"}, {"rate_storage": "nothing://x"}, {"rate_storage": "redis://h:often"}]
+)
 async def test_a_wrong_limit_is_named(changes: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="WRTN_GATEWAY_RATE"):
         Limiter(Settings(descriptor_set=Path(), backends=(), **changes))  # type: ignore[arg-type]
