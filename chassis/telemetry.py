@@ -12,7 +12,7 @@ import logging
 import random
 import re
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from opentelemetry import trace as otel
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation import set_span_in_context
 
@@ -32,6 +32,9 @@ from chassis.clock import Clock
 
 TRACEPARENT = "traceparent"
 """The metadata key and event header of the trace context (https://www.w3.org/TR/trace-context/)."""
+
+# A batch of events has up to as many links; the SDK would keep 128.
+MOST_LINKS = 1000
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
@@ -80,16 +83,7 @@ def traceparent() -> str | None:
 
 def start_span(name: str, parent: str | None = None) -> Span:
     """Begins a span as a child of the traceparent, or of the running span, and makes it the running one."""
-    found = _TRACEPARENT.fullmatch(parent) if parent else None
-    above = Trace(found[1], found[2], found[3] == "01") if found else _trace.get()
-    tracer = _tracer.get()
-    if tracer is None:
-        span = Span(_child(above), None)
-    else:
-        recorded = tracer.start_span(name, context=_otel_parent(above))
-        context = recorded.get_span_context()
-        here = Trace(f"{context.trace_id:032x}", f"{context.span_id:016x}", context.trace_flags.sampled)
-        span = Span(here, recorded)
+    span = _started(name, parent)
     _trace.set(span.trace)
     return span
 
@@ -97,8 +91,31 @@ def start_span(name: str, parent: str | None = None) -> Span:
 @contextmanager
 def span(name: str, parent: str | None = None) -> Iterator[Trace]:
     """Runs its block in a span; the span before it runs on afterwards."""
+    with _within(_started(name, parent)) as trace:
+        yield trace
+
+
+@contextmanager
+def batch_span(name: str, parents: Iterable[str | None]) -> Iterator[None]:
+    """Runs its block in a span of a new trace, with a link to the span that each traceparent names.
+
+    One piece of work for many callers has no single parent. Unless spans are exported it does nothing, and
+    does not even read `parents`.
+    """
+    tracer = _tracer.get()
+    if tracer is None:
+        yield
+        return
+    named = [_context(found) for parent in dict.fromkeys(parents) if (found := _read(parent))]
+    links = [otel.Link(each) for each in named]
+    with _within(_recorded(tracer.start_span(name, context=Context(), links=links))):
+        yield
+
+
+@contextmanager
+def _within(running: Span) -> Iterator[Trace]:
     before = _trace.get()
-    running = start_span(name, parent)
+    _trace.set(running.trace)
     failure = "ERROR"
     try:
         yield running.trace
@@ -106,6 +123,25 @@ def span(name: str, parent: str | None = None) -> Iterator[Trace]:
     finally:
         running.end(failure)
         _trace.set(before)
+
+
+def _started(name: str, parent: str | None) -> Span:
+    above = _read(parent) or _trace.get()
+    tracer = _tracer.get()
+    if tracer is None:
+        return Span(_child(above), None)
+    return _recorded(tracer.start_span(name, context=_otel_parent(above)))
+
+
+def _read(parent: str | None) -> Trace | None:
+    found = _TRACEPARENT.fullmatch(parent) if parent else None
+    return Trace(found[1], found[2], found[3] == "01") if found else None
+
+
+def _recorded(recorded: otel.Span) -> Span:
+    context = recorded.get_span_context()
+    here = Trace(f"{context.trace_id:032x}", f"{context.span_id:016x}", context.trace_flags.sampled)
+    return Span(here, recorded)
 
 
 def _child(above: Trace | None) -> Trace:
@@ -118,17 +154,28 @@ def _child(above: Trace | None) -> Trace:
 def _otel_parent(above: Trace | None) -> Context | None:
     if above is None:
         return None
-    flags = otel.TraceFlags(otel.TraceFlags.SAMPLED if above.sampled else otel.TraceFlags.DEFAULT)
-    context = otel.SpanContext(
-        int(above.trace_id, 16), int(above.span_id, 16), is_remote=True, trace_flags=flags
+    return set_span_in_context(otel.NonRecordingSpan(_context(above)))
+
+
+def _context(trace: Trace) -> otel.SpanContext:
+    flags = otel.TraceFlags(otel.TraceFlags.SAMPLED if trace.sampled else otel.TraceFlags.DEFAULT)
+    return otel.SpanContext(
+        int(trace.trace_id, 16), int(trace.span_id, 16), is_remote=True, trace_flags=flags
     )
-    return set_span_in_context(otel.NonRecordingSpan(context))
 
 
 def export_traces(service: str, endpoint: str) -> TracerProvider:
     """Exports the spans of this context and its tasks by OTLP over gRPC; `shutdown()` flushes the rest."""
-    provider = TracerProvider(resource=Resource.create({"service.name": f"wrtn.{service}"}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    return record_spans(service, BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+
+
+def record_spans(service: str, processor: SpanProcessor) -> TracerProvider:
+    """Hands the spans of this context and its tasks to the processor."""
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": f"wrtn.{service}"}),
+        span_limits=SpanLimits(max_links=MOST_LINKS),
+    )
+    provider.add_span_processor(processor)
     _tracer.set(provider.get_tracer("wrtn"))
     return provider
 

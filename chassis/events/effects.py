@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from nats.aio.msg import Msg
 from sqlalchemy import text
 
+from chassis import telemetry
 from chassis.database.engine import Database
 from chassis.errors import Aborted, DomainError, ResourceExhausted, Unavailable
 from chassis.events import dead_letters, envelope, inbox, metrics
@@ -81,6 +82,11 @@ class Effects:
 
     async def apply(self, messages: Sequence[Msg]) -> None:
         """Takes the effects of these messages and settles each: acknowledged, or to come again."""
+        causes = ((message.headers or {}).get(envelope.TRACEPARENT) for message in messages)
+        with telemetry.batch_span(f"consume {self._consumer.name}", causes):
+            await self._apply(messages)
+
+    async def _apply(self, messages: Sequence[Msg]) -> None:
         deliveries = [self.read(message) for message in messages]
         parts = [_Part([delivery for delivery in deliveries if delivery.event is not None])]
         for delivery in deliveries:

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from chassis import telemetry
 from chassis.database import Transaction
 from chassis.errors import Unavailable
 from chassis.events import metrics
@@ -300,3 +304,27 @@ async def test_stopping_finishes_the_batch_in_hand_and_hands_the_rest_to_others_
     await world.runner(bus=bus)
     # Sooner than ACK_WAIT, after which the stream would have delivered them anyway.
     await until(applied, 5)
+
+
+async def test_the_span_of_a_batch_links_to_the_spans_that_caused_its_events(world: World) -> None:
+    spans = InMemorySpanExporter()
+    telemetry.record_spans("sample", SimpleSpanProcessor(spans))
+    causes, within = [], []
+
+    async def trace(tx: Transaction, events: Sequence[Event[Any]]) -> None:
+        within.append(telemetry.traceparent())
+        await note(tx, events)
+
+    for _ in range(2):
+        with telemetry.span("cause") as cause:
+            causes.append((int(cause.trace_id, 16), int(cause.span_id, 16)))
+            await world.tell(3)
+    await world.tell()
+    await world.relay()
+    await until(world.sent)
+    await world.runner(trace)
+    await until(lambda: any(each.name == "consume notes" for each in spans.get_finished_spans()))
+    (batch,) = [each for each in spans.get_finished_spans() if each.name == "consume notes"]
+    assert sorted((link.context.trace_id, link.context.span_id) for link in batch.links) == sorted(causes)
+    assert batch.parent is None
+    assert within == [f"00-{batch.context.trace_id:032x}-{batch.context.span_id:016x}-01"]

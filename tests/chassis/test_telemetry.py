@@ -14,6 +14,8 @@ import grpc
 import pytest
 import structlog
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis import telemetry
 from chassis.redaction import REDACTED
@@ -183,3 +185,25 @@ async def test_spans_are_exported_where_an_address_is_set(callers: Callers) -> N
     assert good.trace_id.hex() == TRACEPARENT.split("-")[1]
     assert good.parent_span_id.hex() == TRACEPARENT.split("-")[2]
     assert failed.status.message == "NOT_FOUND"
+
+
+async def test_a_batch_of_work_is_in_a_trace_of_its_own_with_a_link_to_each_cause() -> None:
+    spans = InMemorySpanExporter()
+    telemetry.record_spans("sample", SimpleSpanProcessor(spans))
+    many = [f"00-{each:032x}-{each:016x}-01" for each in range(1, 501)]
+    with telemetry.span("outer", TRACEPARENT) as outer:
+        with telemetry.batch_span("batch", [*many, many[0], None, "", "nonsense"]):
+            assert telemetry.traceparent() != outer.header
+        assert telemetry.traceparent() == outer.header
+    batch, _ = spans.get_finished_spans()
+    assert (batch.name, batch.parent) == ("batch", None)
+    assert [link.context.trace_id for link in batch.links] == list(range(1, 501))
+
+
+async def test_the_span_of_a_batch_costs_nothing_unless_spans_are_exported() -> None:
+    def unread() -> Iterator[str]:
+        raise AssertionError("read")
+        yield
+
+    with telemetry.batch_span("batch", unread()):
+        assert telemetry.traceparent() is None
