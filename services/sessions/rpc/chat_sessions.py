@@ -37,6 +37,7 @@ class ChatSessionsService(ChatSessionServiceServicer):
         self._live = live
 
     async def CreateChatSession(self, request: pb.CreateChatSessionRequest, context: Any) -> pb.ChatSession:
+        """Creates a session of the acting account; its holder must have joined the team that is named."""
         caller = current().caller
         acting = Acting.of(caller)
         await chat_sessions.check_team(
@@ -49,6 +50,7 @@ class ChatSessionsService(ChatSessionServiceServicer):
         return await once(self._db, caller.scope, request, work)
 
     async def GetChatSession(self, request: pb.GetChatSessionRequest, context: Any) -> pb.ChatSession:
+        """Gets the session."""
         caller = current().caller
         async with self._db.snapshot(caller.scope) as tx:
             row = await chat_sessions.found(tx, Acting.of(caller), request.chat_session_id)
@@ -57,6 +59,7 @@ class ChatSessionsService(ChatSessionServiceServicer):
     async def ListChatSessions(
         self, request: pb.ListChatSessionsRequest, context: Any
     ) -> pb.ListChatSessionsResponse:
+        """Lists the sessions, the latest activity first."""
         caller = current().caller
         acting = Acting.of(caller)
         page = Page.of(request)
@@ -69,6 +72,7 @@ class ChatSessionsService(ChatSessionServiceServicer):
         return pb.ListChatSessionsResponse(chat_sessions=shown, next_page_token=token)
 
     async def UpdateChatSession(self, request: pb.UpdateChatSessionRequest, context: Any) -> pb.ChatSession:
+        """Changes the title."""
         caller = current().caller
         changes = masks.changes(request.chat_session, request.update_mask, allowed=("title",))
 
@@ -79,6 +83,7 @@ class ChatSessionsService(ChatSessionServiceServicer):
         return await once(self._db, caller.scope, request, work)
 
     async def DeleteChatSession(self, request: pb.DeleteChatSessionRequest, context: Any) -> Empty:
+        """Deletes the session. Its streams here end after the commit, those elsewhere by the event."""
         caller = current().caller
 
         async def work(tx: Transaction) -> Empty:
@@ -91,6 +96,7 @@ class ChatSessionsService(ChatSessionServiceServicer):
     async def ConnectChatSession(
         self, request: pb.ConnectChatSessionRequest, context: Any
     ) -> pb.ConnectChatSessionResponse:
+        """Gives out a ticket. Repeating it with the same request id answers the same one."""
         caller = current().caller
 
         async def work(tx: Transaction) -> pb.ConnectChatSessionResponse:
@@ -99,7 +105,10 @@ class ChatSessionsService(ChatSessionServiceServicer):
         return await once(self._db, caller.scope, request, work)
 
     async def ListHistories(self, request: pb.ListHistoriesRequest, context: Any) -> pb.ListHistoriesResponse:
-        """Cuts the page where its bodies get too many; whether there is more, the last sequence tells."""
+        """Lists the histories in order.
+
+        Cuts the page where its bodies get too many; whether there is more, the last sequence tells.
+        """
         caller = current().caller
         page = Page.of(request)
         async with self._db.snapshot(caller.scope) as tx:
@@ -116,6 +125,7 @@ class ChatSessionsService(ChatSessionServiceServicer):
     async def ListConnections(
         self, request: pb.ListConnectionsRequest, context: Any
     ) -> pb.ListConnectionsResponse:
+        """Lists the connections of the session, the newest first."""
         caller = current().caller
         page = Page.of(request)
         async with self._db.snapshot(caller.scope) as tx:
@@ -129,6 +139,7 @@ class ChatSessionsService(ChatSessionServiceServicer):
         return pb.ListConnectionsResponse(connections=shown, next_page_token=token)
 
     async def GetTokenUsage(self, request: pb.GetTokenUsageRequest, context: Any) -> TokenUsage:
+        """Gets the sum of what the histories of the session cost, exact at every ack."""
         caller = current().caller
         async with self._db.snapshot(caller.scope) as tx:
             return convert.token_usage(

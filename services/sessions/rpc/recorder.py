@@ -52,7 +52,10 @@ class Recorder(RecorderServiceServicer):
 
     # A coroutine that writes to the context itself; the generated type knows generators alone.
     async def Attach(self, _requests: Any, context: Context) -> None:  # type: ignore[override]
-        """Reads by `context.read()`, past the interceptor's validation: a bad frame ends no stream."""
+        """Records one connection over its stream.
+
+        Reads by `context.read()`, past the interceptor's validation: a bad frame ends no stream.
+        """
         opened = await self._doors.open(await _opening(context), current().caller, self._heartbeat.process_id)
         stream = Stream(context, opened.authority, self._authorities, self._committer, self._window)
         self._live.add(stream)
@@ -63,9 +66,11 @@ class Recorder(RecorderServiceServicer):
             await self._closings.of(stream)
 
     async def OpenConnection(self, request: pb.OpenConnectionRequest, context: Any) -> pb.Opened:
+        """Opens a connection that no stream carries: its end is told, and not seen."""
         return (await self._doors.open(request, current().caller, None)).opened
 
     async def AppendHistory(self, request: pb.AppendHistoryRequest, context: Any) -> pb.Ack:
+        """Waits for its group commit like a frame of a stream; refused at once while too many wait."""
         if self._committer.full:
             raise RecorderBusy
         credential_id = _credential(current().caller)
@@ -87,6 +92,7 @@ class Recorder(RecorderServiceServicer):
         )
 
     async def CloseConnection(self, request: pb.CloseConnectionRequest, context: Any) -> Empty:
+        """Closes the connection."""
         await self._doors.close(UUID(request.connection_id), _credential(current().caller))
         return Empty()
 
