@@ -29,6 +29,17 @@ from wrtn.access.v1.access_pb2 import Role, Rule, Title, rule
 ADMITTED = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT}
 """What an admitted caller gets for a request that names nothing but what the rule looks at."""
 
+THINGS = (
+    "team_id",
+    "parent_team_id",
+    "employee_id",
+    "member_id",
+    "account_id",
+    "credential_id",
+    "chat_session_id",
+)
+"""The request fields that name what an enterprise or a member keeps from others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
@@ -39,7 +50,7 @@ class Rpc:
     rule: Rule
     descriptor: MethodDescriptor
 
-    def request(self, fields: Mapping[str, str]) -> Message:
+    def request(self, fields: Mapping[str, str | int]) -> Message:
         """Builds a request of those of the fields that it has."""
         built = message_factory.GetMessageClass(self.descriptor.input_type)()
         for name, value in fields.items():
@@ -47,11 +58,18 @@ class Rpc:
                 setattr(built, name, value)
         return built
 
-    def named(self, enterprise_id: str, team_id: str = "") -> dict[str, str]:
+    def named(self, enterprise_id: str, team_id: str = "") -> dict[str, str | int]:
         """Answers the fields in which the rule looks for an enterprise and a team."""
         wanted = self.rule.enterprise
         fields = {wanted.enterprise_field: enterprise_id, wanted.team_field: team_id}
         return {name: value for name, value in fields.items() if name}
+
+    def things(self) -> list[str]:
+        """Answers the request fields that name a thing which is hidden from others."""
+        if self.path.endswith("/HireEmployee"):
+            # Whoever knows the id of a member may hire them: there is nothing to hide.
+            return []
+        return [each for each in THINGS if each in self.descriptor.input_type.fields_by_name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +136,7 @@ class Caller:
         for channel in self._channels.values():
             channel.close()
 
-    def call(self, rpc: Rpc, token: str | None, fields: Mapping[str, str]) -> Answer:
+    def call(self, rpc: Rpc, token: str | None, fields: Mapping[str, str | int]) -> Answer:
         """Calls the method with these of its fields and answers what the caller sees."""
         request = rpc.request(fields)
         metadata = () if token is None else (("authorization", f"Bearer {token}"),)
@@ -202,13 +220,13 @@ async def _foreign(rest: Rest, owner: Member) -> Foreign:
     body = {"displayName": "elsewhere", "scopes": ["sessions.record"]}
     credential = await rest.call("POST", f"{path}/serviceCredentials", token=token, body=body)
     session = await rest.call("POST", "/v1/chatSessions", token=token, body={"model": "openai/gpt-4o"})
-    things = {
-        "team_id": team["id"],
-        "parent_team_id": team["id"],
-        "employee_id": made["employeeId"],
-        "member_id": owner.id,
-        "account_id": made["accountId"],
-        "credential_id": credential["credential"]["id"],
-        "chat_session_id": session["id"],
-    }
-    return Foreign(made["enterprise"]["id"], things)
+    ids = (
+        team["id"],
+        team["id"],
+        made["employeeId"],
+        owner.id,
+        made["accountId"],
+        credential["credential"]["id"],
+        session["id"],
+    )
+    return Foreign(made["enterprise"]["id"], dict(zip(THINGS, ids, strict=True)))

@@ -14,6 +14,7 @@ from tests.e2e.forging import altered, unsigned
 from tests.e2e.suite import Suite
 from tests.replay.people import Member
 from tests.replay.world import World
+from wrtn.access.v1.access_pb2 import Role
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -141,11 +142,22 @@ def test_no_employee_tells_a_foreign_enterprise_or_team_from_a_missing_one(
 def test_the_owner_does_not_tell_a_foreign_thing_from_a_missing_one(
     rpc: Rpc, caller: Caller, everybody: People
 ) -> None:
-    known = [each for each in everybody.foreign.things if each in rpc.descriptor.input_type.fields_by_name]
-    own, token = named(rpc, everybody.world.enterprise_id), everybody.world.owner.access_token
-    for name in known:
-        found = caller.call(rpc, token, own | {name: missing()})
-        assert caller.call(rpc, token, own | {name: everybody.foreign.things[name]}) == found, name
+    world = everybody.world
+    # What is good of its own lets the request be judged by the one thing in it that is not.
+    good: dict[str, str | int] = {
+        "team_id": world.employees[2].team_id,
+        "employee_id": world.employees[2].id,
+        "role": Role.ROLE_MEMBER,
+        "display_name": "Nothing in particular",
+        "model": "openai/gpt-4o",
+    }
+    if field := rpc.rule.enterprise.enterprise_field:
+        good[field] = world.enterprise_id
+    for name in rpc.things():
+        found = caller.call(rpc, world.owner.access_token, good | {name: missing()})
+        assert found.code != CODES.INVALID_ARGUMENT, (name, found)
+        foreign = good | {name: everybody.foreign.things[name]}
+        assert caller.call(rpc, world.owner.access_token, foreign) == found, name
 
 
 def decide(found: Answer, *, admitted: bool, about: str) -> None:
@@ -156,7 +168,7 @@ def decide(found: Answer, *, admitted: bool, about: str) -> None:
         assert (found.code, found.reason) == (CODES.PERMISSION_DENIED, "NOT_ADMITTED"), (about, found)
 
 
-def named(rpc: Rpc, enterprise_id: str | None = None, team_id: str = "") -> dict[str, str]:
+def named(rpc: Rpc, enterprise_id: str | None = None, team_id: str = "") -> dict[str, str | int]:
     """The fields that the rule looks at; without an enterprise they name one that does not exist."""
     return rpc.named(enterprise_id or missing(), team_id)
 
