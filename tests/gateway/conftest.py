@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,14 @@ PROTOS = Path(__file__).parent / "protos"
 ROOT = Path(__file__).parents[2]
 
 Open = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+def free_port() -> int:
+    """A port for a server that cannot say which one it chose."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @pytest.fixture(scope="session")

