@@ -1,8 +1,10 @@
-"""Records the ends of streams, however they end."""
+"""Records the ends of streams, however they end, and of connections that were opened for nobody."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from uuid import UUID
 
 import structlog
 
@@ -23,6 +25,7 @@ class Closings:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
+        doors.on_doubt(self._begin_doubted)
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -43,7 +46,13 @@ class Closings:
 
     def begin(self, stream: Stream) -> asyncio.Task[None]:
         """Begins to record the end of a stream. Recording it once more changes nothing."""
-        task = asyncio.create_task(self._record(stream), name="closing")
+        return self._go(self._record(stream))
+
+    def _begin_doubted(self, tenant_id: UUID, connection_id: UUID) -> None:
+        self._go(self._end(tenant_id, connection_id))
+
+    def _go(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name="closing")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -51,10 +60,13 @@ class Closings:
     async def _record(self, stream: Stream) -> None:
         await stream.settled()
         authority = stream.authority
+        await self._end(authority.holder.tenant_id, authority.connection_id)
+
+    async def _end(self, tenant_id: UUID, connection_id: UUID) -> None:
         while True:
             try:
                 async with self._turn:
-                    await self._doors.end(authority.holder.tenant_id, authority.connection_id)
+                    await self._doors.end(tenant_id, connection_id)
             except DomainError as error:
                 _log.warning("the end of a connection could not be recorded", exc_info=error)
                 await asyncio.sleep(_PAUSE)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,6 +13,7 @@ from chassis.call import Caller
 from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Snapshot, Transaction
+from chassis.errors import Unavailable
 from services.sessions import content, tickets
 from services.sessions.attributions import Pinned
 from services.sessions.authorities import Authorities, holder_of
@@ -42,6 +46,11 @@ class Doors:
         self._rights = rights
         self._authorities = authorities
         self._clock = clock
+        self._doubted: Callable[[UUID, UUID], None] | None = None
+
+    def on_doubt(self, doubted: Callable[[UUID, UUID], None]) -> None:
+        """Sets what is called with tenant and id of a connection that may be open, and that nobody uses."""
+        self._doubted = doubted
 
     async def open(self, request: OpenConnectionRequest, caller: Caller, process_id: UUID | None) -> Open:
         """Opens a connection for a credential; `process_id` is that of the process whose stream carries it.
@@ -81,10 +90,11 @@ class Doors:
             raise TicketRefused
         holder = Holder(tenant_id, ticket.account_id, ticket.member_id, ticket.login_id, session.team_id)
         pinned = await self._rights.attribution(holder, fresh=True)
-        async with self._db.transaction(Scope.of(tenant_id)) as tx:
+        connection_id = self._clock.new_id()
+        async with self._opening(tenant_id, connection_id) as tx:
             if not await Tickets(tx, tenant_id).use(digest, tx.now):
                 raise TicketRefused
-            row = self._row(request, caller, holder, ticket.chat_session_id, process_id, tx.now)
+            row = _row(connection_id, request, caller, holder, ticket.chat_session_id, process_id, tx.now)
             opened = await self._add(tx, row, request, pinned)
         self._authorities.keep(opened.authority)
         return opened
@@ -108,38 +118,33 @@ class Doors:
                 raise ConnectionNotFound
         holder = holder_of(broken, session)
         pinned = await self._rights.attribution(holder, fresh=True)
-        async with self._db.transaction(Scope.of(tenant_id)) as tx:
+        connection_id = self._clock.new_id()
+        async with self._opening(tenant_id, connection_id) as tx:
             await _session(tx, tenant_id, broken.chat_session_id, lock=True)
             if await Connections(tx, tenant_id).continued(broken.chat_session_id, broken.id):
                 raise ConnectionNotFound
             await Connections(tx, tenant_id).close(broken.id, tx.now)
-            row = self._row(request, caller, holder, broken.chat_session_id, process_id, tx.now)
+            row = _row(connection_id, request, caller, holder, broken.chat_session_id, process_id, tx.now)
             row.resumed_connection_id = broken.id
             opened = await self._add(tx, row, request, pinned)
         self._authorities.drop(broken.id)
         self._authorities.keep(opened.authority)
         return opened
 
-    def _row(
-        self,
-        request: OpenConnectionRequest,
-        caller: Caller,
-        holder: Holder,
-        session_id: UUID,
-        process_id: UUID | None,
-        now: datetime,
-    ) -> Connection:
-        return Connection(
-            tenant_id=holder.tenant_id,
-            id=self._clock.new_id(),
-            chat_session_id=session_id,
-            account_id=holder.account_id,
-            member_id=holder.member_id,
-            login_id=holder.login_id,
-            credential_id=_credential(caller),
-            process_id=process_id,
-            connect_time=now,
-        )
+    @asynccontextmanager
+    async def _opening(self, tenant_id: UUID, connection_id: UUID) -> AsyncIterator[Transaction]:
+        """Opens the transaction that opens a connection.
+
+        When the commit's fate is unknown, or the caller left during it, the connection may be open without
+        anybody to use or end it, and it would keep the one that it resumes from being resumed again.
+        """
+        try:
+            async with self._db.transaction(Scope.of(tenant_id)) as tx:
+                yield tx
+        except (Unavailable, asyncio.CancelledError):
+            if self._doubted is not None:
+                self._doubted(tenant_id, connection_id)
+            raise
 
     async def _add(
         self, tx: Transaction, row: Connection, request: OpenConnectionRequest, pinned: Pinned
@@ -152,6 +157,28 @@ class Doors:
         if row.process_id is not None:
             await Processes(tx).serves(row.process_id, row.tenant_id)
         return Open(authority, _opened(row, session))
+
+
+def _row(
+    connection_id: UUID,
+    request: OpenConnectionRequest,
+    caller: Caller,
+    holder: Holder,
+    session_id: UUID,
+    process_id: UUID | None,
+    now: datetime,
+) -> Connection:
+    return Connection(
+        tenant_id=holder.tenant_id,
+        id=connection_id,
+        chat_session_id=session_id,
+        account_id=holder.account_id,
+        member_id=holder.member_id,
+        login_id=holder.login_id,
+        credential_id=_credential(caller),
+        process_id=process_id,
+        connect_time=now,
+    )
 
 
 def _opened(row: Connection, session: ChatSession) -> Opened:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import grpc
 import pytest
 import pytest_asyncio
+from psycopg import Connection
 
 from chassis.database.roles import connect
 from chassis.embedded.nats import Nats
@@ -19,6 +22,7 @@ from chassis.embedded.postgres import Postgres
 from chassis.testing.callers import Callers
 from chassis.testing.databases import ServiceDatabase
 from chassis.testing.logs import Logs
+from chassis.testing.waiting import until
 from services.sessions import recording
 from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
@@ -187,6 +191,32 @@ async def test_what_was_sent_after_a_frame_of_unknown_fate_is_not_stored_before_
     assert [ack.sequence for ack in await again.record(*frames)] == [1, 2, 3]
 
 
+async def test_a_resumption_of_which_nobody_heard_that_it_was_committed_is_made_again(
+    sessions: Sessions, postgres: Postgres
+) -> None:
+    session = await sessions.session()
+    broken = (await sessions.open(session)).connection_id
+    with commits_unanswered(sessions, postgres) as waiting:
+        while True:
+            attempt = asyncio.create_task(sessions.attach(session, resumed_connection_id=broken))
+            await until(partial(_done_or, attempt, waiting))
+            if not attempt.done():
+                break
+            broken = attempt.result().opened.connection_id
+        _kill(postgres, sessions.database.name)
+        with pytest.raises(grpc.aio.AioRpcError) as lost:
+            await attempt
+    assert refusal(lost.value)[0] == grpc.StatusCode.UNAVAILABLE
+    assert len(await sessions.connections(session)) > 1, "it was not committed"
+
+    async def ended() -> bool:
+        return all(each.HasField("disconnect_time") for each in await sessions.connections(session))
+
+    await until(ended)
+    again = await sessions.attach(session, resumed_connection_id=broken)
+    assert (await again.record(sessions.frame()))[0].sequence == 1
+
+
 async def test_an_outage_in_a_batch_holds_back_what_the_same_sender_sent_later(
     sessions: Sessions, committer: Committer, postgres: Postgres
 ) -> None:
@@ -212,6 +242,33 @@ def unreachable(sessions: Sessions, postgres: Postgres) -> Iterator[None]:
     finally:
         with connect(postgres.url()) as admin:
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+
+
+@contextmanager
+def commits_unanswered(sessions: Sessions, postgres: Postgres) -> Iterator[Callable[[], bool]]:
+    """Lets commits to the service's database happen unanswered; gives what says whether one waits.
+
+    They wait for a replica that does not exist. A server process that is killed meanwhile has committed.
+    """
+    name = sessions.database.name
+    with connect(postgres.url()) as admin:
+        admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = on".encode())
+        _kill(postgres, name)
+        _await_replica(admin, "nobody")
+        waits = "SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event = 'SyncRep'"
+        try:
+            yield lambda: admin.execute(waits, (name,)).fetchone() is not None
+        finally:
+            _await_replica(admin, "")
+
+
+def _await_replica(admin: Connection[Any], name: str) -> None:
+    admin.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'".encode())
+    admin.execute("SELECT pg_reload_conf()")
+
+
+def _done_or(task: asyncio.Task[Line], waiting: Callable[[], bool]) -> bool:
+    return task.done() or waiting()
 
 
 async def _flood(line: Line, frame: Frame) -> None:
