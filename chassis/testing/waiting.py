@@ -15,7 +15,7 @@ async def until(holds: Callable[[], bool], seconds: float = ...) -> bool: ...
 @overload
 async def until(holds: Callable[[], Awaitable[T]], seconds: float = ...) -> T: ...
 async def until(holds: Callable[[], Awaitable[object] | bool], seconds: float = 20) -> object:
-    """Asks again and again until the answer is true or not empty, and answers it; TimeoutError after `seconds`."""
+    """Asks again and again until the answer is true or not empty; raises TimeoutError after `seconds`."""
     deadline = monotonic() + seconds
     while True:
         answer = holds()
