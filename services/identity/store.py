@@ -87,11 +87,12 @@ class Members:
 
     async def appoint(self, member_id: UUID, right: int) -> Row[int, int] | None:
         """Gives an active member another right; answers the new version and the right before."""
-        before = select(Member.staff_right).where(Member.id == member_id).with_for_update().cte("before")
+        old = select(Member.id, Member.staff_right).where(Member.id == member_id).with_for_update()
+        before = old.cte("before")
         changed = (
             update(Member)
             .where(
-                Member.id == member_id,
+                Member.id == before.c.id,
                 Member.state == MemberState.ACTIVE,
                 before.c.staff_right != right,
             )
