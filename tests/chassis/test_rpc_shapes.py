@@ -34,7 +34,7 @@ async def _unary(stub: Any, text: str, metadata: Metadata = (), **options: Any) 
 
 
 async def _down(stub: Any, text: str, metadata: Metadata = (), **options: Any) -> list[str]:
-    return [each.text async for each in stub.Count(pb.Text(text=text), metadata=metadata, **options)][-1:]
+    return (await _all(stub.Count(pb.Text(text=text), metadata=metadata, **options)))[-1:]
 
 
 async def _up(stub: Any, text: str, metadata: Metadata = (), **options: Any) -> list[str]:
@@ -42,8 +42,15 @@ async def _up(stub: Any, text: str, metadata: Metadata = (), **options: Any) -> 
 
 
 async def _both(stub: Any, text: str, metadata: Metadata = (), **options: Any) -> list[str]:
-    call = stub.Chat(iter([pb.Text(text=text)]), metadata=metadata, **options)
-    return [each.text async for each in call]
+    return await _all(stub.Chat(iter([pb.Text(text=text)]), metadata=metadata, **options))
+
+
+async def _all(call: Any) -> list[str]:
+    try:
+        return [each.text async for each in call]
+    finally:
+        # grpcio forgets a call whose reader is cancelled just between the sending and the first read.
+        call.cancel()
 
 
 SHAPES = pytest.mark.parametrize("invoke", [_unary, _down, _up, _both])
