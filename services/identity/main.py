@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from chassis import settings
 from chassis.service import Parts, Runtime, run
-from services.identity import principals, rpc
+from services.identity import principals
 from services.identity.consumers import Employment
 from services.identity.logins import SignIns
 from services.identity.passwords import Passwords
 from services.identity.post import Post
+from services.identity.rpc.accounts import AccountRpc
+from services.identity.rpc.auth import AuthRpc
+from services.identity.rpc.credentials import CredentialRpc
+from services.identity.rpc.members import MemberRpc
+from services.identity.rpc.principals import PrincipalRpc
 from services.identity.sender import Sender
 from services.identity.settings import IdentitySettings
 from services.identity.signing import Signer
@@ -33,11 +38,11 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
 
     return Parts(
         servicers=[
-            (add_MemberServiceServicer_to_server, rpc.MemberRpc(runtime.clock, db, keyring, passwords, post)),
-            (add_AuthServiceServicer_to_server, rpc.AuthRpc(db, sign_ins, signer, runtime.principals)),
-            (add_AccountServiceServicer_to_server, rpc.AccountRpc(db, keyring)),
-            (add_CredentialServiceServicer_to_server, rpc.CredentialRpc(db, runtime.principals)),
-            (add_PrincipalServiceServicer_to_server, rpc.PrincipalRpc(db)),
+            (add_MemberServiceServicer_to_server, MemberRpc(runtime.clock, db, keyring, passwords, post)),
+            (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals)),
+            (add_AccountServiceServicer_to_server, AccountRpc(db, keyring)),
+            (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
+            (add_PrincipalServiceServicer_to_server, PrincipalRpc(db)),
         ],
         consumers=[Employment(keyring).consumer()],
         background=[passwords, Sender(db, keyring, post, chosen.mail_server())],

@@ -1,0 +1,12 @@
+"""The tables. Every one is the tenant's, which is the enterprise: `tenant_id` leads every primary key.
+
+Other indexes that find one row by its id have `tenant_id` last. Where it led them all, a planner that had
+no statistics yet took any of them for a tenant's few rows, and read all of a large tenant.
+"""
+
+from services.enterprise.models.base import Base
+from services.enterprise.models.employees import Appointment, Employee
+from services.enterprise.models.enterprises import Enterprise, Slug
+from services.enterprise.models.teams import Companion, Team
+
+__all__ = ["Appointment", "Base", "Companion", "Employee", "Enterprise", "Slug", "Team"]

@@ -1,0 +1,78 @@
+"""Employees and their appointments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.enterprise.models.base import Base
+
+
+class Employee(Base):
+    """A member in an enterprise, once at most."""
+
+    __tablename__ = "wrtn_employees"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["wrtn_enterprises.tenant_id"]),
+        UniqueConstraint("member_id", "tenant_id"),
+        UniqueConstraint("account_id", "tenant_id"),
+        UniqueConstraint("tenant_id", "sequence"),
+        CheckConstraint("title BETWEEN 1 AND 3", name="title"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID]
+    account_id: Mapped[UUID]
+    title: Mapped[int] = mapped_column(SmallInteger)
+    """A wrtn.access.v1.Title."""
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    """The order of employment: the sequence of the appointment by which they were employed."""
+    create_time: Mapped[datetime]
+
+
+class Appointment(Base):
+    """A record of one appointment, of a title or of a role in a team. The database refuses to alter it."""
+
+    __tablename__ = "wrtn_appointments"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "employee_id"], ["wrtn_employees.tenant_id", "wrtn_employees.id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "decider_employee_id"], ["wrtn_employees.tenant_id", "wrtn_employees.id"]
+        ),
+        ForeignKeyConstraint(["tenant_id", "team_id"], ["wrtn_teams.tenant_id", "wrtn_teams.id"]),
+        UniqueConstraint("tenant_id", "sequence"),
+        CheckConstraint("sequence > 0", name="sequence"),
+        CheckConstraint(
+            "CASE WHEN team_id IS NULL"
+            " THEN title_before <> title_after AND role_before = 0 AND role_after = 0"
+            " ELSE role_before <> role_after AND title_before = 0 AND title_after = 0 END",
+            name="act",
+        ),
+        Index(None, "tenant_id", "employee_id", "sequence"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    """From 1 without gaps in each enterprise."""
+    employee_id: Mapped[UUID]
+    team_id: Mapped[UUID | None]
+    title_before: Mapped[int] = mapped_column(SmallInteger)
+    title_after: Mapped[int] = mapped_column(SmallInteger)
+    role_before: Mapped[int] = mapped_column(SmallInteger)
+    role_after: Mapped[int] = mapped_column(SmallInteger)
+    decider_employee_id: Mapped[UUID]
+    reason: Mapped[bytes | None]
+    """Encrypted under the enterprise's key; None if nothing was said."""
+    create_time: Mapped[datetime]

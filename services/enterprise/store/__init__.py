@@ -1,0 +1,18 @@
+"""Every query. A class an aggregate, bound to one tenant at construction."""
+
+from services.enterprise.store.appointments import Appointments
+from services.enterprise.store.employees import Employees
+from services.enterprise.store.enterprises import Enterprises, employers, enterprises
+from services.enterprise.store.rights import Rights
+from services.enterprise.store.teams import Companions, Teams
+
+__all__ = [
+    "Appointments",
+    "Companions",
+    "Employees",
+    "Enterprises",
+    "Rights",
+    "Teams",
+    "employers",
+    "enterprises",
+]

@@ -1,0 +1,24 @@
+"""The queries on appointments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+
+from services.enterprise.models import Appointment
+from services.enterprise.store.rows import Rows
+
+
+class Appointments(Rows):
+    """The records of appointments."""
+
+    async def page(self, before: int | None, size: int, employee_id: UUID | None) -> Sequence[Appointment]:
+        """Answers the records before this one, the newest first; only those of one employee if named."""
+        wanted = select(Appointment).where(Appointment.tenant_id == self._tenant_id)
+        if employee_id is not None:
+            wanted = wanted.where(Appointment.employee_id == employee_id)
+        if before is not None:
+            wanted = wanted.where(Appointment.sequence < before)
+        return (await self._session.scalars(wanted.order_by(Appointment.sequence.desc()).limit(size))).all()

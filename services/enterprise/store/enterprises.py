@@ -1,0 +1,51 @@
+"""The queries on enterprises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis.database import Snapshot
+from services.enterprise.models import Employee, Enterprise, Slug
+from services.enterprise.store.rows import Rows
+
+
+class Enterprises(Rows):
+    """The enterprise itself, and its slug."""
+
+    async def take_slug(self, slug: str) -> bool:
+        """Takes the slug in the whole suite; answers False if it is another's, or about to be."""
+        statement = insert(Slug).values(slug=slug, tenant_id=self._tenant_id)
+        taken = statement.on_conflict_do_nothing(index_elements=["slug"]).returning(Slug.tenant_id)
+        return await self._session.scalar(taken) is not None
+
+    async def get(self) -> Enterprise | None:
+        """Answers the enterprise."""
+        return await self._session.get(Enterprise, self._tenant_id)
+
+    async def lock(self) -> Enterprise | None:
+        """Answers the enterprise, and makes every other appointment in it wait for this transaction.
+
+        So the sequence has no gap, and rights read afterwards are those after all earlier appointments.
+        """
+        return await self._session.get(Enterprise, self._tenant_id, with_for_update={"key_share": True})
+
+
+async def employers(tx: Snapshot, member_id: UUID, after: UUID | None, size: int) -> Sequence[UUID]:
+    """Answers the enterprises that employ the member, in the order of their ids.
+
+    Needs a scope of that member: the second policy of row level security shows their own rows in any tenant.
+    """
+    wanted = select(Employee.tenant_id).where(Employee.member_id == member_id)
+    if after is not None:
+        wanted = wanted.where(Employee.tenant_id > after)
+    return (await tx.session.scalars(wanted.order_by(Employee.tenant_id).limit(size))).all()
+
+
+async def enterprises(tx: Snapshot, tenant_ids: Sequence[UUID]) -> Sequence[Enterprise]:
+    """Answers these enterprises in the order of their ids. Needs a scope of all of them."""
+    wanted = select(Enterprise).where(Enterprise.tenant_id.in_(tenant_ids)).order_by(Enterprise.tenant_id)
+    return (await tx.session.scalars(wanted)).all()

@@ -1,0 +1,32 @@
+"""The queries on what an account may do."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from chassis.call import Access, TeamPlace
+from services.enterprise import tree
+from services.enterprise.store.rows import Rows
+
+
+class Rights(Rows):
+    """What accounts are in the enterprise."""
+
+    async def of(self, account_id: UUID, team_id: UUID | None = None) -> Access | None:
+        """Answers who the account is, and its place in the team if one is named, in one statement."""
+        driver = await self._tx.driver()
+        parameters = self._walk_from([] if team_id is None else [team_id]) | {"account": account_id}
+        row = await (await driver.execute(tree.ACCESS, parameters)).fetchone()
+        if row is None:
+            return None
+        employee_id, member_id, title, team_ids, held, line = row
+        roles = dict(zip(team_ids or (), held or (), strict=True))
+        return Access(self._tenant_id, employee_id, member_id, title, roles, _place(line, roles))
+
+
+def _place(line: list[UUID] | None, roles: dict[UUID, int]) -> TeamPlace | None:
+    """Answers the place of the first team of the line, which goes up to the top."""
+    if not line:
+        return None
+    role = max(roles.get(team_id, 0) for team_id in line)
+    return TeamPlace(line[0], tuple(line[1:]), role, companion=line[0] in roles)

@@ -1,0 +1,1 @@
+"""The servicers: request, one call, response. A file a service of the proto."""

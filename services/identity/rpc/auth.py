@@ -1,0 +1,70 @@
+"""wrtn.identity.v1 AuthService."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from chassis import call
+from chassis.access.principals import Principals
+from chassis.database import Database, Transaction
+from chassis.idempotency import once
+from services.identity import convert, credentials, logins
+from services.identity.logins import SignIns
+from services.identity.rpc.callers import signed_in
+from services.identity.signing import Signer
+from wrtn.identity.v1 import auth_pb2
+from wrtn.identity.v1.auth_pb2_grpc import AuthServiceServicer
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class AuthRpc(AuthServiceServicer):
+    """wrtn.identity.v1 AuthService."""
+
+    def __init__(self, db: Database, sign_ins: SignIns, signer: Signer, cache: Principals) -> None:
+        self._db = db
+        self._sign_ins = sign_ins
+        self._signer = signer
+        self._cache = cache
+
+    async def SignIn(self, request: auth_pb2.SignInRequest, context: Context) -> auth_pb2.TokenPair:
+        """Repeating it opens another login: an answer with tokens is not kept to be given again."""
+        return convert.token_pair(await self._sign_ins.sign_in(request.email, request.password))
+
+    async def RefreshToken(
+        self, request: auth_pb2.RefreshTokenRequest, context: Context
+    ) -> auth_pb2.TokenPair:
+        """Repeating it with the same token ends the login."""
+        account_id = UUID(request.account_id) if request.account_id else None
+        return convert.token_pair(await self._sign_ins.refresh(request.refresh_token, account_id))
+
+    async def SignOut(self, request: auth_pb2.SignOutRequest, context: Context) -> Empty:
+        """Ends the login of the token; this process knows at once, the others by the event."""
+        caller = call.current().caller
+        member_id, login_id = signed_in(caller)
+
+        async def work(tx: Transaction) -> Empty:
+            await logins.sign_out(tx, member_id, login_id)
+            tx.after_commit(lambda: self._cache.drop([login_id]))
+            return Empty()
+
+        return await once(self._db, caller.scope, request, work)
+
+    async def IssueServiceToken(
+        self, request: auth_pb2.IssueServiceTokenRequest, context: Context
+    ) -> auth_pb2.IssueServiceTokenResponse:
+        """Changes nothing: tokens are not kept."""
+        access_token, expire_time = await credentials.issue_token(
+            self._db, self._signer, UUID(request.credential_id), request.secret
+        )
+        return auth_pb2.IssueServiceTokenResponse(
+            access_token=access_token, access_expire_time=convert.timestamp(expire_time)
+        )
+
+    async def GetJwks(self, request: auth_pb2.GetJwksRequest, context: Context) -> auth_pb2.Jwks:
+        """Answers from memory."""
+        return await self._signer.jwks()

@@ -1,0 +1,14 @@
+"""What the access rules have proven of a caller."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from chassis import call
+
+
+def signed_in(caller: call.Caller) -> tuple[UUID, UUID]:
+    """Answers member and login of a caller whom the access rule has proven to be a member."""
+    if caller.member_id is None or caller.login_id is None:
+        raise TypeError("the access rule of this method admits members alone")
+    return caller.member_id, caller.login_id

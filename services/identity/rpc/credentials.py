@@ -1,0 +1,69 @@
+"""wrtn.identity.v1 CredentialService."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import grpc
+
+from chassis.access.principals import Principals
+from chassis.database import Database, Scope, Transaction
+from chassis.idempotency import once
+from chassis.paging import Page
+from services.identity import convert, credentials
+from services.identity.rpc.pages import time_and_id
+from services.identity.store import Credentials
+from wrtn.identity.v1 import credentials_pb2
+from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceServicer
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class CredentialRpc(CredentialServiceServicer):
+    """wrtn.identity.v1 CredentialService. The access rule has proven an owner of the enterprise."""
+
+    def __init__(self, db: Database, cache: Principals) -> None:
+        self._db = db
+        self._cache = cache
+
+    async def CreateServiceCredential(
+        self, request: credentials_pb2.CreateServiceCredentialRequest, context: Context
+    ) -> credentials_pb2.CreateServiceCredentialResponse:
+        """The secret is in this answer alone."""
+        tenant_id = UUID(request.enterprise_id)
+
+        async def work(tx: Transaction) -> credentials_pb2.CreateServiceCredentialResponse:
+            made, secret = await credentials.create(tx, tenant_id, request.display_name, request.scopes)
+            return credentials_pb2.CreateServiceCredentialResponse(
+                credential=convert.credential(made), secret=secret
+            )
+
+        return await once(self._db, Scope.of(tenant_id), request, work)
+
+    async def ListServiceCredentials(
+        self, request: credentials_pb2.ListServiceCredentialsRequest, context: Context
+    ) -> credentials_pb2.ListServiceCredentialsResponse:
+        """The credentials of the enterprise."""
+        page = Page.of(request)
+        tenant_id = UUID(request.enterprise_id)
+        before = time_and_id(page.cursor)
+        async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
+            rows = await Credentials(snapshot, tenant_id).newest(before, page.size + 1)
+        found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
+        return credentials_pb2.ListServiceCredentialsResponse(
+            service_credentials=map(convert.credential, found), next_page_token=token
+        )
+
+    async def RevokeServiceCredential(
+        self, request: credentials_pb2.RevokeServiceCredentialRequest, context: Context
+    ) -> credentials_pb2.ServiceCredential:
+        """This process knows at once, the others by the event."""
+        tenant_id, credential_id = UUID(request.enterprise_id), UUID(request.credential_id)
+
+        async def work(tx: Transaction) -> credentials_pb2.ServiceCredential:
+            revoked = await credentials.revoke(tx, tenant_id, credential_id)
+            tx.after_commit(lambda: self._cache.drop([credential_id]))
+            return convert.credential(revoked)
+
+        return await once(self._db, Scope.of(tenant_id), request, work)

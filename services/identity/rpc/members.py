@@ -1,0 +1,80 @@
+"""wrtn.identity.v1 MemberService."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import grpc
+
+from chassis import call
+from chassis.clock import Clock
+from chassis.crypto import Keyring
+from chassis.database import Database, Scope, Transaction
+from chassis.idempotency import once
+from services.identity import addresses, bearers, convert, members
+from services.identity.passwords import Passwords
+from services.identity.post import Post
+from wrtn.identity.v1 import members_pb2
+from wrtn.identity.v1.members_pb2_grpc import MemberServiceServicer
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class MemberRpc(MemberServiceServicer):
+    """wrtn.identity.v1 MemberService."""
+
+    def __init__(
+        self, clock: Clock, db: Database, keyring: Keyring, passwords: Passwords, post: Post
+    ) -> None:
+        self._clock = clock
+        self._db = db
+        self._keyring = keyring
+        self._passwords = passwords
+        self._post = post
+
+    async def RegisterMember(
+        self, request: members_pb2.RegisterMemberRequest, context: Context
+    ) -> members_pb2.RegisterMemberResponse:
+        """Hashes the password before the transaction opens: it takes long."""
+        address = addresses.parsed(request.email)
+        members.check_time_zone(request.time_zone or members.TIME_ZONE)
+        await self._passwords.check_strength(request.password, address, request.display_name)
+        person = members.Person(
+            id=self._clock.new_id(),
+            address=address,
+            display_name=request.display_name,
+            password_hash=await self._passwords.hash(request.password),
+            locale=request.locale or members.LOCALE,
+            time_zone=request.time_zone or members.TIME_ZONE,
+        )
+
+        async def work(tx: Transaction) -> members_pb2.RegisterMemberResponse:
+            await members.register(tx, self._keyring, self._post, person)
+            return members_pb2.RegisterMemberResponse()
+
+        return await once(self._db, Scope.of(member_id=person.id), request, work)
+
+    async def VerifyEmail(
+        self, request: members_pb2.VerifyEmailRequest, context: Context
+    ) -> members_pb2.Member:
+        """The token names the member, in whose scope it is looked up. Nobody is signed in by it."""
+        account_id = self._clock.new_id()
+        member_id = bearers.owner_of(bearers.VERIFICATION, request.token) or members.refuse_verification()
+
+        async def work(tx: Transaction) -> members_pb2.Member:
+            member = await members.verify(tx, self._keyring, member_id, request.token, account_id)
+            return convert.member(await members.profile(tx, self._keyring, member))
+
+        return await once(self._db, Scope.of(account_id, member_id=member_id), request, work)
+
+    async def GetMember(self, request: members_pb2.GetMemberRequest, context: Context) -> members_pb2.Member:
+        """Members see themselves alone, with their addresses; staff see every member, without."""
+        caller = call.current().caller
+        wanted = caller.member_id if request.member_id == "me" else UUID(request.member_id)
+        if wanted is None or (wanted != caller.member_id and not caller.staff):
+            raise members.not_found()
+        async with self._db.snapshot(Scope.of(member_id=wanted)) as snapshot:
+            member = await members.get(snapshot, wanted)
+            own = wanted == caller.member_id
+            return convert.member(await members.profile(snapshot, self._keyring, member, emails=own))

@@ -1,0 +1,92 @@
+"""The queries on people and their addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis.database import Scope, Snapshot
+from services.identity.models import (
+    Email,
+    EmailVerification,
+    Member,
+    MemberState,
+    VerifiedAddress,
+)
+
+
+async def admit_member(tx: Snapshot, member_id: UUID) -> None:
+    """Admits one member's rows to the rest of this transaction, in place of those of the scope's member.
+
+    For a consumer, whose batch is opened for the tenants of its events and which learns of the members
+    from the events themselves.
+    """
+    await tx.session.execute(select(func.set_config("wrtn.member", str(member_id), True)))
+    tx.scope = Scope(tx.scope.tenants, member_id)
+
+
+class Members:
+    """The scope's member."""
+
+    def __init__(self, tx: Snapshot) -> None:
+        self._session = tx.session
+
+    async def get(self, member_id: UUID) -> Member | None:
+        """Answers the member, if they are the scope's."""
+        return await self._session.scalar(select(Member).where(Member.id == member_id))
+
+    async def emails(self, member_id: UUID) -> Sequence[Email]:
+        """Answers the addresses, the primary one first."""
+        order = (Email.is_primary.desc(), Email.id)
+        rows = await self._session.scalars(select(Email).where(Email.member_id == member_id).order_by(*order))
+        return rows.all()
+
+    async def owner_of(self, address_hash: bytes) -> UUID | None:
+        """Answers who has proven the address. The directory belongs to no scope."""
+        query = select(VerifiedAddress.member_id).where(VerifiedAddress.address_hash == address_hash)
+        return await self._session.scalar(query)
+
+    async def use_verification(self, member_id: UUID, token_hash: bytes, now: datetime) -> Email | None:
+        """Uses the token, once, and answers the address that it was mailed to."""
+        used = (
+            update(EmailVerification)
+            .where(
+                EmailVerification.member_id == member_id,
+                EmailVerification.token_hash == token_hash,
+                EmailVerification.use_time.is_(None),
+                EmailVerification.expire_time > now,
+            )
+            .values(use_time=now)
+            .returning(EmailVerification.email_id)
+        )
+        email_id = await self._session.scalar(used)
+        if email_id is None:
+            return None
+        query = select(Email).where(Email.member_id == member_id, Email.id == email_id)
+        return await self._session.scalar(query)
+
+    async def claim_address(self, email: Email) -> bool:
+        """Enters the address into the directory; False if somebody has it, faster by a hair or not."""
+        row = {"address_hash": email.address_hash, "member_id": email.member_id, "email_id": email.id}
+        entered = insert(VerifiedAddress).values(row).on_conflict_do_nothing()
+        return (await self._session.scalar(entered.returning(VerifiedAddress.email_id))) is not None
+
+    async def appoint(self, member_id: UUID, right: int) -> Row[int, int] | None:
+        """Gives an active member another right; answers the new version and the right before."""
+        old = select(Member.id, Member.staff_right).where(Member.id == member_id).with_for_update()
+        before = old.cte("before")
+        changed = (
+            update(Member)
+            .where(
+                Member.id == before.c.id,
+                Member.state == MemberState.ACTIVE,
+                before.c.staff_right != right,
+            )
+            .values(staff_right=right, version=Member.version + 1)
+            .returning(Member.version, before.c.staff_right)
+        )
+        return (await self._session.execute(changed)).one_or_none()
