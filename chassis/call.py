@@ -47,6 +47,8 @@ class Access:
     """The teams in which the employee is a companion, each with the role held in that very team."""
     team: TeamPlace | None = None
     """The team that was asked about; None if none was, or if the enterprise has none such."""
+    duties: frozenset[int] = frozenset()
+    """The wrtn.access.v1.Duty of a manager; an owner has them all without."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from chassis.access.employment import AccessCache
 from chassis.access.rules import MethodRule, ReadField
 from chassis.call import Access, Caller, CallerKind
 from chassis.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
-from wrtn.access.v1.access_pb2 import Rule
+from wrtn.access.v1.access_pb2 import Rule, Title
 
 
 class CredentialMissing(Unauthenticated):
@@ -71,7 +71,8 @@ def _suffices(rule: Rule, access: Access) -> bool:
     if not wanted.title and not wanted.role:
         return True
     by_title = 0 < wanted.title <= access.title
-    return by_title or (access.team is not None and 0 < wanted.role <= access.team.role)
+    by_duty = access.title >= Title.TITLE_MANAGER and 0 < wanted.duty in access.duties
+    return by_title or by_duty or (access.team is not None and 0 < wanted.role <= access.team.role)
 
 
 def _refuse(named: UUID | None) -> NoReturn:

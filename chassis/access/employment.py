@@ -61,6 +61,7 @@ def _access(enterprise_id: UUID, answer: access_pb2.Access) -> Access | None:
         title=answer.title,
         roles={UUID(each.team_id): each.role for each in answer.teams},
         team=_place(answer.team) if answer.HasField("team") else None,
+        duties=frozenset(answer.duties),
     )
 
 

@@ -72,6 +72,8 @@ def _with_fields(found: MethodRule, method: MethodDescriptor) -> MethodRule | st
     rule = found.rule.enterprise
     if rule.role and not rule.team_field:
         return "has a rule with a role but no team"
+    if rule.duty and rule.title != access_pb2.TITLE_OWNER:
+        return "has a rule with a duty that does not ask for an owner"
     names = [name for name in (rule.enterprise_field, rule.team_field) if name]
     if names and method.client_streaming:
         return "streams its requests, so its rule can name no request field"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +14,7 @@ from chassis.auth import keys, tokens
 from chassis.auth.peers import PeerSigner
 from chassis.auth.tokens import AccessToken
 from chassis.clock import Clock
-from wrtn.access.v1.access_pb2 import Role, StaffRight, Title
+from wrtn.access.v1.access_pb2 import Duty, Role, StaffRight, Title
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest, TeamPlace, TeamRole
 from wrtn.identity.v1.auth_pb2 import Jwks
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
@@ -78,13 +78,21 @@ class Callers:
         return self._known(token, principal)
 
     def employee(
-        self, enterprise_id: UUID, title: Title.ValueType, roles: Mapping[UUID, Role.ValueType] | None = None
+        self,
+        enterprise_id: UUID,
+        title: Title.ValueType,
+        roles: Mapping[UUID, Role.ValueType] | None = None,
+        duties: Iterable[Duty.ValueType] = (),
     ) -> Known:
         """Makes a member whose acting account is an employee's, with a role in each of these teams."""
         known = self.member(tenant_id=enterprise_id)
         teams = [TeamRole(team_id=str(team_id), role=role) for team_id, role in (roles or {}).items()]
         self._employees[str(enterprise_id), str(known.account_id)] = Access(
-            employee_id=str(self.clock.new_id()), member_id=str(known.member_id), title=title, teams=teams
+            employee_id=str(self.clock.new_id()),
+            member_id=str(known.member_id),
+            title=title,
+            teams=teams,
+            duties=duties,
         )
         return known
 

@@ -37,7 +37,8 @@ def _enterprise(rule: Any) -> str:
     )
     ways: list[str] = []
     if int(rule.title):
-        ways.append(f"the title of at least {_word(rule, 'title')}")
+        duty = f" (or manager with the duty {_word(rule, 'duty')})" if int(rule.duty) else ""
+        ways.append(f"the title of at least {_word(rule, 'title')}{duty}")
     if int(rule.role):
         where = f"the team named by `{rule.team_field}`" if rule.team_field else "the team"
         ways.append(f"the role of at least {_word(rule, 'role')} in {where} or one above it")

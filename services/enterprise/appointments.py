@@ -19,7 +19,7 @@ _REASON = "wrtn_appointments.reason"
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What an appointment changes: a title, or the role in the team. The numbers are those of the protos."""
+    """What an appointment changes: title or duties, or the role in the team. The numbers are the protos'."""
 
     employee_id: UUID
     decider_id: UUID
@@ -29,6 +29,8 @@ class Act:
     team_id: UUID | None = None
     role_before: int = ROLE_UNSPECIFIED
     role_after: int = ROLE_UNSPECIFIED
+    duties_before: Sequence[int] = ()
+    duties_after: Sequence[int] = ()
 
 
 async def begin(
@@ -64,6 +66,8 @@ async def record(tx: Transaction, keyring: Keyring, tenant_id: UUID, sequence: i
         title_after=act.title_after,
         role_before=act.role_before,
         role_after=act.role_after,
+        duties_before=list(act.duties_before),
+        duties_after=list(act.duties_after),
         decider_employee_id=act.decider_id,
         reason=None,
         create_time=tx.now,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from chassis import call, timestamps
 from services.enterprise import models
-from wrtn.access.v1.access_pb2 import Role, Title
+from wrtn.access.v1.access_pb2 import Duty, Role, Title
 from wrtn.enterprise.v1.access_pb2 import Access, TeamPlace, TeamRole
 from wrtn.enterprise.v1.employees_pb2 import Appointment, Employee
 from wrtn.enterprise.v1.enterprises_pb2 import Enterprise
@@ -35,6 +35,7 @@ def employee(row: models.Employee) -> Employee:
         account_id=str(row.account_id),
         title=_title(row.title),
         create_time=timestamps.of(row.create_time),
+        duties=_duties(row.duties),
     )
 
 
@@ -75,6 +76,8 @@ def appointment(row: models.Appointment, reason: str) -> Appointment:
         decider_employee_id=str(row.decider_employee_id),
         reason=reason,
         create_time=timestamps.of(row.create_time),
+        duties_before=_duties(row.duties_before),
+        duties_after=_duties(row.duties_after),
     )
 
 
@@ -88,6 +91,7 @@ def access(found: call.Access | None) -> Access:
         title=_title(found.title),
         teams=[TeamRole(team_id=str(team_id), role=_role(held)) for team_id, held in found.roles.items()],
         team=_place(found.team) if found.team is not None else None,
+        duties=_duties(sorted(found.duties)),
     )
 
 
@@ -110,3 +114,7 @@ def _title(number: int) -> Title.ValueType:
 
 def _role(number: int) -> Role.ValueType:
     return cast("Role.ValueType", number)
+
+
+def _duties(numbers: Sequence[int]) -> list[Duty.ValueType]:
+    return [cast("Duty.ValueType", number) for number in numbers]

@@ -54,6 +54,12 @@ class AppointmentAboveRight(PermissionDenied):
     reason = "APPOINTMENT_ABOVE_RIGHT"
 
 
+class DutiesNeedAManager(FailedPrecondition):
+    """Duties are for managers: a member can have none, and an owner has all by the title."""
+
+    reason = "DUTIES_NEED_A_MANAGER"
+
+
 class TeamTooDeep(FailedPrecondition):
     """The team would stand deeper in the tree than teams may."""
 

@@ -8,8 +8,14 @@ from uuid import UUID
 
 from chassis.database import Transaction
 from services.enterprise.models import Companion, Employee, Enterprise, Team
-from wrtn.access.v1.access_pb2 import Role, Title
-from wrtn.enterprise.v1.events_pb2 import CompanionAppointed, EmployeeHired, EnterpriseCreated, TeamCreated
+from wrtn.access.v1.access_pb2 import Duty, Role, Title
+from wrtn.enterprise.v1.events_pb2 import (
+    CompanionAppointed,
+    DutiesChanged,
+    EmployeeHired,
+    EnterpriseCreated,
+    TeamCreated,
+)
 
 
 def enterprise_created(tx: Transaction, row: Enterprise) -> None:
@@ -28,6 +34,17 @@ def employee_hired(tx: Transaction, row: Employee) -> None:
         title=cast("Title.ValueType", row.title),
     )
     tx.publish(event, aggregate_id=row.id, tenant_id=row.tenant_id)
+
+
+def duties_changed(tx: Transaction, row: Employee) -> None:
+    """Tells of the duties of a manager."""
+    event = DutiesChanged(
+        enterprise_id=str(row.tenant_id),
+        employee_id=str(row.id),
+        account_id=str(row.account_id),
+        duties=[cast("Duty.ValueType", each) for each in row.duties],
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
 
 
 def team_created(tx: Transaction, row: Team, ancestor_ids: Sequence[UUID]) -> None:

@@ -23,7 +23,7 @@ LINES = f"{_WALK} SELECT of, array_agg(id ORDER BY steps) FROM line GROUP BY of"
 
 # Who an account is: one row if it is an employee's, none else.
 ACCESS = f"""{_WALK}
-SELECT employee.id, employee.member_id, employee.title, held.team_ids, held.roles,
+SELECT employee.id, employee.member_id, employee.title, employee.duties, held.team_ids, held.roles,
        (SELECT array_agg(id ORDER BY steps) FROM line)
 FROM wrtn_employees AS employee
 CROSS JOIN LATERAL (

@@ -92,7 +92,8 @@ class Sample:
     async def _one(self, request: Any, context: Any) -> Any:
         return await self._do(request)
 
-    Echo = Anyone = Change = Moderate = Administer = Record = Internal = Manage = Lead = Work = _one
+    Echo = Anyone = Change = Moderate = Administer = Record = Internal = _one
+    Manage = Lead = Pay = Work = _one
 
     async def Count(self, request: Any, context: Any) -> AsyncIterator[Any]:
         for number in range(3):

@@ -14,7 +14,7 @@ from chassis.access.rules import RulesError, rules_of
 from chassis.rpc.server import RpcServer
 from chassis.testing.callers import Callers, Known, Metadata
 from tests.chassis.playing import Sample, Served, pb, pb_grpc, served
-from wrtn.access.v1.access_pb2 import Role, StaffRight, Title
+from wrtn.access.v1.access_pb2 import Duty, Role, StaffRight, Title
 
 OK = grpc.StatusCode.OK
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
@@ -80,6 +80,33 @@ async def test_a_title_counts_with_those_above_it(
     enterprise_id = callers.clock.new_id()
     employee = callers.employee(enterprise_id, title)
     assert await code(service.stub.Manage, employee.metadata, about(enterprise_id)) is expected
+
+
+@pytest.mark.parametrize(
+    ("title", "duties", "expected"),
+    [
+        (Title.TITLE_OWNER, (), OK),
+        (Title.TITLE_MANAGER, (Duty.DUTY_BILLING,), OK),
+        (Title.TITLE_MANAGER, (Duty.DUTY_SECURITY, Duty.DUTY_BILLING), OK),
+        (Title.TITLE_MANAGER, (Duty.DUTY_SECURITY,), DENIED),
+        (Title.TITLE_MANAGER, (), DENIED),
+        (Title.TITLE_MEMBER, (Duty.DUTY_BILLING,), DENIED),
+    ],
+)
+async def test_a_manager_with_the_duty_passes_where_an_owner_is_asked_for(
+    title: Title.ValueType,
+    duties: tuple[Duty.ValueType, ...],
+    expected: grpc.StatusCode,
+    service: Served,
+    callers: Callers,
+) -> None:
+    enterprise_id = callers.clock.new_id()
+    employee = callers.employee(enterprise_id, title, duties=duties)
+    assert await code(service.stub.Pay, employee.metadata, about(enterprise_id)) is expected
+    if duties:
+        # A rule that names no duty is passed by none.
+        expected = OK if title >= Title.TITLE_OWNER else DENIED
+        assert await code(service.stub.Lead, employee.metadata, about(enterprise_id)) is expected
 
 
 async def test_a_foreign_and_a_missing_enterprise_look_the_same(service: Served, callers: Callers) -> None:
@@ -205,6 +232,7 @@ async def test_an_ended_principal_is_unauthenticated_once_the_cache_is_told(
         ("EmptyRuleService", "admits nobody"),
         ("WrongFieldService", "place.enterprize_id"),
         ("NoTeamService", "no team"),
+        ("UselessDutyService", "does not ask for an owner"),
         ("StreamFieldService", "streams its requests"),
     ],
 )

@@ -114,6 +114,7 @@ def test_employees_pass_by_their_title_or_by_their_role_in_the_team_or_above(
     for person, title, roles in everybody.employees():
         for team_id in ("", *(world.team_names if wanted.team_field else ())):
             role = max((roles.get(each, 0) for each in line(world, team_id)), default=0)
+            # Nobody here has a duty: a rule that names one is passed by the title alone.
             admitted = 0 < wanted.title <= title or 0 < wanted.role <= role
             found = caller.call(rpc, person.access_token, named(rpc, world.enterprise_id, team_id))
             decide(found, admitted=admitted, about=f"{person.name} {world.team_names.get(team_id)}")

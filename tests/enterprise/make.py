@@ -20,9 +20,10 @@ from chassis.settings import ServiceSettings
 from chassis.testing.databases import ServiceDatabase
 from services.enterprise.store import Enterprises
 from tests.enterprise.identity import Identity, Metadata, Person
-from wrtn.access.v1.access_pb2 import TITLE_MEMBER, Role, Title
+from wrtn.access.v1.access_pb2 import TITLE_MEMBER, Duty, Role, Title
+from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
 from wrtn.enterprise.v1.access_pb2_grpc import AccessServiceStub
-from wrtn.enterprise.v1.employees_pb2 import HireEmployeeRequest
+from wrtn.enterprise.v1.employees_pb2 import Employee, HireEmployeeRequest, SetDutiesRequest
 from wrtn.enterprise.v1.employees_pb2_grpc import EmployeeServiceStub
 from wrtn.enterprise.v1.enterprises_pb2 import CreateEnterpriseRequest
 from wrtn.enterprise.v1.enterprises_pb2_grpc import EnterpriseServiceStub
@@ -79,6 +80,20 @@ class World:
         )
         hired = await self.employees.HireEmployee(request, metadata=by.metadata)
         return self.worker(person, by.enterprise_id, hired.id, hired.account_id)
+
+    async def entrust(self, by: Worker, whom: Worker, *duties: Duty.ValueType) -> Employee:
+        """Sets the duties of the employee."""
+        request = SetDutiesRequest(
+            enterprise_id=by.enterprise_id, employee_id=whom.employee_id, duties=duties, reason="Trusted."
+        )
+        return await self.employees.SetDuties(request, metadata=by.metadata)
+
+    async def resolve(self, whom: Worker, team_id: str = "") -> Access:
+        """Answers who the employee is, as the peers are told."""
+        request = ResolveAccessRequest(
+            enterprise_id=whom.enterprise_id, account_id=whom.account_id, team_id=team_id
+        )
+        return await self.access.ResolveAccess(request, metadata=self.peer)
 
     async def team(self, by: Worker, parent: str = "") -> str:
         """Creates a team; answers its id."""

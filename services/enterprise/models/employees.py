@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     ForeignKeyConstraint,
@@ -28,6 +29,7 @@ class Employee(Base):
         UniqueConstraint("account_id", "tenant_id"),
         UniqueConstraint("tenant_id", "sequence"),
         CheckConstraint("title BETWEEN 1 AND 3", name="title"),
+        CheckConstraint("duties <@ '{1,2}' AND (duties = '{}' OR title = 2)", name="duties"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -39,6 +41,10 @@ class Employee(Base):
     sequence: Mapped[int] = mapped_column(BigInteger)
     """The order of employment: the sequence of the appointment by which they were employed."""
     create_time: Mapped[datetime]
+    duties: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), default=list)
+    """Each a wrtn.access.v1.Duty, in order."""
+    version: Mapped[int] = mapped_column(default=1)
+    """Counts the changes, for the events' aggregate version."""
 
 
 class Appointment(Base):
@@ -55,8 +61,10 @@ class Appointment(Base):
         CheckConstraint("sequence > 0", name="sequence"),
         CheckConstraint(
             "CASE WHEN team_id IS NULL"
-            " THEN title_before <> title_after AND role_before = 0 AND role_after = 0"
-            " ELSE role_before <> role_after AND title_before = 0 AND title_after = 0 END",
+            " THEN (title_before <> title_after OR duties_before <> duties_after)"
+            " AND role_before = 0 AND role_after = 0"
+            " ELSE role_before <> role_after AND title_before = 0 AND title_after = 0"
+            " AND duties_before = '{}' AND duties_after = '{}' END",
             name="act",
         ),
         Index(None, "tenant_id", "employee_id", "sequence"),
@@ -72,6 +80,8 @@ class Appointment(Base):
     title_after: Mapped[int] = mapped_column(SmallInteger)
     role_before: Mapped[int] = mapped_column(SmallInteger)
     role_after: Mapped[int] = mapped_column(SmallInteger)
+    duties_before: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), default=list)
+    duties_after: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), default=list)
     decider_employee_id: Mapped[UUID]
     reason: Mapped[bytes | None]
     """Encrypted under the enterprise's key; None if nothing was said."""

@@ -50,6 +50,23 @@ class Employees(EmployeeServiceServicer):
         )
         return hired
 
+    async def SetDuties(
+        self, request: employees_pb2.SetDutiesRequest, context: Context
+    ) -> employees_pb2.Employee:
+        """Sets the duties of a manager; from then on this process knows them."""
+        runtime, caller = self._runtime, current().caller
+        await self._identity.require_acting(caller)
+        account_id = sure(caller.account_id)
+        changed = await once(
+            runtime.db,
+            caller.scope,
+            request,
+            lambda tx: employees.set_duties(tx, runtime.keyring, account_id, request),
+        )
+        # The event does the same in every process, a moment later.
+        runtime.access.drop([UUID(request.enterprise_id)])
+        return changed
+
     async def GetEmployee(
         self, request: employees_pb2.GetEmployeeRequest, context: Context
     ) -> employees_pb2.Employee:

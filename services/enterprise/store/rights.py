@@ -19,9 +19,10 @@ class Rights(Rows):
         row = await (await driver.execute(tree.ACCESS, parameters)).fetchone()
         if row is None:
             return None
-        employee_id, member_id, title, team_ids, held, line = row
+        employee_id, member_id, title, duties, team_ids, held, line = row
         roles = dict(zip(team_ids or (), held or (), strict=True))
-        return Access(self._tenant_id, employee_id, member_id, title, roles, _place(line, roles))
+        place = _place(line, roles)
+        return Access(self._tenant_id, employee_id, member_id, title, roles, place, frozenset(duties))
 
 
 def _place(line: list[UUID] | None, roles: dict[UUID, int]) -> TeamPlace | None:
