@@ -48,7 +48,7 @@ def tenant_of(caller: Caller) -> UUID:
 async def _manages(access: AccessCache, caller: Caller, tenant_id: UUID) -> bool:
     if caller.account_id is None:
         return False
-    own = await access.resolve(tenant_id, caller.account_id)
+    own = await access.resolve(tenant_id, caller.account_id, member_id=caller.member_id)
     return own is not None and own.title >= Title.TITLE_MANAGER
 
 

@@ -12,7 +12,8 @@ from wrtn.enterprise.v1.access_pb2 import ResolveAccessRequest
 
 AccessSource = Callable[[ResolveAccessRequest], Awaitable[access_pb2.Access]]
 
-_Key = tuple[UUID, UUID, UUID | None]
+_Key = tuple[UUID, UUID, UUID | None, UUID | None]
+"""Enterprise, account, and where known the team and the holder."""
 
 
 class AccessCache:
@@ -25,13 +26,20 @@ class AccessCache:
         )
 
     async def resolve(
-        self, enterprise_id: UUID, account_id: UUID, team_id: UUID | None = None, *, fresh: bool = False
+        self,
+        enterprise_id: UUID,
+        account_id: UUID,
+        team_id: UUID | None = None,
+        *,
+        member_id: UUID | None = None,
+        fresh: bool = False,
     ) -> Access | None:
         """Answers who the account is in the enterprise, and in the team if one is named; None if nobody.
 
+        `member_id` is who holds the account, as identity says: an inherited account has its holder's rights.
         `fresh` asks in any case: for appointments, transfers, money and the reading of another's content.
         """
-        return await self._cache.resolve((enterprise_id, account_id, team_id), fresh=fresh)
+        return await self._cache.resolve((enterprise_id, account_id, team_id, member_id), fresh=fresh)
 
     def drop(self, ids: Iterable[UUID]) -> None:
         """Forgets what is known of these enterprises and accounts."""
@@ -42,11 +50,12 @@ class AccessCache:
         self._cache.clear()
 
     async def _ask(self, key: _Key) -> Access | None:
-        enterprise_id, account_id, team_id = key
+        enterprise_id, account_id, team_id, member_id = key
         request = ResolveAccessRequest(
             enterprise_id=str(enterprise_id),
             account_id=str(account_id),
             team_id=str(team_id) if team_id is not None else "",
+            member_id=str(member_id) if member_id is not None else "",
         )
         return _access(enterprise_id, await self._source(request))
 

@@ -129,7 +129,7 @@ class Callers:
         """Answers as enterprise would."""
         self.asked.append("access")
         access = Access()
-        access.CopyFrom(self._employees.get((request.enterprise_id, request.account_id), Access()))
+        access.CopyFrom(self._employee(request))
         above = self._teams.get((request.enterprise_id, request.team_id))
         if above is not None:
             held = {each.team_id: each.role for each in access.teams}
@@ -144,10 +144,26 @@ class Callers:
             )
         return access
 
+    def inherited(self, heir: Known, account_id: UUID) -> Known:
+        """Makes the caller that a member is who acts by an account of another, which they hold now."""
+        token = AccessToken(heir.member_id, heir.token.login_id, account_id)
+        tenant_id = heir.tenant_id if heir.tenant_id != heir.account_id else account_id
+        return self._known(token, Principal(active=True, tenant_id=str(tenant_id)))
+
     async def jwks(self) -> Jwks:
         """Answers as identity would."""
         self.asked.append("jwks")
         return keys.published({KID: self.key})
+
+    def _employee(self, request: ResolveAccessRequest) -> Access:
+        if not request.member_id:
+            return self._employees.get((request.enterprise_id, request.account_id), Access())
+        ofs = (
+            each
+            for (enterprise_id, _), each in self._employees.items()
+            if enterprise_id == request.enterprise_id
+        )
+        return next((each for each in ofs if each.member_id == request.member_id), Access())
 
     def _known(self, token: AccessToken, principal: Principal) -> Known:
         self._principals[token] = principal

@@ -18,6 +18,9 @@ def source(database: Database) -> AccessSource:
         enterprise_id = UUID(request.enterprise_id)
         team_id = UUID(request.team_id) if request.team_id else None
         async with database.snapshot(Scope.of(enterprise_id)) as tx:
-            return convert.access(await Rights(tx, enterprise_id).of(UUID(request.account_id), team_id))
+            rights = Rights(tx, enterprise_id)
+            if request.member_id:
+                return convert.access(await rights.of_member(UUID(request.member_id), team_id))
+            return convert.access(await rights.of(UUID(request.account_id), team_id))
 
     return resolve

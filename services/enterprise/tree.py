@@ -21,8 +21,7 @@ WITH RECURSIVE line (of, id, above, steps) AS (
 # Of each team, itself and the teams above it, the nearest first.
 LINES = f"{_WALK} SELECT of, array_agg(id ORDER BY steps) FROM line GROUP BY of"  # noqa: S608 - constants
 
-# Who an account is: one row if it is an employee's, none else.
-ACCESS = f"""{_WALK}
+_ACCESS = f"""{_WALK}
 SELECT employee.id, employee.member_id, employee.title, employee.duties, held.team_ids, held.roles,
        (SELECT array_agg(id ORDER BY steps) FROM line)
 FROM wrtn_employees AS employee
@@ -30,5 +29,9 @@ CROSS JOIN LATERAL (
     SELECT array_agg(team_id) AS team_ids, array_agg(role) AS roles FROM wrtn_companions
     WHERE tenant_id = %(tenant)s AND employee_id = employee.id
 ) AS held
-WHERE employee.tenant_id = %(tenant)s AND employee.account_id = %(account)s
+WHERE employee.tenant_id = %(tenant)s
 """  # noqa: S608 - constants
+
+# Who somebody is: one row for an employee, none else; by the account opened for them, or by the member.
+ACCESS = f"{_ACCESS} AND employee.account_id = %(account)s"
+ACCESS_OF_MEMBER = f"{_ACCESS} AND employee.member_id = %(member)s"

@@ -45,7 +45,9 @@ async def check_team(access: AccessCache, acting: Acting, team_id: UUID | None) 
         if team_id is not None:
             raise TeamNotJoined
         return
-    found = await access.resolve(acting.tenant_id, acting.account_id, team_id, fresh=True)
+    found = await access.resolve(
+        acting.tenant_id, acting.account_id, team_id, member_id=acting.member_id, fresh=True
+    )
     if found is None:
         raise NotEmployed
     if team_id is not None and (found.team is None or not found.team.companion):

@@ -37,7 +37,11 @@ class Rights:
         access = None
         if not holder.personal:
             access = await self._access.resolve(
-                holder.tenant_id, holder.account_id, holder.team_id, fresh=fresh
+                holder.tenant_id,
+                holder.account_id,
+                holder.team_id,
+                member_id=holder.member_id,
+                fresh=fresh,
             )
             if access is None:
                 raise RightRevoked

@@ -68,6 +68,23 @@ async def test_what_is_unknown_or_foreign_is_answered_with_nothing(world: World)
         assert not found.HasField("team")
 
 
+async def test_an_inherited_account_has_the_rights_of_its_holder_and_of_nobody_else(world: World) -> None:
+    owner, stranger = await world.owner(), await world.owner()
+    worker = await world.hire(owner)
+    for member_id, title in (
+        (worker.person.member_id, TITLE_MEMBER),
+        (owner.person.member_id, TITLE_OWNER),
+        (stranger.person.member_id, 0),
+        (world.clock.new_id(), 0),
+    ):
+        request = ResolveAccessRequest(
+            enterprise_id=owner.enterprise_id, account_id=owner.account_id, member_id=str(member_id)
+        )
+        found = await world.access.ResolveAccess(request, metadata=world.peer)
+        assert found.title == title
+        assert found.member_id == (str(member_id) if title else "")
+
+
 async def test_only_peers_may_ask(world: World) -> None:
     owner = await world.owner()
     request = ResolveAccessRequest(enterprise_id=owner.enterprise_id, account_id=owner.account_id)

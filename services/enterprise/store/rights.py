@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from chassis.call import Access, TeamPlace
@@ -13,10 +14,19 @@ class Rights(Rows):
     """What accounts are in the enterprise."""
 
     async def of(self, account_id: UUID, team_id: UUID | None = None) -> Access | None:
-        """Answers who the account is, and its place in the team if one is named, in one statement."""
+        """Answers whose the account is, and their place in the team if one is named, in one statement."""
+        return await self._found(tree.ACCESS, {"account": account_id}, team_id)
+
+    async def of_member(self, member_id: UUID, team_id: UUID | None = None) -> Access | None:
+        """Answers who the member is, whichever account they act by."""
+        return await self._found(tree.ACCESS_OF_MEMBER, {"member": member_id}, team_id)
+
+    async def _found(
+        self, statement: str, subject: Mapping[str, UUID], team_id: UUID | None
+    ) -> Access | None:
         driver = await self._tx.driver()
-        parameters = self._walk_from([] if team_id is None else [team_id]) | {"account": account_id}
-        row = await (await driver.execute(tree.ACCESS, parameters)).fetchone()
+        parameters = self._walk_from([] if team_id is None else [team_id]) | subject
+        row = await (await driver.execute(statement, parameters)).fetchone()
         if row is None:
             return None
         employee_id, member_id, title, duties, team_ids, held, line = row
