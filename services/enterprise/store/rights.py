@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from uuid import UUID
 
 from chassis.call import Access, TeamPlace
@@ -21,9 +20,7 @@ class Rights(Rows):
         """Answers who the member is, whichever account they act by."""
         return await self._found(tree.ACCESS_OF_MEMBER, {"member": member_id}, team_id)
 
-    async def _found(
-        self, statement: str, subject: Mapping[str, UUID], team_id: UUID | None
-    ) -> Access | None:
+    async def _found(self, statement: str, subject: dict[str, object], team_id: UUID | None) -> Access | None:
         driver = await self._tx.driver()
         parameters = self._walk_from([] if team_id is None else [team_id]) | subject
         row = await (await driver.execute(statement, parameters)).fetchone()
