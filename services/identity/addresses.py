@@ -13,12 +13,12 @@ PURPOSE = "email"
 """The purpose of the keyed hash by which an address is found."""
 
 
-def parsed(text: str) -> str:
-    """Answers the address as it is written to; raises AddressInvalid."""
+def parsed(text: str, field: str = "email") -> str:
+    """Answers the address as it is written to; raises AddressInvalid, naming the field."""
     try:
         found = validate_email(text.strip(), check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
-        raise AddressInvalid("The text is not an email address.", field="email") from error
+        raise AddressInvalid("The text is not an email address.", field=field) from error
     return found.normalized
 
 

@@ -1,6 +1,13 @@
 """The refusals of identity, each with its gRPC code and its reason."""
 
-from chassis.errors import AlreadyExists, InvalidArgument, NotFound, ResourceExhausted, Unauthenticated
+from chassis.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    Unauthenticated,
+)
 
 
 class AddressInvalid(InvalidArgument):
@@ -25,6 +32,24 @@ class VerificationRefused(InvalidArgument):
     """The verification token is unknown, used or expired, or another member has the address by now."""
 
     reason = "VERIFICATION_REFUSED"
+
+
+class MailTemplateUnknown(InvalidArgument):
+    """There is no such template of a mail."""
+
+    reason = "MAIL_TEMPLATE_UNKNOWN"
+
+
+class MailValueMissing(InvalidArgument):
+    """The template of the mail uses a value that was not given."""
+
+    reason = "MAIL_VALUE_MISSING"
+
+
+class MemberHasNoAddress(FailedPrecondition):
+    """None of the member's addresses is verified: there is none to write to."""
+
+    reason = "MEMBER_HAS_NO_ADDRESS"
 
 
 class SignInRefused(Unauthenticated):

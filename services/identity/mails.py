@@ -1,69 +1,57 @@
-"""The mails that identity writes: plain text, and the same as minimal HTML."""
+"""Writing to people: to a member, or to an address that may be anybody's.
+
+A mail stands under the key of its reader: of the member, or of who has proven the address. One to an
+address that is nobody's stands under the platform's key, and is emptied when it has left.
+"""
 
 from __future__ import annotations
 
-from email.message import EmailMessage
-from html import escape
-from urllib.parse import urlencode
+from collections.abc import Mapping
+from uuid import UUID
 
-PRODUCT = "wrtn"
+from chassis.crypto import Keyring
+from chassis.database import Transaction
+from services.identity import addresses, members
+from services.identity.errors import MemberHasNoAddress
+from services.identity.models import PLATFORM
+from services.identity.post import Post
+from services.identity.store import Members, admit_member
 
 
-def verification(sender: str, address: str, token: str, public_url: str | None) -> EmailMessage:
-    """Asks the reader to prove the address, by a link where there is a page that takes it, and by a code.
+async def to_member(
+    tx: Transaction, keyring: Keyring, post: Post, member_id: UUID, template: str, values: Mapping[str, str]
+) -> UUID:
+    """Queues a mail to the scope's member, at the primary address; answers its id.
 
-    The code stands on a line of its own, for people and scripts.
+    Raises MemberNotFound, MemberHasNoAddress, MailTemplateUnknown and MailValueMissing.
     """
-    link = f"{public_url.rstrip('/')}/verify-email?{urlencode({'token': token})}" if public_url else None
-    ways = (
-        ("To verify it within 24 hours, open this link:", link, "or enter this code:")
-        if link
-        else ("To verify it within 24 hours, enter this code:",)
-    )
-    return _composed(
-        sender,
-        address,
-        f"Verify your email address for {PRODUCT}",
-        (
-            f"Somebody, probably you, registered this address with {PRODUCT}.",
-            *ways,
-            f"Code: {token}",
-            "If it was not you, ignore this mail: without the code nothing happens.",
-        ),
-    )
+    member = await members.get(tx, member_id)
+    primary = await Members(tx).primary(member_id)
+    if primary is None:
+        raise MemberHasNoAddress("None of the member's addresses is verified.", field="member_id")
+    letter = post.letter(template, member.locale, values)
+    key = await keyring.key(tx, member_id)
+    return post.queue(tx, key, members.address_of(key, primary), letter)
 
 
-def already_registered(sender: str, address: str, public_url: str | None) -> EmailMessage:
-    """Tells the owner of an address that somebody tried to register it again."""
-    return _composed(
-        sender,
-        address,
-        f"You are already registered with {PRODUCT}",
-        (
-            f"Somebody, probably you, tried to register this address with {PRODUCT} again.",
-            "It is registered already: sign in with it as before.",
-            *([public_url] if public_url else []),
-            "If it was not you, ignore this mail: nothing has changed.",
-        ),
-    )
+async def to_address(
+    tx: Transaction,
+    keyring: Keyring,
+    post: Post,
+    text: str,
+    template: str,
+    values: Mapping[str, str],
+    locale: str,
+) -> UUID:
+    """Queues a mail to an address, in its owner's locale if somebody has proven it; answers its id.
 
-
-def _composed(sender: str, address: str, subject: str, lines: tuple[str, ...]) -> EmailMessage:
-    message = EmailMessage()
-    message["From"] = sender
-    message["To"] = address
-    message["Subject"] = subject
-    message["Auto-Submitted"] = "auto-generated"
-    # Unencoded, so that a long link stays on its line also for who reads the raw mail.
-    message.set_content("\n\n".join(lines) + "\n", cte="7bit")
-    message.add_alternative("".join(map(_paragraph, lines)), subtype="html", cte="7bit")
-    return message
-
-
-def _paragraph(line: str) -> str:
-    text = escape(line)
-    return (
-        f'<p><a href="{text}">{text}</a></p>\n'
-        if line.startswith(("http://", "https://"))
-        else f"<p>{text}</p>\n"
-    )
+    The transaction's scope is its owner's from then on. Raises AddressInvalid, MailTemplateUnknown and
+    MailValueMissing.
+    """
+    address = addresses.parsed(text, field="address")
+    owner = await Members(tx).owner_of(keyring.lookup(addresses.PURPOSE, addresses.same(address)))
+    await admit_member(tx, owner or PLATFORM)
+    if owner is not None:
+        locale = (await members.get(tx, owner)).locale
+    letter = post.letter(template, locale, values)
+    return post.queue(tx, await keyring.key(tx, owner or PLATFORM), address, letter)

@@ -12,6 +12,7 @@ from services.identity.post import Post
 from services.identity.rpc.accounts import AccountRpc
 from services.identity.rpc.auth import AuthRpc
 from services.identity.rpc.credentials import CredentialRpc
+from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
 from services.identity.rpc.principals import PrincipalRpc
 from services.identity.sender import Sender
@@ -20,6 +21,7 @@ from services.identity.signing import Signer
 from wrtn.identity.v1.accounts_pb2_grpc import add_AccountServiceServicer_to_server
 from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
+from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
@@ -42,6 +44,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals)),
             (add_AccountServiceServicer_to_server, AccountRpc(db, keyring)),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
+            (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),
             (add_PrincipalServiceServicer_to_server, PrincipalRpc(db)),
         ],
         consumers=[Employment(keyring).consumer()],

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
-from services.identity import addresses, bearers, events, mails
+from services.identity import addresses, bearers, events
 from services.identity.accounts import open_personal
 from services.identity.errors import MemberNotFound, TimeZoneUnknown, VerificationRefused
 from services.identity.models import Email, EmailVerification, Member, MemberState
@@ -79,11 +79,8 @@ async def register(tx: Transaction, keyring: Keyring, post: Post, person: Person
         )
     )
     owner = await Members(tx).owner_of(email.address_hash)
-    if owner is None:
-        message = mails.verification(post.sender, person.address, token, post.public_url)
-    else:
-        message = mails.already_registered(post.sender, person.address, post.public_url)
-    post.queue(tx, key, person.id, message)
+    template = "verify_email" if owner is None else "already_registered"
+    post.queue(tx, key, person.address, post.letter(template, person.locale, {"token": token}))
 
 
 async def verify(tx: Transaction, keyring: Keyring, member_id: UUID, token: str, account_id: UUID) -> Member:
@@ -145,7 +142,7 @@ async def profile(snapshot: Snapshot, keyring: Keyring, member: Member, *, email
     """Answers a member in plain text, if wanted with the addresses."""
     key = await keyring.key(snapshot, member.id)
     rows = await Members(snapshot).emails(member.id) if emails else ()
-    return Profile(member, _display_name(key, member), tuple((row, _address(key, row)) for row in rows))
+    return Profile(member, _display_name(key, member), tuple((row, address_of(key, row)) for row in rows))
 
 
 async def _add(tx: Transaction, keyring: Keyring, key: DataKey, person: Person) -> Email:
@@ -190,6 +187,6 @@ def _display_name(key: DataKey, member: Member) -> str:
     return key.decrypt(member.display_name, member.id, _NAME).decode()
 
 
-def _address(key: DataKey, email: Email) -> str:
+def address_of(key: DataKey, email: Email) -> str:
     """Decrypts an address."""
     return key.decrypt(email.address, email.member_id, email.id, _ADDRESS).decode()

@@ -39,6 +39,7 @@ from wrtn.identity.v1 import accounts_pb2, auth_pb2, events_pb2, members_pb2
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceStub
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
+from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceAsyncStub
     from wrtn.identity.v1.auth_pb2_grpc import AuthServiceAsyncStub
     from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
+    from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
 
@@ -82,6 +84,7 @@ class Identity:
     accounts: AccountServiceAsyncStub = field(init=False)
     credentials: CredentialServiceAsyncStub = field(init=False)
     principals: PrincipalServiceAsyncStub = field(init=False)
+    mails: MailServiceAsyncStub = field(init=False)
     _channel: grpc.aio.Channel = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +94,7 @@ class Identity:
         self.accounts = AccountServiceStub(self._channel)
         self.credentials = CredentialServiceStub(self._channel)
         self.principals = PrincipalServiceStub(self._channel)
+        self.mails = MailServiceStub(self._channel)
 
     async def close(self) -> None:
         """Closes the client's channel."""

@@ -21,7 +21,7 @@ from chassis.embedded.postgres import Postgres
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from chassis.testing.waiting import until
-from services.identity import mails, sender
+from services.identity import sender
 from services.identity.post import Post, opened
 from services.identity.sender import Sender, delay_after
 from services.identity.smtp import Connection, MailServer
@@ -63,8 +63,7 @@ class PostOffice:
         member_id, email = Clock().new_id(), make.fresh_email()
         async with self.database.app.transaction(Scope.of(member_id=member_id)) as tx:
             key = await self.keyring.key(tx, member_id)
-            message = mails.already_registered(self.post.sender, email, self.post.public_url)
-            self.post.queue(tx, key, member_id, message)
+            self.post.queue(tx, key, email, self.post.letter("already_registered", "en", {}))
         return email
 
     def sender(self, port: int = 0) -> Sender:
@@ -85,16 +84,6 @@ async def office(
     """A post office over a fresh database."""
     post = Post(sender="no-reply@example.com", public_url=make.PUBLIC_URL)
     return PostOffice(await database("identity"), Keyring.from_file(keyring_file), mailbox, post)
-
-
-def test_without_pages_of_the_product_a_mail_carries_the_code_alone() -> None:
-    bare = str(mails.verification("no-reply@example.com", "a@example.com", "wrtn_ev_x", None))
-    assert "Code: wrtn_ev_x" in bare
-    assert "http" not in bare
-    linked = str(
-        mails.verification("no-reply@example.com", "a@example.com", "wrtn_ev_x", "https://chat.example/")
-    )
-    assert "https://chat.example/verify-email?token=wrtn_ev_x" in linked
 
 
 async def test_a_mail_that_is_refused_for_now_is_tried_again_after_a_while(

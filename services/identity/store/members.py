@@ -45,6 +45,11 @@ class Members:
         rows = await self._session.scalars(select(Email).where(Email.member_id == member_id).order_by(*order))
         return rows.all()
 
+    async def primary(self, member_id: UUID) -> Email | None:
+        """Answers the primary address; a member without a verified one has none."""
+        query = select(Email).where(Email.member_id == member_id, Email.is_primary)
+        return await self._session.scalar(query)
+
     async def owner_of(self, address_hash: bytes) -> UUID | None:
         """Answers who has proven the address. The directory belongs to no scope."""
         query = select(VerifiedAddress.member_id).where(VerifiedAddress.address_hash == address_hash)
