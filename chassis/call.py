@@ -56,8 +56,10 @@ class Caller:
     """Who calls. The kind says which other fields are set.
 
     MEMBER: member_id, login_id, account_id and its tenant_id, staff (a wrtn.access.v1.StaffRight);
-    access if an enterprise rule admitted the call. SERVICE: credential_id, scopes, and tenant_id unless
-    the credential is platform-wide. PEER: peer, the name of the calling service.
+    access if an enterprise rule admitted the call. With `api_key` the member is represented by a key of
+    theirs: login_id is the key's id, scopes say "read" and "write", and staff is never set. SERVICE:
+    credential_id, scopes, and tenant_id unless the credential is platform-wide. PEER: peer, the name of the
+    calling service.
     """
 
     kind: CallerKind = CallerKind.ANONYMOUS
@@ -70,6 +72,7 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     peer: str | None = None
     access: Access | None = None
+    api_key: bool = False
 
     @property
     def scope(self) -> Scope:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from chassis.access.employment import AccessCache
 from chassis.access.rules import MethodRule, ReadField
+from chassis.auth.api_keys import READ, WRITE
 from chassis.call import Access, Caller, CallerKind
 from chassis.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
 from wrtn.access.v1.access_pb2 import Rule, Title
@@ -25,11 +26,26 @@ class NotAdmitted(PermissionDenied):
     reason = "NOT_ADMITTED"
 
 
-def admits(rule: Rule, caller: Caller) -> bool:
+class SignInNeeded(PermissionDenied):
+    """The method wants a member who signed in, and the call came with an API key."""
+
+    reason = "SIGN_IN_NEEDED"
+
+
+class KeyScopeMissing(PermissionDenied):
+    """The API key has not the scope that the method needs: "read", or "write"."""
+
+    reason = "KEY_SCOPE_MISSING"
+
+
+def admits(method: MethodRule, caller: Caller) -> bool:
     """Says whether the rule admits the caller by what the caller is alone, whatever the request."""
+    rule = method.rule
     if rule.anyone:
         return True
     if caller.kind is CallerKind.MEMBER:
+        if caller.api_key and not _key_reaches(method, caller):
+            return False
         return rule.member or 0 < rule.staff <= caller.staff
     if caller.kind is CallerKind.SERVICE:
         return rule.service_scope in caller.scopes
@@ -39,17 +55,32 @@ def admits(rule: Rule, caller: Caller) -> bool:
 async def authorize(method: MethodRule, caller: Caller, request: Any, access: AccessCache) -> Caller:
     """Answers the caller, with its access if an enterprise rule admits it.
 
-    Raises CredentialMissing, NotAdmitted, NotFound for an enterprise of others, InvalidArgument for an
-    id that is none, and Unavailable if enterprise does not answer.
+    Raises CredentialMissing, NotAdmitted, for an API key SignInNeeded and KeyScopeMissing, NotFound for an
+    enterprise of others, InvalidArgument for an id that is none, and Unavailable if enterprise does not
+    answer.
     """
     rule = method.rule
-    if admits(rule, caller):
+    if admits(method, caller):
         return caller
     if caller.kind is CallerKind.ANONYMOUS:
         raise CredentialMissing("The call needs a credential.")
-    if caller.kind is not CallerKind.MEMBER or not rule.HasField("enterprise"):
+    employees = rule.HasField("enterprise")
+    if caller.api_key and (rule.member or employees) and not _key_reaches(method, caller):
+        _refuse_key(method)
+    if caller.kind is not CallerKind.MEMBER or not employees:
         raise NotAdmitted("The caller may not call this method.")
     return replace(caller, access=await _employed(method, caller, request, access))
+
+
+def _key_reaches(method: MethodRule, caller: Caller) -> bool:
+    return not method.rule.interactive and (READ if method.reads else WRITE) in caller.scopes
+
+
+def _refuse_key(method: MethodRule) -> NoReturn:
+    if method.rule.interactive:
+        raise SignInNeeded("An API key does not suffice here: sign in.")
+    scope = READ if method.reads else WRITE
+    raise KeyScopeMissing(f"The API key needs the scope {scope} for this method.", scope=scope)
 
 
 async def _employed(method: MethodRule, caller: Caller, request: Any, access: AccessCache) -> Access:

@@ -1,4 +1,4 @@
-"""What the holder of a token is at this moment, as identity says, behind a cache that events invalidate."""
+"""What the holder of a token or key is at this moment, as identity says, behind a cache that events drop."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from uuid import UUID
 
 from chassis.access.cache import AnswerCache
+from chassis.auth.api_keys import ApiKey
 from chassis.auth.tokens import AccessToken
 from chassis.call import Caller, CallerKind
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 
+Bearer = AccessToken | ApiKey
 PrincipalSource = Callable[[ResolvePrincipalRequest], Awaitable[Principal]]
 
 
@@ -20,12 +22,12 @@ class Principals:
         self._source = source
         self._cache = AnswerCache(self._ask, _names, ttl=ttl, most=most)
 
-    def cached(self, token: AccessToken) -> Caller | None:
+    def cached(self, token: Bearer) -> Caller | None:
         """Answers the caller if it is known to be active without asking."""
         found = self._cache.get(token)
         return found[1] if found is not None else None
 
-    async def resolve(self, token: AccessToken, *, fresh: bool = False) -> Caller | None:
+    async def resolve(self, token: Bearer, *, fresh: bool = False) -> Caller | None:
         """Answers the caller, or None if the principal may not act; raises what the source raises."""
         return await self._cache.resolve(token, fresh=fresh)
 
@@ -37,18 +39,26 @@ class Principals:
         """Forgets everything."""
         self._cache.clear()
 
-    async def _ask(self, token: AccessToken) -> Caller | None:
+    async def _ask(self, token: Bearer) -> Caller | None:
         principal = await self._source(_request(token))
         return _caller(token, principal) if principal.active else None
 
 
-def _names(token: AccessToken) -> Iterator[UUID]:
+def _names(token: Bearer) -> Iterator[UUID]:
+    if isinstance(token, ApiKey):
+        yield token.principal_id
+        return
     for each in (token.member_id, token.login_id, token.account_id, token.credential_id):
         if each is not None:
             yield each
 
 
-def _request(token: AccessToken) -> ResolvePrincipalRequest:
+def _request(token: Bearer) -> ResolvePrincipalRequest:
+    if isinstance(token, ApiKey):
+        presented = ResolvePrincipalRequest.PresentedKey(
+            principal_id=str(token.principal_id), member=token.member, key_hash=token.key_hash
+        )
+        return ResolvePrincipalRequest(api_key=presented)
     if token.credential_id is not None:
         return ResolvePrincipalRequest(credential_id=str(token.credential_id))
     member = ResolvePrincipalRequest.MemberLogin(
@@ -57,12 +67,16 @@ def _request(token: AccessToken) -> ResolvePrincipalRequest:
     return ResolvePrincipalRequest(member=member)
 
 
-def _caller(token: AccessToken, principal: Principal) -> Caller:
+def _caller(token: Bearer, principal: Principal) -> Caller:
+    if isinstance(token, ApiKey) and token.member:
+        # From here on the key is the member's login: whoever asks again about the login asks about the key.
+        token = AccessToken(token.principal_id, UUID(principal.api_key_id), UUID(principal.account_id))
+    credential_id = token.principal_id if isinstance(token, ApiKey) else token.credential_id
     tenant_id = UUID(principal.tenant_id) if principal.tenant_id else None
-    if token.credential_id is not None:
+    if isinstance(token, ApiKey) or credential_id is not None:
         return Caller(
             CallerKind.SERVICE,
-            credential_id=token.credential_id,
+            credential_id=credential_id,
             tenant_id=tenant_id,
             scopes=frozenset(principal.scopes),
         )
@@ -72,7 +86,9 @@ def _caller(token: AccessToken, principal: Principal) -> Caller:
         login_id=token.login_id,
         account_id=token.account_id,
         tenant_id=tenant_id,
-        staff=principal.staff_right,
+        staff=0 if principal.api_key_id else principal.staff_right,
+        scopes=frozenset(principal.scopes),
+        api_key=bool(principal.api_key_id),
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
 
+from chassis.access.scopes import SCOPES
 from wrtn.access.v1 import access_pb2
 from wrtn.access.v1.access_pb2 import Rule
 
@@ -27,6 +29,8 @@ class MethodRule:
     method: str
     """The full path, "/wrtn.identity.v1.AuthService/SignIn"."""
     rule: Rule
+    reads: bool = False
+    """Whether the method has no side effects, so that a key with the scope "read" suffices."""
     enterprise_of: ReadField | None = None
     team_of: ReadField | None = None
 
@@ -63,8 +67,13 @@ def _rule_of(method: MethodDescriptor) -> MethodRule | str:
         or rule.HasField("enterprise")
     ):
         return "has a rule that admits nobody"
+    if rule.service_scope and rule.service_scope not in SCOPES:
+        return (
+            f"has a rule with the scope {rule.service_scope}, which wrtn.access.v1 ServiceScope does not list"
+        )
     path = f"/{method.containing_service.full_name}/{method.name}"
-    return _with_fields(MethodRule(path, rule), method)
+    reads = method.GetOptions().idempotency_level == MethodOptions.NO_SIDE_EFFECTS
+    return _with_fields(MethodRule(path, rule, reads), method)
 
 
 def _with_fields(found: MethodRule, method: MethodDescriptor) -> MethodRule | str:
@@ -80,11 +89,10 @@ def _with_fields(found: MethodRule, method: MethodDescriptor) -> MethodRule | st
     for name in names:
         if not _is_text(method.input_type, name):
             return f"has a rule that names the request field {name}, which is no string"
-    return MethodRule(
-        found.method,
-        found.rule,
-        attrgetter(rule.enterprise_field) if rule.enterprise_field else None,
-        attrgetter(rule.team_field) if rule.team_field else None,
+    return replace(
+        found,
+        enterprise_of=attrgetter(rule.enterprise_field) if rule.enterprise_field else None,
+        team_of=attrgetter(rule.team_field) if rule.team_field else None,
     )
 
 

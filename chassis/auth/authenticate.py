@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
-from chassis.access.principals import Principals
-from chassis.auth import peers, tokens
+from chassis.access.principals import Bearer, Principals
+from chassis.auth import api_keys, peers, tokens
 from chassis.auth.keys import SigningKeys
 from chassis.auth.peers import PeerVerifier
-from chassis.auth.tokens import AccessToken
 from chassis.call import ANONYMOUS, Caller, CallerKind
 from chassis.clock import Clock
 from chassis.errors import Unauthenticated
@@ -19,17 +18,23 @@ _BEARER = "bearer "
 
 
 class PrincipalEnded(Unauthenticated):
-    """The token is genuine, and its holder may not act any more: suspended, signed out or revoked."""
+    """The token is genuine, and its holder may not act any more: suspended, signed out or revoked.
+
+    A well-formed API key that nobody has gets the same answer.
+    """
 
     reason = "PRINCIPAL_ENDED"
 
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
-    """What a verified token proves until it expires: a principal to be resolved, or a peer."""
+    """What a verified token proves until it expires: a principal to be resolved, or a peer.
+
+    A key proves nothing of itself, so its end is for identity to say, each time it is resolved.
+    """
 
     expires: float
-    token: AccessToken | None
+    token: Bearer | None
     peer: Caller | None
 
 
@@ -63,18 +68,20 @@ class Authenticator:
         proof = self._proofs.get(digest)
         if proof is None or proof.expires <= self._clock.now().timestamp():
             proof = await self._prove(authorization)
+        caller = proof.peer if proof.token is None else await self._principals.resolve(proof.token)
+        # A key that is nobody's is not remembered: anyone can make well-formed ones without end.
+        if caller is not None or not isinstance(proof.token, api_keys.ApiKey):
             self._remember(digest, proof)
-        if proof.token is None:
-            return proof.peer or tokens.refuse()
-        caller = await self._principals.resolve(proof.token)
         if caller is None:
-            raise PrincipalEnded("The login or credential has ended.")
+            raise PrincipalEnded("The login, credential or key has ended.")
         return caller
 
     async def _prove(self, authorization: str) -> _Proof:
         if authorization[: len(_BEARER)].lower() != _BEARER:
             tokens.refuse()
         text = authorization[len(_BEARER) :].strip()
+        if text.startswith(api_keys.PREFIX):
+            return _Proof(float("inf"), api_keys.parsed(text) or tokens.refuse(), None)
         header = tokens.header_of(text)
         kid = header.get("kid")
         if header.get("typ") == peers.TYPE:

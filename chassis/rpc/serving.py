@@ -164,7 +164,7 @@ class Serving:
         if caller is None and self._authorization is not None:
             caller = await gate.authenticator.caller(self._authorization)
         self._caller = caller or ANONYMOUS
-        if not admits(rule.rule, self._caller):
+        if not admits(rule, self._caller):
             self._caller = await authorize(rule, self._caller, request, gate.access)
         enter(Call(self._method.path, self._caller, self._deadline, self._request_id, self._key))
         if request is not None:

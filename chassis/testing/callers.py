@@ -10,7 +10,9 @@ from uuid import UUID
 import pytest
 from joserfc.jwk import OKPKey
 
-from chassis.auth import keys, tokens
+from chassis.access.principals import Bearer
+from chassis.auth import api_keys, keys, tokens
+from chassis.auth.api_keys import ApiKey
 from chassis.auth.peers import PeerSigner
 from chassis.auth.tokens import AccessToken
 from chassis.clock import Clock
@@ -62,7 +64,7 @@ class Callers:
     peer_keys_dir: Path
     key: OKPKey = field(default_factory=lambda: OKPKey.generate_key("Ed25519"))
     asked: list[str] = field(default_factory=list)
-    _principals: dict[AccessToken, Principal] = field(default_factory=dict)
+    _principals: dict[Bearer, Principal] = field(default_factory=dict)
     _employees: dict[tuple[str, str], Access] = field(default_factory=dict)
     _teams: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
@@ -107,6 +109,27 @@ class Callers:
         principal = Principal(active=True, tenant_id=str(tenant_id or ""), scopes=scopes)
         return self._known(AccessToken(credential_id=self.clock.new_id()), principal)
 
+    def api_key(self, member: Known, *scopes: str) -> Known:
+        """Makes an API key of a member, by which their acting account acts."""
+        token = AccessToken(member.member_id, self.clock.new_id(), member.account_id)
+        principal = Principal(
+            active=True,
+            tenant_id=str(member.tenant_id or ""),
+            staff_right=self._principals[member.token].staff_right,
+            scopes=scopes,
+            account_id=str(token.account_id),
+            api_key_id=str(token.login_id),
+        )
+        self._principals[token] = principal
+        return self._keyed(api_keys.of_member(member.member_id, self.clock), token, principal)
+
+    def enterprise_key(self, enterprise_id: UUID, *scopes: str) -> Known:
+        """Makes an API key of an enterprise."""
+        token = AccessToken(credential_id=self.clock.new_id())
+        principal = Principal(active=True, tenant_id=str(enterprise_id), scopes=scopes)
+        self._principals[token] = principal
+        return self._keyed(api_keys.of_enterprise(_there(token.credential_id), self.clock), token, principal)
+
     def peer(self, service: str, target: str) -> Metadata:
         """Answers the metadata of a call from one service to another."""
         signer = PeerSigner(service, self.private_key(service), self.clock)
@@ -118,7 +141,9 @@ class Callers:
 
     def end(self, known: Known) -> None:
         """Ends what a caller may do. Whoever has cached it is not told."""
-        self._principals[known.token] = Principal(active=False)
+        for each in (known.token, api_keys.parsed(known.bearer)):
+            if each is not None:
+                self._principals[each] = Principal(active=False)
 
     async def principal(self, request: ResolvePrincipalRequest) -> Principal:
         """Answers as identity would."""
@@ -165,13 +190,23 @@ class Callers:
         )
         return next((each for each in ofs if each.member_id == request.member_id), Access())
 
+    def _keyed(self, text: str, token: AccessToken, principal: Principal) -> Known:
+        key = api_keys.parsed(text)
+        if key is None:
+            raise LookupError("no key was made")
+        self._principals[key] = principal
+        return Known(token, UUID(principal.tenant_id) if principal.tenant_id else None, text)
+
     def _known(self, token: AccessToken, principal: Principal) -> Known:
         self._principals[token] = principal
         bearer = tokens.issue(token, self.key, KID, self.clock)
         return Known(token, UUID(principal.tenant_id) if principal.tenant_id else None, bearer)
 
 
-def _token(request: ResolvePrincipalRequest) -> AccessToken:
+def _token(request: ResolvePrincipalRequest) -> Bearer:
+    if request.HasField("api_key"):
+        asked = request.api_key
+        return ApiKey(UUID(asked.principal_id), asked.member, asked.key_hash)
     if request.HasField("credential_id"):
         return AccessToken(credential_id=UUID(request.credential_id))
     member = request.member

@@ -22,12 +22,14 @@ def sentences(rule: Any) -> list[str]:
     if int(rule.staff):
         admitted.append(f"staff, at least {_word(rule, 'staff')}")
     if rule.service_scope:
-        admitted.append(f"service credentials with the scope `{rule.service_scope}`")
+        admitted.append(f"service credentials and enterprise API keys with the scope `{rule.service_scope}`")
     if rule.peer:
         admitted.append("other services of the suite")
     if rule.enterprise is not None:
         admitted.append(_enterprise(rule.enterprise))
     said = [f"**Access:** {'; '.join(admitted)}."] if admitted else []
+    if rule.interactive:
+        said.append("A member must have signed in: no API key of theirs passes.")
     return said + ([rule.decided] if rule.decided else [])
 
 

@@ -19,6 +19,8 @@ async def resolve(db: Database, request: ResolvePrincipalRequest) -> Principal:
     """Answers the principal; one that may not act, or that nobody knows, is not active."""
     if request.WhichOneof("subject") == "credential_id":
         return await _credential(db, UUID(request.credential_id))
+    if request.WhichOneof("subject") == "api_key":
+        return _INACTIVE
     return await _member(db, request.member)
 
 

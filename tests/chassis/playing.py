@@ -93,7 +93,7 @@ class Sample:
         return await self._do(request)
 
     Echo = Anyone = Change = Moderate = Administer = Record = Internal = _one
-    Manage = Lead = Pay = Work = _one
+    Manage = Lead = Pay = Work = Look = Sign = Appoint = _one
 
     async def Count(self, request: Any, context: Any) -> AsyncIterator[Any]:
         for number in range(3):

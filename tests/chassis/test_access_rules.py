@@ -234,6 +234,7 @@ async def test_an_ended_principal_is_unauthenticated_once_the_cache_is_told(
         ("NoTeamService", "no team"),
         ("UselessDutyService", "does not ask for an owner"),
         ("StreamFieldService", "streams its requests"),
+        ("UnlistedScopeService", "everything.always"),
     ],
 )
 def test_a_rule_that_cannot_be_enforced_does_not_start(service: str, said: str) -> None:
