@@ -101,6 +101,10 @@ class Call:
     """Names this call in logs and errors; not the request's idempotency key."""
     idempotency_key: str = ""
     """The metadata `idempotency-key`; the request's own `request_id` goes before it."""
+    address: str = ""
+    """The client's address, as far as one is known; `chassis.rpc.origins` says whom it believes."""
+    device: str = ""
+    """What the client says that it is: its `User-Agent`, which nothing proves."""
 
     def remaining(self) -> float | None:
         """Answers the seconds left until the deadline, never negative; None if there is none."""

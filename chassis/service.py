@@ -36,6 +36,7 @@ from chassis.database.migrate import script
 from chassis.events.bus import Bus, Notice
 from chassis.rpc.client import Peers
 from chassis.rpc.http import HttpPort
+from chassis.rpc.origins import Origins
 from chassis.rpc.server import RpcServer
 from chassis.rpc.serving import Gatekeeper
 from chassis.runtime import Background, Parts, Runtime, S, Wire
@@ -108,7 +109,9 @@ async def start(
         wired = wire(runtime)
         parts = await wired if inspect.isawaitable(wired) else wired
         _replace(sources, parts)
-        gate = Gatekeeper(_authenticator(runtime, sources), runtime.access, parts.limits)
+        gate = Gatekeeper(
+            _authenticator(runtime, sources), runtime.access, parts.limits, _origins(runtime.settings)
+        )
         server = RpcServer(
             parts.servicers,
             gate,
@@ -164,6 +167,13 @@ def _keyring(settings: ServiceSettings) -> Keyring:
         raise SettingsError(
             [f"WRTN_KEY_FILE: {settings.key_file.name} holds no keys that can be used"]
         ) from error
+
+
+def _origins(settings: ServiceSettings) -> Origins:
+    try:
+        return Origins(settings.trusted_gateways)
+    except ValueError as error:
+        raise SettingsError(["WRTN_TRUSTED_GATEWAYS is no list of networks"]) from error
 
 
 def _addresses(settings: ServiceSettings) -> dict[str, str]:

@@ -102,6 +102,8 @@ class ServiceSettings:
     """The public keys of the peers, `<service>.pem`."""
     identity_address: str
     enterprise_address: str
+    trusted_gateways: str = "127.0.0.0/8,::1/128"
+    """The networks of our gateways, joined by commas: what calls from there say of the client is believed."""
     production: bool = False
     """Turns gRPC reflection off."""
     log_level: str = "INFO"

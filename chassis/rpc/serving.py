@@ -21,7 +21,8 @@ from chassis.access.rules import MethodRule
 from chassis.auth.authenticate import Authenticator
 from chassis.call import ANONYMOUS, Call, enter
 from chassis.errors import DeadlineExceeded, ResourceExhausted
-from chassis.rpc import answers
+from chassis.rpc import answers, origins
+from chassis.rpc.origins import Origins
 from chassis.rpc.validation import validate
 
 AUTHORIZATION = "authorization"
@@ -106,10 +107,17 @@ class Method:
 class Gatekeeper:
     """What all calls of a server share."""
 
-    def __init__(self, authenticator: Authenticator, access: AccessCache, limits: Limits) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        access: AccessCache,
+        limits: Limits,
+        clients: Origins | None = None,
+    ) -> None:
         self.authenticator = authenticator
         self.access = access
         self.limits = limits
+        self.clients = clients or Origins()
         self.load = Load()
 
 
@@ -121,6 +129,8 @@ class Serving:
         "_caller",
         "_context",
         "_deadline",
+        "_device",
+        "_forwarded",
         "_gate",
         "_key",
         "_method",
@@ -139,6 +149,8 @@ class Serving:
         self._timeout: asyncio.Timeout | None = None
         self._authorization: str | None = None
         self._key = ""
+        self._forwarded = ""
+        self._device = ""
         self._read_metadata()
         gate.load.add(1, streaming=method.streaming)
 
@@ -166,9 +178,21 @@ class Serving:
         self._caller = caller or ANONYMOUS
         if not admits(rule, self._caller):
             self._caller = await authorize(rule, self._caller, request, gate.access)
-        enter(Call(self._method.path, self._caller, self._deadline, self._request_id, self._key))
+        enter(self._call())
         if request is not None:
             validate(request)
+
+    def _call(self) -> Call:
+        address = self._gate.clients.address(self._context.peer(), self._forwarded)
+        return Call(
+            self._method.path,
+            self._caller,
+            self._deadline,
+            self._request_id,
+            self._key,
+            address,
+            origins.device(self._device) if self._device else "",
+        )
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -209,6 +233,10 @@ class Serving:
                 wanted = str(value)
             elif key == IDEMPOTENCY_KEY:
                 self._key = str(value)
+            elif key == origins.FORWARDED_FOR:
+                self._forwarded = str(value)
+            elif key == origins.USER_AGENT:
+                self._device = str(value)
         self._span = telemetry.start_span(self._method.path, parent)
         self._request_id = wanted if _REQUEST_ID.fullmatch(wanted) else self._span.trace.trace_id
 

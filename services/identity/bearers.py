@@ -24,8 +24,13 @@ _ID_LENGTH = 22
 
 def bearer(prefix: str, member_id: UUID, clock: Clock) -> str:
     """Makes a token of the member with 32 bytes of chance."""
+    return of(prefix, member_id, clock.secret(32))
+
+
+def of(prefix: str, member_id: UUID, secret: str) -> str:
+    """Answers the token of the member that holds this secret, 32 bytes in base64url."""
     owner = base64.urlsafe_b64encode(member_id.bytes).decode().rstrip("=")
-    return f"{prefix}{owner}{clock.secret(32)}"
+    return f"{prefix}{owner}{secret}"
 
 
 def owner_of(prefix: str, token: str) -> UUID | None:

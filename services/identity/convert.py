@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import cast
+from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import timestamps
 from services.identity import models
-from services.identity.logins import Tokens
+from services.identity.logins import Seen
 from services.identity.members import Profile
 from services.identity.models import PLATFORM
+from services.identity.signing_in import Tokens
 from wrtn.access.v1.access_pb2 import StaffRight
-from wrtn.identity.v1 import accounts_pb2, auth_pb2, credentials_pb2, members_pb2
+from wrtn.identity.v1 import accounts_pb2, auth_pb2, credentials_pb2, logins_pb2, members_pb2
 
 
 def timestamp(moment: datetime | None) -> Timestamp | None:
@@ -66,13 +68,29 @@ def credential(row: models.ServiceCredential) -> credentials_pb2.ServiceCredenti
     )
 
 
+def login(seen: Seen, current: UUID) -> logins_pb2.Login:
+    """Answers a login; `current` is that of the call."""
+    row = seen.login
+    return logins_pb2.Login(
+        id=str(row.id),
+        methods=[logins_pb2.LoginMethod.Value(f"LOGIN_METHOD_{each}") for each in row.methods],
+        device=seen.origin.device,
+        address=seen.origin.address,
+        create_time=timestamp(row.create_time),
+        last_use_time=timestamp(row.last_use_time),
+        expire_time=timestamp(row.expire_time),
+        current=row.id == current,
+    )
+
+
 def token_pair(tokens: Tokens) -> auth_pb2.TokenPair:
     """Answers the tokens of a login."""
+    acting = tokens.acting
     return auth_pb2.TokenPair(
         access_token=tokens.access_token,
         access_expire_time=timestamp(tokens.access_expire_time),
-        refresh_token=tokens.refresh_token,
-        refresh_expire_time=timestamp(tokens.refresh_expire_time),
-        member_id=str(tokens.member_id),
-        account_id=str(tokens.account_id),
+        refresh_token=acting.refresh_token,
+        refresh_expire_time=timestamp(acting.refresh_expire_time),
+        member_id=str(acting.member_id),
+        account_id=str(acting.account_id),
     )

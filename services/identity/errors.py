@@ -82,6 +82,12 @@ class MemberNotFound(NotFound):
     reason = "MEMBER_NOT_FOUND"
 
 
+class LoginNotFound(NotFound):
+    """The member has no such login."""
+
+    reason = "LOGIN_NOT_FOUND"
+
+
 class AccountNotFound(NotFound):
     """There is no such account, or the caller does not hold it."""
 

@@ -1,45 +1,56 @@
-"""Logins: signing in, exchanging refresh tokens, signing out.
-
-A refresh token is good for one use. A second use means that two hold it, one of whom is a thief, and
-nobody can say which: the login ends. An honest client whose answer was lost signs in again.
-"""
+"""Logins: opening one for somebody who has proven who they are, listing them, ending them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from chassis.auth.tokens import AccessToken
-from chassis.clock import Clock
-from chassis.crypto import Keyring
-from chassis.database import Database, Scope, Transaction
-from chassis.errors import DomainError
-from services.identity import accounts, addresses, bearers, events
-from services.identity.errors import RefreshRefused, RefreshTokenReused, SignInRefused
-from services.identity.models import Login, LoginEnd, MemberState, RefreshToken
-from services.identity.passwords import Passwords
-from services.identity.signing import Signer
-from services.identity.store import Accounts, Logins, Members
+from chassis import call
+from chassis.crypto import DataKey, Keyring
+from chassis.database import Snapshot, Transaction
+from services.identity import bearers, events
+from services.identity.errors import LoginNotFound, SignInRefused
+from services.identity.models import Login, LoginEnd, LoginMethod, RefreshToken
+from services.identity.store import Logins, Members
 
 REFRESH_LIFETIME = timedelta(days=30)
+MOST = 5
+"""How many logins a member may have; one more ends the oldest."""
+_DEVICE = "device"
+_ADDRESS = "address"
+"""The context that binds a ciphertext to its column."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """A login's tokens, in plain text."""
+class Proof:
+    """What somebody has proven of themselves. The connection is that of a federated sign-in."""
 
-    member_id: UUID
-    account_id: UUID
-    access_token: str
-    access_expire_time: datetime
-    refresh_token: str
-    refresh_expire_time: datetime
+    methods: tuple[LoginMethod, ...]
+    connection_id: UUID | None = None
+    connection_tenant_id: UUID | None = None
+    """The enterprise to which the connection belongs, if it is one's own."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Acting:
-    """A login after its change, and the refresh token that goes with it."""
+class Origin:
+    """Where a login is used from, as far as that is known."""
+
+    device: str = ""
+    address: str = ""
+
+    @classmethod
+    def current(cls) -> Origin:
+        """Answers where the call being served comes from."""
+        found = call.current()
+        return cls(found.device, found.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """A login after its change, and the refresh token that goes with it, in plain text."""
 
     member_id: UUID
     login_id: UUID
@@ -48,119 +59,48 @@ class _Acting:
     refresh_expire_time: datetime
 
 
-class SignIns:
-    """Opens and prolongs logins."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A login with what its member may read of it."""
 
-    def __init__(
-        self, db: Database, keyring: Keyring, clock: Clock, passwords: Passwords, signer: Signer
-    ) -> None:
-        self._db = db
-        self._keyring = keyring
-        self._clock = clock
-        self._passwords = passwords
-        self._signer = signer
-
-    async def sign_in(self, email: str, password: str) -> Tokens:
-        """Opens a login for the personal account; raises SignInRefused, whatever was wrong, in the same time.
-
-        Who is unknown is looked up and verified like everybody, as a member that does not exist.
-        """
-        address_hash = self._keyring.lookup(addresses.PURPOSE, addresses.sought(email))
-        async with self._db.snapshot(Scope()) as snapshot:
-            owner = await Members(snapshot).owner_of(address_hash)
-        member_id = owner or self._clock.new_id()
-        async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
-            member = await Members(snapshot).get(member_id)
-            account = await Accounts(snapshot).personal(member_id)
-        # No connection is held while the password is verified: that takes longest.
-        right = await self._passwords.verify(member.password_hash if member else None, password)
-        if not right or member is None or account is None or member.state != MemberState.ACTIVE:
-            raise SignInRefused("Address and password do not match.")
-        async with self._db.transaction(Scope.of(member_id=member_id)) as tx:
-            acting = await _open(tx, member_id, account.id)
-        return await self._signed(acting)
-
-    async def refresh(self, text: str, account_id: UUID | None) -> Tokens:
-        """Exchanges a refresh token, if named for another account that the member holds.
-
-        Raises RefreshTokenReused after it ended the login of a token that was used before, RefreshRefused
-        for an unknown or expired token or an ended login, AccountNotFound for another's account: then the
-        token is still good.
-        """
-        member_id = bearers.owner_of(bearers.REFRESH, text)
-        if member_id is None:
-            raise _refused()
-        async with self._db.transaction(Scope.of(member_id=member_id)) as tx:
-            outcome = await _rotate(tx, member_id, bearers.digest(text), account_id)
-        # Raised only now: what a refusal wrote down, the end of the login above all, is to stay.
-        if isinstance(outcome, DomainError):
-            raise outcome
-        return await self._signed(outcome)
-
-    async def _signed(self, acting: _Acting) -> Tokens:
-        token = AccessToken(acting.member_id, acting.login_id, acting.account_id)
-        access_token, access_expire_time = await self._signer.issue(token)
-        return Tokens(
-            acting.member_id,
-            acting.account_id,
-            access_token,
-            access_expire_time,
-            acting.refresh_token,
-            acting.refresh_expire_time,
-        )
+    login: Login
+    origin: Origin
 
 
-async def sign_out(tx: Transaction, member_id: UUID, login_id: UUID) -> None:
-    """Ends a login; repeating it changes nothing."""
-    await _end(tx, member_id, login_id, LoginEnd.SIGNED_OUT)
+async def begin(
+    tx: Transaction, keyring: Keyring, member_id: UUID, account_id: UUID, proof: Proof, origin: Origin
+) -> Acting:
+    """Opens a login of the scope's member and ends the oldest above MOST; raises SignInRefused if not active.
 
-
-async def _open(tx: Transaction, member_id: UUID, account_id: UUID) -> _Acting:
+    The member's row is locked: of two that count at once, both would find room, and one that a
+    suspension overtakes would stay.
+    """
+    if not await Members(tx).lock_active(member_id):
+        raise SignInRefused("Address and password do not match.")
+    for login_id, version in await Logins(tx).end_oldest(member_id, MOST - 1, LoginEnd.REPLACED, tx.now):
+        events.login_ended(tx, member_id, login_id, version)
+    login_id = tx.clock.new_id()
     login = Login(
         member_id=member_id,
-        id=tx.clock.new_id(),
+        id=login_id,
         account_id=account_id,
+        methods=list(proof.methods),
+        connection_id=proof.connection_id,
+        connection_tenant_id=proof.connection_tenant_id,
+        last_use_time=tx.now,
         expire_time=tx.now + REFRESH_LIFETIME,
         version=1,
         create_time=tx.now,
+        **sealed(await keyring.key(tx, member_id), login_id, origin),
     )
     tx.session.add(login)
     await tx.session.flush()
-    return _with_token(tx, member_id, login.id, account_id)
-
-
-async def _rotate(
-    tx: Transaction, member_id: UUID, token_hash: bytes, account_id: UUID | None
-) -> _Acting | DomainError:
-    logins = Logins(tx)
-    login_id = await logins.use_token(member_id, token_hash, tx.now)
-    if login_id is None:
-        return await _misused(tx, member_id, token_hash)
-    acting = await logins.prolong(member_id, login_id, account_id, tx.now, tx.now + REFRESH_LIFETIME)
-    if acting is None:
-        return _refused()
-    await accounts.get_held(tx, member_id, acting)
-    return _with_token(tx, member_id, login_id, acting)
-
-
-async def _misused(tx: Transaction, member_id: UUID, token_hash: bytes) -> DomainError:
-    """Ends the login of a token that was used before. An unknown token has none."""
-    login_id = await Logins(tx).of_used_token(member_id, token_hash)
-    if login_id is None:
-        return _refused()
-    await _end(tx, member_id, login_id, LoginEnd.TOKEN_REUSED)
-    return RefreshTokenReused("The refresh token was used before; the login has ended.")
-
-
-async def _end(tx: Transaction, member_id: UUID, login_id: UUID, reason: LoginEnd) -> None:
-    version = await Logins(tx).end(member_id, login_id, reason, tx.now)
-    if version is not None:
-        events.login_ended(tx, member_id, login_id, version)
-
-
-def _with_token(tx: Transaction, member_id: UUID, login_id: UUID, account_id: UUID) -> _Acting:
-    """Adds the next refresh token of the login."""
     text = bearers.bearer(bearers.REFRESH, member_id, tx.clock)
+    return with_token(tx, member_id, login_id, account_id, text)
+
+
+def with_token(tx: Transaction, member_id: UUID, login_id: UUID, account_id: UUID, text: str) -> Acting:
+    """Adds the next refresh token of the login."""
     expire_time = tx.now + REFRESH_LIFETIME
     row = RefreshToken(
         member_id=member_id,
@@ -170,8 +110,63 @@ def _with_token(tx: Transaction, member_id: UUID, login_id: UUID, account_id: UU
         create_time=tx.now,
     )
     tx.session.add(row)
-    return _Acting(member_id, login_id, account_id, text, expire_time)
+    return Acting(member_id, login_id, account_id, text, expire_time)
 
 
-def _refused() -> RefreshRefused:
-    return RefreshRefused("The refresh token is not valid.")
+async def newest(
+    snapshot: Snapshot, keyring: Keyring, member_id: UUID, before: tuple[datetime, UUID] | None, most: int
+) -> Sequence[Seen]:
+    """Answers the good logins of the scope's member, the newest first."""
+    rows = await Logins(snapshot).newest(member_id, before, most, snapshot.now)
+    if not rows:
+        return ()
+    key = await keyring.key(snapshot, member_id)
+    return [Seen(row, Origin(_opened(key, row, _DEVICE), _opened(key, row, _ADDRESS))) for row in rows]
+
+
+async def sign_out(tx: Transaction, member_id: UUID, login_id: UUID) -> None:
+    """Ends a login; repeating it changes nothing."""
+    await end(tx, member_id, login_id, LoginEnd.SIGNED_OUT)
+
+
+async def end_one(tx: Transaction, member_id: UUID, login_id: UUID) -> None:
+    """Ends a login of the member, once; raises LoginNotFound if they never had it."""
+    if not await end(tx, member_id, login_id, LoginEnd.ENDED) and not await Logins(tx).known(
+        member_id, login_id
+    ):
+        raise LoginNotFound("The login does not exist.", field="login_id")
+
+
+async def end(tx: Transaction, member_id: UUID, login_id: UUID, reason: LoginEnd) -> bool:
+    """Ends a login; False if it had ended before."""
+    version = await Logins(tx).end(member_id, login_id, reason, tx.now)
+    if version is not None:
+        events.login_ended(tx, member_id, login_id, version)
+    return version is not None
+
+
+async def end_all(
+    tx: Transaction, member_id: UUID, reason: LoginEnd, *, but: UUID | None = None
+) -> Sequence[UUID]:
+    """Ends the logins of the scope's member, all but one if wanted; answers which."""
+    # One that is being opened is waited for, or waits.
+    await Members(tx).lock_active(member_id)
+    ended = await Logins(tx).end_all(member_id, but, reason, tx.now)
+    for login_id, version in ended:
+        events.login_ended(tx, member_id, login_id, version)
+    return [login_id for login_id, _ in ended]
+
+
+def sealed(key: DataKey, login_id: UUID, origin: Origin) -> dict[str, Any]:
+    """Answers the columns that say where a login is used, encrypted; what is not known stays as it was."""
+    values: Iterable[tuple[str, str]] = ((_DEVICE, origin.device), (_ADDRESS, origin.address))
+    return {
+        column: key.encrypt(value.encode(), key.owner_id, login_id, column)
+        for column, value in values
+        if value
+    }
+
+
+def _opened(key: DataKey, row: Login, column: str) -> str:
+    kept: bytes | None = getattr(row, column)
+    return key.decrypt(kept, row.member_id, row.id, column).decode() if kept is not None else ""

@@ -6,21 +6,23 @@ from chassis import settings
 from chassis.service import Parts, Runtime, run
 from services.identity import principals
 from services.identity.consumers import Employment
-from services.identity.logins import SignIns
 from services.identity.passwords import Passwords
 from services.identity.post import Post
 from services.identity.rpc.accounts import AccountRpc
 from services.identity.rpc.auth import AuthRpc
 from services.identity.rpc.credentials import CredentialRpc
+from services.identity.rpc.logins import LoginRpc
 from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
 from services.identity.rpc.principals import PrincipalRpc
 from services.identity.sender import Sender
 from services.identity.settings import IdentitySettings
 from services.identity.signing import Signer
+from services.identity.signing_in import SignIns
 from wrtn.identity.v1.accounts_pb2_grpc import add_AccountServiceServicer_to_server
 from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
+from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
 from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
@@ -42,6 +44,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
         servicers=[
             (add_MemberServiceServicer_to_server, MemberRpc(runtime.clock, db, keyring, passwords, post)),
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals)),
+            (add_LoginServiceServicer_to_server, LoginRpc(db, keyring, runtime.principals)),
             (add_AccountServiceServicer_to_server, AccountRpc(db, keyring)),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),

@@ -39,6 +39,7 @@ from wrtn.identity.v1 import accounts_pb2, auth_pb2, events_pb2, members_pb2
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceStub
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
+from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceAsyncStub
     from wrtn.identity.v1.auth_pb2_grpc import AuthServiceAsyncStub
     from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
+    from wrtn.identity.v1.logins_pb2_grpc import LoginServiceAsyncStub
     from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
@@ -81,6 +83,7 @@ class Identity:
     titles: dict[tuple[str, str], Title.ValueType]
     members: MemberServiceAsyncStub = field(init=False)
     auth: AuthServiceAsyncStub = field(init=False)
+    logins: LoginServiceAsyncStub = field(init=False)
     accounts: AccountServiceAsyncStub = field(init=False)
     credentials: CredentialServiceAsyncStub = field(init=False)
     principals: PrincipalServiceAsyncStub = field(init=False)
@@ -91,6 +94,7 @@ class Identity:
         self._channel = self.running.channel()
         self.members = MemberServiceStub(self._channel)
         self.auth = AuthServiceStub(self._channel)
+        self.logins = LoginServiceStub(self._channel)
         self.accounts = AccountServiceStub(self._channel)
         self.credentials = CredentialServiceStub(self._channel)
         self.principals = PrincipalServiceStub(self._channel)
@@ -220,9 +224,17 @@ async def verify(identity: Identity, token: str) -> members_pb2.Member:
     return await identity.members.VerifyEmail(members_pb2.VerifyEmailRequest(token=token))
 
 
-async def sign_in(identity: Identity, email: str, password: str = PASSWORD) -> SignedIn:
+def client(address: str = "203.0.113.7", device: str = "Firefox on Linux") -> Metadata:
+    """Answers what the gateway says of its client."""
+    return (("x-forwarded-for", address), ("x-user-agent", device))
+
+
+async def sign_in(
+    identity: Identity, email: str, password: str = PASSWORD, metadata: Metadata = ()
+) -> SignedIn:
     """Signs a member in."""
-    pair = await identity.auth.SignIn(auth_pb2.SignInRequest(email=email, password=password))
+    request = auth_pb2.SignInRequest(email=email, password=password)
+    pair = await identity.auth.SignIn(request, metadata=metadata)
     return SignedIn(email, pair)
 
 
@@ -236,11 +248,12 @@ async def member(
     return await sign_in(identity, email, password)
 
 
-async def refresh(identity: Identity, token: str, account_id: str = "") -> auth_pb2.TokenPair:
+async def refresh(
+    identity: Identity, token: str, account_id: str = "", *, request_id: str = "", metadata: Metadata = ()
+) -> auth_pb2.TokenPair:
     """Exchanges a refresh token."""
-    return await identity.auth.RefreshToken(
-        auth_pb2.RefreshTokenRequest(refresh_token=token, account_id=account_id)
-    )
+    request = auth_pb2.RefreshTokenRequest(refresh_token=token, account_id=account_id, request_id=request_id)
+    return await identity.auth.RefreshToken(request, metadata=metadata)
 
 
 async def open_account(

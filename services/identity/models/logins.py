@@ -7,8 +7,11 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     CheckConstraint,
     ForeignKeyConstraint,
+    Index,
+    Text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -20,6 +23,20 @@ class LoginEnd(StrEnum):
 
     SIGNED_OUT = "SIGNED_OUT"
     TOKEN_REUSED = "TOKEN_REUSED"  # noqa: S105 - a reason, no token
+    REPLACED = "REPLACED"
+    """A newer login took its place: there are five at most."""
+    ENDED = "ENDED"
+    """The member ended it from elsewhere."""
+
+
+class LoginMethod(StrEnum):
+    """How a member proved who they are."""
+
+    PASSWORD = "PASSWORD"  # noqa: S105 - a method, no password
+    TOTP = "TOTP"
+    RECOVERY_CODE = "RECOVERY_CODE"
+    PASSKEY = "PASSKEY"
+    FEDERATED = "FEDERATED"
 
 
 class Login(Base):
@@ -35,6 +52,17 @@ class Login(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID]
     """The account that acts, unless the next refresh names another."""
+    methods: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    """What was proven when it was opened, LoginMethod each."""
+    connection_id: Mapped[UUID | None]
+    """The connection of single sign-on that opened it."""
+    connection_tenant_id: Mapped[UUID | None]
+    """The enterprise to which that connection belongs."""
+    device: Mapped[bytes | None]
+    address: Mapped[bytes | None]
+    """What the client said that it is, and its address, both at the last use; encrypted."""
+    last_use_time: Mapped[datetime]
+    """When it was opened, or its refresh token last exchanged."""
     expire_time: Mapped[datetime]
     """When the youngest refresh token expires."""
     end_time: Mapped[datetime | None]
@@ -49,6 +77,7 @@ class RefreshToken(Base):
     __tablename__ = "wrtn_refresh_tokens"
     __table_args__ = (
         ForeignKeyConstraint(["member_id", "login_id"], ["wrtn_logins.member_id", "wrtn_logins.id"]),
+        Index("wrtn_refresh_tokens_login_idx", "member_id", "login_id"),
     )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -56,4 +85,6 @@ class RefreshToken(Base):
     login_id: Mapped[UUID]
     expire_time: Mapped[datetime]
     use_time: Mapped[datetime | None]
+    retry_hash: Mapped[bytes | None]
+    """By which an honest retry of its use is known: the hash of the idempotency key and the account."""
     create_time: Mapped[datetime]

@@ -13,9 +13,10 @@ from chassis.access.principals import Principals
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
 from services.identity import convert, credentials, logins
-from services.identity.logins import SignIns
+from services.identity.logins import Origin
 from services.identity.rpc.callers import signed_in
 from services.identity.signing import Signer
+from services.identity.signing_in import SignIns
 from wrtn.identity.v1 import auth_pb2
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceServicer
 
@@ -33,14 +34,19 @@ class AuthRpc(AuthServiceServicer):
 
     async def SignIn(self, request: auth_pb2.SignInRequest, context: Context) -> auth_pb2.TokenPair:
         """Repeating it opens another login: an answer with tokens is not kept to be given again."""
-        return convert.token_pair(await self._sign_ins.sign_in(request.email, request.password))
+        return convert.token_pair(
+            await self._sign_ins.sign_in(request.email, request.password, Origin.current())
+        )
 
     async def RefreshToken(
         self, request: auth_pb2.RefreshTokenRequest, context: Context
     ) -> auth_pb2.TokenPair:
-        """Repeating it with the same token ends the login."""
+        """Repeating it with the same token ends the login, but for a retry under the same key."""
         account_id = UUID(request.account_id) if request.account_id else None
-        return convert.token_pair(await self._sign_ins.refresh(request.refresh_token, account_id))
+        key = request.request_id or call.current().idempotency_key
+        return convert.token_pair(
+            await self._sign_ins.refresh(request.refresh_token, account_id, key, Origin.current())
+        )
 
     async def SignOut(self, request: auth_pb2.SignOutRequest, context: Context) -> Empty:
         """Ends the login of the token; this process knows at once, the others by the event."""

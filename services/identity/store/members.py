@@ -39,6 +39,11 @@ class Members:
         """Answers the member, if they are the scope's."""
         return await self._session.scalar(select(Member).where(Member.id == member_id))
 
+    async def lock_active(self, member_id: UUID) -> bool:
+        """Locks the row of an active member until the end of the transaction; False if there is none."""
+        query = select(Member.id).where(Member.id == member_id, Member.state == MemberState.ACTIVE)
+        return await self._session.scalar(query.with_for_update(key_share=True)) is not None
+
     async def emails(self, member_id: UUID) -> Sequence[Email]:
         """Answers the addresses, the primary one first."""
         order = (Email.is_primary.desc(), Email.id)
