@@ -45,6 +45,15 @@ class Suite:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(STOP_SECONDS)
 
+    def admin(self, *arguments: str) -> str:
+        """Runs identity's command line, as `make admin` does; answers what it printed."""
+        command = [sys.executable, "-m", "deploy.local", "exec", "identity", "-m", "services.identity.admin"]
+        ran = subprocess.run(
+            [*command, *arguments], cwd=ROOT, env=self.environ, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
     def pid(self, name: str) -> int | None:
         """Answers the id of one of its processes, if it is known now."""
         try:

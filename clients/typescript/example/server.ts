@@ -1,0 +1,125 @@
+/**
+ * A websocket server whose model echoes: what a real one does, without a model.
+ *
+ *     WRTN_CREDENTIAL_ID=... WRTN_CREDENTIAL_SECRET=... node dist/example/server.js
+ *
+ * A browser asks the gateway for a ticket (`POST /v1/chatSessions/{id}:connect`) and opens
+ * `ws://.../?ticket=...`. It sends `{"text": "..."}` and gets `{"delta"}`s, then `{"text", "sequence"}`.
+ */
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { WebSocketServer, type WebSocket } from "ws";
+import { Recorder, RecordingEnded, serviceTokens, tokenUsage, type Recording } from "../src/index.js";
+
+/** Codes of closing, from the private range: a client tells by them whether to come back. */
+const CLOSE = { refused: 4401, ended: 4403, unreachable: 4503, trouble: 1011 } as const;
+const MOST_BYTES = 64 * 1024;
+
+const setting = (name: string, otherwise?: string): string => {
+  const value = process.env[name] ?? otherwise;
+  if (value === undefined) throw new Error(`${name} is not set`);
+  return value;
+};
+
+const recorder = new Recorder({
+  address: setting("WRTN_SESSIONS_ADDRESS", "127.0.0.1:50053"),
+  tokens: serviceTokens(
+    setting("WRTN_GATEWAY_URL", "http://127.0.0.1:8080"),
+    setting("WRTN_CREDENTIAL_ID"),
+    setting("WRTN_CREDENTIAL_SECRET"),
+  ),
+});
+
+/** The model: says the words again, one by one. A real server calls its vendor here. */
+async function* answer(text: string): AsyncGenerator<string> {
+  for (const word of text.split(/(?<=\s)/)) yield word;
+}
+
+/** One turn: the question is durable before it is answered, the answer before it is said to be. */
+async function turn(socket: WebSocket, recording: Recording, text: string): Promise<void> {
+  await recording.send({ type: "user_message", body: { text } });
+  let said = "";
+  for await (const delta of answer(text)) {
+    said += delta;
+    socket.send(JSON.stringify({ delta }));
+  }
+  const words = (value: string) => value.split(/\s+/).filter(Boolean).length;
+  const stored = await recording.send(
+    {
+      type: "assistant_message",
+      body: { text: said, finish_reason: "stop", model: recording.session?.model },
+    },
+    { tokenUsage: tokenUsage({ input: words(text), output: words(said) }) },
+  );
+  socket.send(JSON.stringify({ text: said, sequence: stored.sequence }));
+}
+
+/** Opens the recording and plays one turn after the other, as the browser asks. */
+async function serve(socket: WebSocket, request: IncomingMessage): Promise<void> {
+  // What comes while the recording opens waits in this line.
+  let line: Promise<void> = Promise.resolve();
+  const waiting: string[] = [];
+  let play = (text: string): void => void waiting.push(text);
+  socket.on("message", (data) => play(parsed(String(data))));
+
+  const ticket = new URL(request.url ?? "/", "http://localhost").searchParams.get("ticket") ?? "";
+  const recording = await recorder.attach({
+    ticket,
+    client: request.headers["user-agent"] ?? "",
+    address: request.socket.remoteAddress ?? "",
+  });
+  recording.on("ended", (end: RecordingEnded) => socket.close(closing(end), end.why));
+  recording.on("broken", (error: Error) => console.error("recording.broken", error.message));
+  socket.on("close", () => void line.then(() => recording.close()));
+
+  play = (text) => {
+    line = line.then(() => turn(socket, recording, text)).catch((error: Error) => refuse(socket, error));
+  };
+  waiting.forEach((text) => play(text));
+}
+
+function parsed(data: string): string {
+  try {
+    const { text } = JSON.parse(data) as { text?: unknown };
+    return typeof text === "string" ? text : "";
+  } catch {
+    return "";
+  }
+}
+
+/** Tells the browser what went wrong in a turn; the connection goes on, unless the recording ended. */
+function refuse(socket: WebSocket, error: Error): void {
+  if (error instanceof RecordingEnded) return;
+  socket.send(JSON.stringify({ error: error.message }));
+}
+
+function closing(end: RecordingEnded): number {
+  if (end.why === "closed") return 1000;
+  if (end.why === "refused") return CLOSE.refused;
+  return end.why === "unreachable" ? CLOSE.unreachable : CLOSE.ended;
+}
+
+const http = createServer((_, response) => response.writeHead(426).end("this is a websocket server\n"));
+const sockets = new WebSocketServer({ server: http, maxPayload: MOST_BYTES });
+sockets.on("connection", (socket, request) => {
+  socket.on("error", (error) => console.error("socket", error.message));
+  serve(socket, request).catch((error: Error) => {
+    const end = error instanceof RecordingEnded ? closing(error) : CLOSE.trouble;
+    socket.close(end, error.message.slice(0, 100));
+  });
+});
+
+http.listen(Number(setting("PORT", "8090")), setting("HOST", "127.0.0.1"), () => {
+  console.log(`listening on ws://127.0.0.1:${(http.address() as AddressInfo).port}`);
+});
+
+/** Lets turns finish: sockets are told to go elsewhere, their recordings close behind them. */
+function stop(): void {
+  http.close(() => {
+    recorder.close();
+    process.exit(0);
+  });
+  for (const socket of sockets.clients) socket.close(1012, "restarting");
+}
+process.once("SIGTERM", stop);
+process.once("SIGINT", stop);

@@ -1,0 +1,8 @@
+/** Records conversations in wrtn from a websocket server. */
+export { FrameRejected, RecordingEnded, TooManyPending, type EndReason } from "./errors.js";
+export type * from "./generated/wrtn/sessions/v1/histories.js";
+export { Control_Kind, type Control, type Opened } from "./generated/wrtn/sessions/v1/recorder.js";
+export * from "./histories.js";
+export { Recorder, type RecorderOptions } from "./recorder.js";
+export { Recording, type Extras, type Opening, type RecordingOptions, type Stored } from "./recording.js";
+export { serviceTokens, type Tokens } from "./tokens.js";

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { afterEach, beforeEach, test } from "node:test";
+import { status } from "@grpc/grpc-js";
+import { Control_Kind } from "../src/generated/wrtn/sessions/v1/recorder.js";
+import { FrameRejected, Recorder, RecordingEnded, TooManyPending, tokenUsage } from "../src/index.js";
+import { fail, Service } from "./service.js";
+
+let service: Service;
+let recorder: Recorder;
+
+const opening = { ticket: "ticket", client: "test", address: "127.0.0.1" };
+const say = (text: string) => ({ type: "user_message", body: { text } }) as const;
+
+function made(options: object = {}): Recorder {
+  recorder = new Recorder({ address: `127.0.0.1:${service.port}`, tokens: async (fresh) => (fresh ? "new" : "old"), ...options });
+  return recorder;
+}
+
+beforeEach(async () => {
+  service = await new Service().start();
+});
+
+afterEach(() => {
+  recorder.close();
+  service.stop();
+});
+
+test("a history is acknowledged with its place, its body to the letter", async () => {
+  const recording = await made().attach(opening);
+  const usage = tokenUsage({ input: 10, cached: 4, output: 5, reasoning: 2 });
+  const stored = await recording.send(say("hello"), { tokenUsage: usage, model: "openai/gpt-4.1" });
+  assert.equal(stored.sequence, 1);
+  const [frame] = service.stored;
+  assert.deepEqual(
+    [frame?.id, frame?.type, frame?.body, frame?.model],
+    [stored.id, "user_message", '{"text":"hello"}', "openai/gpt-4.1"],
+  );
+  assert.deepEqual(frame?.tokenUsage, usage);
+  assert.deepEqual(service.openings, [{ ticket: "ticket", resumedConnectionId: undefined, client: "test", address: "127.0.0.1" }]);
+  assert.equal(service.tokens[0], "Bearer old");
+  await recording.close();
+  assert.equal(service.calls.size, 0);
+});
+
+test("what was not acknowledged is sent again, in order, on a stream that resumes the connection", async () => {
+  const recording = await made().attach(opening);
+  service.onFrame = () => service.received.size <= 3;
+  const sent = ["a", "b", "c"].map((text) => recording.send(say(text)));
+  const broken = once(recording, "broken");
+  while (service.received.size < 3) await new Promise(setImmediate);
+  service.onFrame = () => false;
+  service.breakAll();
+  await broken;
+  const stored = await Promise.all(sent);
+  assert.deepEqual(stored.map((each) => each.sequence), [1, 2, 3]);
+  assert.deepEqual(service.stored.map((each) => JSON.parse(each.body).text), ["a", "b", "c"]);
+  assert.deepEqual([...service.received.values()], [2, 2, 2]);
+  assert.equal(service.openings[1]?.resumedConnectionId, "connection-1");
+  await recording.close();
+});
+
+test("it comes back when the service was away, and what was sent meanwhile is stored", async () => {
+  const recording = await made().attach(opening);
+  const port = service.port;
+  const broken = once(recording, "broken");
+  service.stop();
+  await broken;
+  const sent = recording.send(say("while away"));
+  service = await new Service().start(port);
+  assert.equal((await sent).sequence, 1);
+  assert.equal(service.openings[0]?.resumedConnectionId, "connection-1");
+  await recording.close();
+});
+
+test("a frame that is refused rejects alone; the recording goes on", async () => {
+  const recording = await made().attach(opening);
+  service.onFrame = (frame, call) => {
+    if (!frame.body.includes("bad")) return false;
+    call.write({
+      rejection: { historyId: frame.id, status: { code: status.ALREADY_EXISTS, message: "other body", details: [] } },
+    });
+    return true;
+  };
+  await assert.rejects(recording.send(say("bad")), (error: unknown) => {
+    return error instanceof FrameRejected && error.code === status.ALREADY_EXISTS && error.message === "other body";
+  });
+  assert.equal((await recording.send(say("good"))).sequence, 1);
+  await recording.close();
+});
+
+test("a frame of unknown fate is sent again", async () => {
+  const recording = await made().attach(opening);
+  let once = true;
+  service.onFrame = (frame, call) => {
+    if (!once) return false;
+    once = false;
+    call.write({
+      rejection: { historyId: frame.id, status: { code: status.UNAVAILABLE, message: "fate unknown", details: [] } },
+    });
+    return true;
+  };
+  assert.equal((await recording.send(say("x"))).sequence, 1);
+  assert.equal(service.openings.length, 2);
+  await recording.close();
+});
+
+for (const [kind, why] of [
+  [Control_Kind.KIND_SESSION_DELETED, "session_deleted"],
+  [Control_Kind.KIND_RIGHT_REVOKED, "right_revoked"],
+] as const) {
+  test(`${why}: the recording ends, and what waits is rejected`, async () => {
+    const recording = await made().attach(opening);
+    service.onFrame = () => true;
+    const sent = recording.send(say("x"));
+    const ended = once(recording, "ended");
+    service.tell(kind);
+    await assert.rejects(sent, (error: unknown) => error instanceof RecordingEnded && error.why === why);
+    assert.equal((await ended)[0].why, why);
+    await assert.rejects(recording.send(say("y")), RecordingEnded);
+    await recording.close();
+  });
+}
+
+test("a server that drains is left for another, without a loss", async () => {
+  const recording = await made().attach(opening);
+  const controls: Control_Kind[] = [];
+  recording.on("control", (control) => controls.push(control.kind));
+  service.tell(Control_Kind.KIND_SERVER_DRAINING);
+  service.breakAll();
+  assert.equal((await recording.send(say("x"))).sequence, 1);
+  assert.deepEqual(controls, [Control_Kind.KIND_SERVER_DRAINING]);
+  await recording.close();
+});
+
+test("a refused ticket ends it at once", async () => {
+  service.onOpen = (call) => (fail(call, status.NOT_FOUND, "no such session"), true);
+  await assert.rejects(made().attach(opening), (error: unknown) => {
+    return error instanceof RecordingEnded && error.why === "refused" && error.code === status.NOT_FOUND;
+  });
+});
+
+test("a service token that ended is exchanged once", async () => {
+  service.onOpen = (call, token) => token === "Bearer old" && (fail(call, status.UNAUTHENTICATED, "expired"), true);
+  const recording = await made().attach(opening);
+  assert.deepEqual(service.tokens, ["Bearer old", "Bearer new"]);
+  await recording.close();
+});
+
+test("a credential that is refused twice ends it", async () => {
+  service.onOpen = (call) => (fail(call, status.UNAUTHENTICATED, "revoked"), true);
+  await assert.rejects(made().attach(opening), (error: unknown) => {
+    return error instanceof RecordingEnded && error.why === "refused";
+  });
+  assert.equal(service.tokens.length, 2);
+});
+
+test("a silent stream is given up and resumed", async () => {
+  const recording = await made({ silence: 40 }).attach(opening);
+  service.onFrame = () => true;
+  const sent = recording.send(say("x"));
+  await once(recording, "broken");
+  service.onFrame = () => false;
+  assert.equal((await sent).sequence, 1);
+  await recording.close();
+});
+
+test("frames are bounded while the service says nothing", async () => {
+  const recording = await made({ mostPending: 2 }).attach(opening);
+  service.onFrame = () => true;
+  const sent = [recording.send(say("a")), recording.send(say("b"))];
+  await assert.rejects(recording.send(say("c")), TooManyPending);
+  service.onFrame = () => false;
+  service.breakAll();
+  await Promise.all(sent);
+  await recording.close();
+});
+
+test("a service that stays away is given up after a while", async () => {
+  const recording = await made({ patience: 100 }).attach(opening);
+  service.onFrame = () => true;
+  const sent = recording.send(say("x"));
+  const ended = once(recording, "ended");
+  service.stop();
+  await assert.rejects(sent, (error: unknown) => {
+    return error instanceof RecordingEnded && error.why === "unreachable";
+  });
+  await ended;
+});
+
+test("closing waits for what is due", async () => {
+  const recording = await made().attach(opening);
+  const sent = Array.from({ length: 50 }, (_, number) => recording.send(say(String(number))));
+  await recording.close();
+  assert.equal((await Promise.all(sent)).length, 50);
+  assert.equal(service.stored.length, 50);
+  await assert.rejects(recording.send(say("late")), RecordingEnded);
+});
