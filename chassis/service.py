@@ -26,6 +26,7 @@ from chassis.access.invalidation import named_ids
 from chassis.access.principals import Principals
 from chassis.access.rules import RulesError
 from chassis.access.sources import Sources
+from chassis.audit.recording import AuditTrail
 from chassis.auth.authenticate import Authenticator
 from chassis.auth.keys import SigningKeys
 from chassis.auth.peers import PeerSigner, PeerVerifier
@@ -44,6 +45,9 @@ from chassis.settings import ServiceSettings, SettingsError
 from chassis.upkeep import Readiness, Upkeep
 
 __all__ = ["Background", "Parts", "Running", "Runtime", "Wire", "run", "start"]
+
+_AUDITED = ".audit.recorded"
+"""The end of a subject that tells of no change by itself, though it names ids."""
 
 _log = structlog.get_logger("chassis.service")
 
@@ -143,6 +147,7 @@ async def _runtime(
     signer = PeerSigner(service, settings.peer_key_file, clock)
     keyring = _keyring(settings)
     db = Database(settings.database_url, pool_size=settings.pool_size, clock=clock)
+    db.auditor = AuditTrail(service, keyring)
     closing.push_async_callback(db.close)
     worker = Database(settings.database_worker_url, pool_size=settings.pool_size, clock=clock)
     closing.push_async_callback(worker.close)
@@ -187,9 +192,13 @@ def _addresses(settings: ServiceSettings) -> dict[str, str]:
 
 def _forget_on_change(bus: Bus, principals: Principals, access: AccessCache) -> None:
     def changed_principals(notice: Notice) -> None:
+        if notice.subject.endswith(_AUDITED):
+            return
         principals.drop(named_ids(notice.headers, notice.data))
 
     def changed_access(notice: Notice) -> None:
+        if notice.subject.endswith(_AUDITED):
+            return
         access.drop(named_ids(notice.headers, notice.data))
 
     bus.listen("wrtn.identity.v1.>", changed_principals)

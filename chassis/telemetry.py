@@ -81,6 +81,12 @@ def traceparent() -> str | None:
     return here.header if here else None
 
 
+def trace_id() -> str:
+    """Answers the id of the running trace; empty outside of any."""
+    here = _trace.get()
+    return here.trace_id if here else ""
+
+
 def start_span(name: str, parent: str | None = None) -> Span:
     """Begins a span as a child of the traceparent, or of the running span, and makes it the running one."""
     span = _started(name, parent)

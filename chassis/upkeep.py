@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import psycopg
 from alembic.script import ScriptDirectory
 
+from chassis.audit import sealing
 from chassis.database.migrate import is_current
 from chassis.errors import DomainError
 from chassis.events.relay import Relay
@@ -71,7 +72,11 @@ def _housekeeping(runtime: Runtime[Any]) -> list[Job]:
     async def idempotency() -> None:
         await purge_idempotency_keys(runtime.db)
 
+    async def seal_audit() -> None:
+        await sealing.seal_all(runtime.worker)
+
     return [
+        Job("seal-audit", sealing.EVERY, seal_audit),
         Job("purge-outbox", _PURGE_EVERY, outbox),
         Job("purge-inbox", _PURGE_EVERY, inbox),
         Job("purge-idempotency-keys", _PURGE_EVERY, idempotency),

@@ -19,7 +19,7 @@ from chassis.call import current_or_none
 from chassis.clock import Clock
 from chassis.database.failures import translated
 from chassis.database.pool import Pool, Pooled
-from chassis.database.transactions import Snapshot, Transaction
+from chassis.database.transactions import Auditor, Snapshot, Transaction
 from chassis.scope import Scope
 
 _BEGIN = "BEGIN"
@@ -51,6 +51,8 @@ class Database:
         self._clock = clock
         self.on_commit: Callable[[], None] | None = None
         """Called after each committed transaction; the relay of this process is woken by it."""
+        self.auditor: Auditor | None = None
+        """Writes what transactions audit; without one, nothing can be audited."""
         self._time_limit = time_limit
         self._pool = Pool(url, size=pool_size, timeout=pool_timeout)
 
@@ -83,6 +85,8 @@ class Database:
         with translated():
             pooled, silence = await self._begin(f"{begin};{_settings(scope, limit)}", limit + _GRACE_SECONDS)
             transaction = kind(pooled.connection, pooled.driver, scope, self._clock)
+            if isinstance(transaction, Transaction):
+                transaction.auditor = self.auditor
             try:
                 yield transaction
                 await transaction._finish()

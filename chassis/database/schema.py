@@ -36,8 +36,11 @@ CHASSIS_TABLES = (
     "wrtn_leases",
     "wrtn_idempotency_keys",
     "wrtn_data_keys",
+    "wrtn_audit_entries",
+    "wrtn_audit_unsealed",
+    "wrtn_audit_seals",
 )
-"""The tables that `chassis_tables` creates."""
+"""The tables of the chassis: `chassis_tables` and `chassis.audit.schema` create them."""
 
 _DDL = """
 CREATE FUNCTION wrtn_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -183,6 +186,18 @@ def tenant_list(op: Operations, table: str, *columns: str) -> None:
     """Lets the worker role list the service's tenants: these columns of this table, and of no other."""
     op.execute(f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {_role('worker', op)}")
     op.execute(f"CREATE POLICY worker ON {table} FOR SELECT TO {_role('worker', op)} USING (true)")
+
+
+def worker_reads(op: Operations, table: str, *, adds: bool = False) -> None:
+    """Lets the worker role read a chassis table under row level security, and if it `adds`, insert too.
+
+    What the app role may do with a table to which the worker adds, is to read it.
+    """
+    worker = _role("worker", op)
+    op.execute(f"GRANT SELECT{', INSERT' if adds else ''} ON {table} TO {worker}")
+    op.execute(f"CREATE POLICY worker ON {table} TO {worker} USING (true)")
+    if adds:
+        op.execute(f"REVOKE INSERT ON {table} FROM {_role('app', op)}")
 
 
 def _protect(op: Operations, table: str) -> None:

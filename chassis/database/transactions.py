@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from psycopg.pq import TransactionStatus
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from chassis.audit.acts import Act, Detail, act_of
 from chassis.clock import Clock
 from chassis.events import outbox
 from chassis.scope import Scope
@@ -21,6 +22,13 @@ Driver = psycopg.AsyncConnection[tuple[Any, ...]]
 
 class SwallowedFailure(Exception):
     """A statement failed, the use case went on all the same, and PostgreSQL can only roll back."""
+
+
+class Auditor(Protocol):
+    """Writes audit entries; chassis.audit.recording is the one, given to the Database at start."""
+
+    async def record(self, tx: Transaction, acts: Sequence[Act]) -> None:
+        """Writes the acts at the end of their transaction."""
 
 
 class Snapshot:
@@ -64,8 +72,17 @@ class Transaction(Snapshot):
 
     def __init__(self, connection: AsyncConnection, driver: Driver, scope: Scope, clock: Clock) -> None:
         super().__init__(connection, driver, scope, clock)
+        self.auditor: Auditor | None = None
+        """The database's; it writes what is audited."""
+        self._acts: list[Act] = []
         self._published: list[outbox.Row] = []
         self._after_commit: list[Callable[[], None]] = []
+
+    async def widen(self, *tenants: UUID) -> None:
+        """Admits more tenants for the rest of this transaction: the auditor's last statements, no others."""
+        self.scope = Scope(self.scope.tenants | frozenset(tenants), self.scope.member_id)
+        wanted = ",".join(tenant.hex for tenant in self.scope.tenants)
+        await (await self.driver()).execute("SELECT set_config('wrtn.tenants', %s, true)", (f"{{{wanted}}}",))
 
     def publish(
         self, event: Message, *, aggregate_id: UUID, version: int = 1, tenant_id: UUID | None = None
@@ -87,6 +104,37 @@ class Transaction(Snapshot):
         self._published.append(row)
         return row.id
 
+    def audit(
+        self,
+        action: str,
+        *,
+        tenant_id: UUID,
+        target_id: UUID | None = None,
+        reason: str = "",
+        **details: Detail,
+    ) -> UUID:
+        """Adds an audit entry at the end of this transaction; answers its id.
+
+        `action` is past tense, "credential.revoked". The tenant is the enterprise or personal account whose
+        matter it is, a member's id for what concerns a member alone (password, logins, addresses), or
+        `acts.PLATFORM`; it need not be in the scope. Who acts, and in which call, is read from
+        `call.current()`; outside of a call it is the system. Ids, numbers and enums in `details` stay in
+        plain text; the reason and other texts are encrypted under the tenant's key.
+        """
+        if self.auditor is None:
+            raise LookupError("this database has no auditor: nothing could be recorded")
+        act = act_of(
+            self.clock.new_id(),
+            self.now,
+            action,
+            tenant_id=tenant_id,
+            target_id=target_id,
+            reason=reason,
+            details=details,
+        )
+        self._acts.append(act)
+        return act.id
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Calls back once the transaction is committed, and never if it is not: for caches."""
         self._after_commit.append(callback)
@@ -99,6 +147,8 @@ class Transaction(Snapshot):
             raise SwallowedFailure(
                 "a failed statement was swallowed in this transaction; nothing was committed"
             )
+        if self._acts and self.auditor is not None:
+            await self.auditor.record(self, self._acts)
         if self._published:
             async with driver.pipeline():
                 for row in self._published:

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis import settings
+from chassis.audit.recording import AuditTrail
 from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope
@@ -132,8 +133,10 @@ async def perform(asked: argparse.Namespace, chosen: AdminSettings) -> None:
     """Runs one command; raises Refused or a DomainError."""
     clock = Clock()
     db = Database(chosen.database_url, pool_size=1, clock=clock)
+    keyring = Keyring.from_file(chosen.key_file)
+    db.auditor = AuditTrail("identity", keyring)
     try:
-        await asked.run(Admin(db, Keyring.from_file(chosen.key_file), clock), asked)
+        await asked.run(Admin(db, keyring, clock), asked)
     finally:
         await db.close()
 
