@@ -7,11 +7,12 @@ from genai_prices.data_snapshot import get_snapshot
 from chassis import settings
 from chassis.service import Parts, Runtime, run
 from chassis.settings import ServiceSettings
-from services.billing import rpc
 from services.billing.consumers import Rating
 from services.billing.price_list import PriceList
 from services.billing.price_source import Source
 from services.billing.prices import import_at_start
+from services.billing.rpc.costs import Costs
+from services.billing.rpc.prices import Prices
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
 from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
 
@@ -23,8 +24,8 @@ async def wire(runtime: Runtime[ServiceSettings]) -> Parts:
     known = PriceList(source)
     return Parts(
         servicers=[
-            (add_CostServiceServicer_to_server, rpc.Costs(runtime)),
-            (add_PriceServiceServicer_to_server, rpc.Prices(runtime, known)),
+            (add_CostServiceServicer_to_server, Costs(runtime)),
+            (add_PriceServiceServicer_to_server, Prices(runtime, known)),
         ],
         consumers=[Rating(known).consumer()],
     )

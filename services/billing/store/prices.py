@@ -1,4 +1,4 @@
-"""The queries of billing's tables, but for the sums of costs (`sums.py`)."""
+"""The queries on the price list."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import select, tuple_
 
-from chassis.database import Snapshot, Transaction, arrays
+from chassis.database import Snapshot
 from services.billing import models
-from services.billing.posting import LEDGER_IDS, POST
 from services.billing.price_list import Addition
 from services.billing.price_source import CURRENCY
 from services.billing.rating import Price, Rates, Schedule, Terms, Tier, Window
-from services.billing.usages import RatedUsage
 
 _PRICE = """id, model, effective_time, revision, currency, input_per_million, cached_input_per_million,
     output_per_million, tiers, windows"""
+
+
 _NEWER = f"SELECT sequence, {_PRICE} FROM wrtn_prices WHERE sequence > %s ORDER BY sequence"  # noqa: S608
+
+
 _ADD = f"""INSERT INTO wrtn_prices ({_PRICE}, source, create_time)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""  # noqa: S608
-# One importer at a time; the lock goes with the transaction.
+
+
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('wrtn_prices'))"
 
 
@@ -63,66 +65,6 @@ class Prices:
             older = tuple_(entry.effective_time, entry.revision) < tuple_(effective, revision)
             query = query.where((entry.model > model) | ((entry.model == model) & older))
         return (await self._snapshot.session.scalars(query.limit(size))).all()
-
-
-class Postings:
-    """Rated usages taking effect."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-
-    async def post(self, usages: Sequence[RatedUsage]) -> set[tuple[UUID, UUID]]:
-        """Writes the usages, their sums and the ledger; answers the keys of those that were not there yet."""
-        new_id = self._tx.clock.new_id
-        tenants = sorted({usage.tenant_id for usage in usages})
-        ids = [(tenant, new_id(), new_id(), new_id()) for tenant in tenants]
-        values = arrays.by_column(RatedUsage._fields, usages) | arrays.by_column(LEDGER_IDS, ids)
-        cursor = await (await self._tx.driver()).execute(POST, values | {"now": self._tx.now})
-        return {(tenant_id, history_id) for tenant_id, history_id in await cursor.fetchall()}
-
-
-class Usages:
-    """What is known of a tenant by what was used."""
-
-    def __init__(self, snapshot: Snapshot, tenant_id: UUID) -> None:
-        self._snapshot = snapshot
-        self._tenant_id = tenant_id
-
-    async def of_account(self, account_id: UUID) -> bool:
-        """Whether the account has used anything in this tenant."""
-        day = models.AccountCostDay
-        return await self._any(
-            select(day).where(day.tenant_id == self._tenant_id, day.account_id == account_id)
-        )
-
-    async def of_team(self, team_id: UUID) -> bool:
-        """Whether anything was used in the team or below it."""
-        path = models.TeamPath
-        return await self._any(
-            select(path).where(path.tenant_id == self._tenant_id, path.team_ids.any_() == team_id)
-        )
-
-    async def _any(self, rows: Select[Any]) -> bool:
-        return bool(await self._snapshot.session.scalar(select(rows.exists())))
-
-
-class LedgerEntries:
-    """A tenant's ledger."""
-
-    def __init__(self, snapshot: Snapshot, tenant_id: UUID) -> None:
-        self._snapshot = snapshot
-        self._tenant_id = tenant_id
-
-    async def page(self, after: int, size: int) -> Sequence[models.LedgerEntry]:
-        """Answers the entries after this sequence, in their order."""
-        entry = models.LedgerEntry
-        query = select(entry).where(entry.tenant_id == self._tenant_id, entry.sequence > after)
-        return (await self._snapshot.session.scalars(query.order_by(entry.sequence).limit(size))).all()
-
-    async def currency(self) -> str:
-        """Answers the currency of the tenant, which its first entry fixes."""
-        query = select(models.Ledger.currency).where(models.Ledger.tenant_id == self._tenant_id)
-        return await self._snapshot.session.scalar(query) or CURRENCY
 
 
 def _row(addition: Addition) -> tuple[object, ...]:

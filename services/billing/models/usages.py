@@ -1,63 +1,21 @@
-"""The tables of billing."""
+"""Rated usages and their sums."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    CheckConstraint,
-    Identity,
     Index,
-    MetaData,
     SmallInteger,
-    UniqueConstraint,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis.database import models
-
-
-class Base(models.Base):
-    """The base of this service's tables."""
-
-    __abstract__ = True
-    metadata = MetaData(naming_convention=models.NAMES)
-
-
-class Price(Base):
-    """What the tokens of a model cost from a moment on. Insert-only and global."""
-
-    __tablename__ = "wrtn_prices"
-    __table_args__ = (
-        UniqueConstraint("model", "effective_time", "revision", name="wrtn_prices_model_key"),
-        UniqueConstraint("sequence", name="wrtn_prices_sequence_key"),
-        CheckConstraint(
-            "least(input_per_million, cached_input_per_million, output_per_million) >= 0", name="amounts"
-        ),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    sequence: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
-    """The order in which entries were added; what a process has not read yet lies above."""
-    model: Mapped[str]
-    effective_time: Mapped[datetime]
-    revision: Mapped[int]
-    """Of several entries from the same moment the greatest counts: a future price can be announced anew."""
-    currency: Mapped[str]
-    input_per_million: Mapped[Decimal]
-    cached_input_per_million: Mapped[Decimal]
-    output_per_million: Mapped[Decimal]
-    tiers: Mapped[list[Any]] = mapped_column(JSONB)
-    windows: Mapped[list[Any]] = mapped_column(JSONB)
-    source: Mapped[str]
-    create_time: Mapped[datetime]
+from services.billing.models.base import Base
 
 
 class Usage(Base):
@@ -136,40 +94,3 @@ class AccountCostDay(_Sums, Base):
     part_id: Mapped[UUID] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     model: Mapped[str] = mapped_column(primary_key=True)
-
-
-class Ledger(Base):
-    """A tenant's ledger: its currency, and the sequence of its last entry. Its row is the ledger's lock."""
-
-    __tablename__ = "wrtn_ledgers"
-
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
-    currency: Mapped[str]
-    last_sequence: Mapped[int] = mapped_column(BigInteger)
-
-
-class LedgerBalance(Base):
-    """The sum of all amounts of one ledger account."""
-
-    __tablename__ = "wrtn_ledger_balances"
-
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
-    ledger_account: Mapped[str] = mapped_column(primary_key=True)
-    balance: Mapped[Decimal]
-
-
-class LedgerEntry(Base):
-    """One line of a posting. Insert-only; the database refuses postings that do not sum to zero."""
-
-    __tablename__ = "wrtn_ledger_entries"
-    __table_args__ = (UniqueConstraint("tenant_id", "sequence", name="wrtn_ledger_entries_sequence_key"),)
-
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    posting_id: Mapped[UUID]
-    sequence: Mapped[int] = mapped_column(BigInteger)
-    ledger_account: Mapped[str]
-    amount: Mapped[Decimal]
-    balance: Mapped[Decimal]
-    currency: Mapped[str]
-    create_time: Mapped[datetime]

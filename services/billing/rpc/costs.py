@@ -1,4 +1,4 @@
-"""The servicers: request to one call to response."""
+"""wrtn.billing.v1 CostService."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ from chassis.service import Runtime
 from chassis.settings import ServiceSettings
 from services.billing import convert
 from services.billing.costs import of_account, of_enterprise
-from services.billing.price_list import PriceList
-from services.billing.prices import list_prices
 from services.billing.store import LedgerEntries
-from wrtn.billing.v1 import costs_pb2, prices_pb2
+from wrtn.billing.v1 import costs_pb2
 from wrtn.billing.v1.costs_pb2_grpc import CostServiceServicer
-from wrtn.billing.v1.prices_pb2_grpc import PriceServiceServicer
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -59,22 +56,3 @@ class Costs(CostServiceServicer):
         return costs_pb2.ListLedgerEntriesResponse(
             ledger_entries=map(convert.ledger_entry, entries), next_page_token=token
         )
-
-
-class Prices(PriceServiceServicer):
-    """Shows the price list."""
-
-    def __init__(self, runtime: Runtime[ServiceSettings], known: PriceList) -> None:
-        self._runtime = runtime
-        self._known = known
-
-    async def ListPrices(
-        self, request: prices_pb2.ListPricesRequest, context: Context
-    ) -> prices_pb2.ListPricesResponse:
-        """Lists prices by model, the newest of each first."""
-        page = Page.of(request)
-        rows = await list_prices(self._runtime.db, self._known, request.model, page.cursor, page.size + 1)
-        entries, token = page.cut(
-            rows, key=lambda entry: (entry.model, entry.effective_time.isoformat(), str(entry.revision))
-        )
-        return prices_pb2.ListPricesResponse(prices=map(convert.price, entries), next_page_token=token)

@@ -1,0 +1,52 @@
+"""The ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.billing.models.base import Base
+
+
+class Ledger(Base):
+    """A tenant's ledger: its currency, and the sequence of its last entry. Its row is the ledger's lock."""
+
+    __tablename__ = "wrtn_ledgers"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str]
+    last_sequence: Mapped[int] = mapped_column(BigInteger)
+
+
+class LedgerBalance(Base):
+    """The sum of all amounts of one ledger account."""
+
+    __tablename__ = "wrtn_ledger_balances"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    ledger_account: Mapped[str] = mapped_column(primary_key=True)
+    balance: Mapped[Decimal]
+
+
+class LedgerEntry(Base):
+    """One line of a posting. Insert-only; the database refuses postings that do not sum to zero."""
+
+    __tablename__ = "wrtn_ledger_entries"
+    __table_args__ = (UniqueConstraint("tenant_id", "sequence", name="wrtn_ledger_entries_sequence_key"),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    posting_id: Mapped[UUID]
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    ledger_account: Mapped[str]
+    amount: Mapped[Decimal]
+    balance: Mapped[Decimal]
+    currency: Mapped[str]
+    create_time: Mapped[datetime]
