@@ -22,6 +22,7 @@ from chassis.rpc.serving import Limits
 from chassis.settings import ServiceSettings
 
 S = TypeVar("S", bound=ServiceSettings)
+S_co = TypeVar("S_co", bound=ServiceSettings, covariant=True)
 
 
 class Background(Protocol):
@@ -35,11 +36,11 @@ class Background(Protocol):
 
 
 @dataclass(frozen=True)
-class Runtime(Generic[S]):
+class Runtime(Generic[S_co]):
     """What the chassis gives a service to work with."""
 
     service: str
-    settings: S
+    settings: S_co
     clock: Clock
     db: Database
     worker: Database

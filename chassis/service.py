@@ -40,7 +40,7 @@ from chassis.rpc.http import HttpPort
 from chassis.rpc.origins import Origins
 from chassis.rpc.server import RpcServer
 from chassis.rpc.serving import Gatekeeper
-from chassis.runtime import Background, Parts, Runtime, S, Wire
+from chassis.runtime import Background, Parts, Runtime, S, S_co, Wire
 from chassis.settings import ServiceSettings, SettingsError
 from chassis.upkeep import Readiness, Upkeep
 
@@ -53,10 +53,10 @@ _log = structlog.get_logger("chassis.service")
 
 
 @dataclass(frozen=True)
-class Running(Generic[S]):
+class Running(Generic[S_co]):
     """A service that serves."""
 
-    runtime: Runtime[S]
+    runtime: Runtime[S_co]
     host: str
     port: int
     metrics_port: int

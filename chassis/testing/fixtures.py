@@ -5,5 +5,6 @@ pytest_plugins = [
     "chassis.testing.brokers",
     "chassis.testing.callers",
     "chassis.testing.logs",
+    "chassis.testing.names",
     "chassis.testing.serving",
 ]

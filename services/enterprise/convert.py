@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from chassis import call, timestamps
-from services.enterprise import models
+from services.enterprise import models, proofs
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
 from wrtn.enterprise.v1.access_pb2 import Access, TeamPlace, TeamRole
+from wrtn.enterprise.v1.domains_pb2 import Domain
 from wrtn.enterprise.v1.employees_pb2 import Appointment, Employee
 from wrtn.enterprise.v1.enterprises_pb2 import Enterprise
 from wrtn.enterprise.v1.teams_pb2 import Companion, Team
@@ -22,6 +26,24 @@ def enterprise(row: models.Enterprise) -> Enterprise:
         display_name=row.display_name,
         slug=row.slug,
         time_zone=row.time_zone,
+        create_time=timestamps.of(row.create_time),
+    )
+
+
+def domain(row: models.Domain) -> Domain:
+    """Answers the domain, with where its proof is looked for."""
+    proof = Domain.Proof.Value(f"PROOF_{row.proof}") if row.proof else Domain.PROOF_UNSPECIFIED
+    return Domain(
+        id=str(row.id),
+        enterprise_id=str(row.tenant_id),
+        domain=row.domain,
+        state=Domain.State.Value(f"STATE_{row.state}"),
+        proof=proof,
+        record_name=proofs.record_name(row.domain),
+        record_text=proofs.record_text(row.token),
+        verify_time=_moment(row.verify_time),
+        check_time=_moment(row.check_time),
+        missing_time=_moment(row.missing_time),
         create_time=timestamps.of(row.create_time),
     )
 
@@ -118,3 +140,8 @@ def _role(number: int) -> Role.ValueType:
 
 def _duties(numbers: Sequence[int]) -> list[Duty.ValueType]:
     return [cast("Duty.ValueType", number) for number in numbers]
+
+
+def _moment(moment: datetime | None) -> Timestamp | None:
+    """Answers the moment; None leaves the field unset."""
+    return timestamps.of(moment) if moment is not None else None

@@ -8,7 +8,9 @@ from chassis.errors import (
     InvalidArgument,
     NotFound,
     PermissionDenied,
+    ResourceExhausted,
     Unauthenticated,
+    Unavailable,
 )
 
 
@@ -22,6 +24,48 @@ class TimeZoneUnknown(InvalidArgument):
     """The time zone is none of IANA's names."""
 
     reason = "TIME_ZONE_UNKNOWN"
+
+
+class DomainInvalid(InvalidArgument):
+    """The text is no domain name, or one under which anybody may register."""
+
+    reason = "DOMAIN_INVALID"
+
+
+class DomainNotFound(NotFound):
+    """The enterprise has no such domain."""
+
+    reason = "DOMAIN_NOT_FOUND"
+
+
+class DomainAdded(AlreadyExists):
+    """The enterprise has the domain already."""
+
+    reason = "DOMAIN_ADDED"
+
+
+class DomainTaken(AlreadyExists):
+    """Another enterprise has proven the domain; which is not told."""
+
+    reason = "DOMAIN_TAKEN"
+
+
+class DomainNotProven(FailedPrecondition):
+    """The proof is not there."""
+
+    reason = "DOMAIN_NOT_PROVEN"
+
+
+class TooManyDomains(ResourceExhausted):
+    """The enterprise has as many domains as one may have."""
+
+    reason = "TOO_MANY_DOMAINS"
+
+
+class DnsUnavailable(Unavailable):
+    """The domain name system gives no answer now."""
+
+    reason = "DNS_UNAVAILABLE"
 
 
 class EmployeeNotFound(NotFound):

@@ -7,10 +7,13 @@ from typing import cast
 from uuid import UUID
 
 from chassis.database import Transaction
-from services.enterprise.models import Companion, Employee, Enterprise, Team
+from services.enterprise.models import Companion, Domain, Employee, Enterprise, Team
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
 from wrtn.enterprise.v1.events_pb2 import (
     CompanionAppointed,
+    DomainLost,
+    DomainRemoved,
+    DomainVerified,
     DutiesChanged,
     EmployeeHired,
     EnterpriseCreated,
@@ -22,6 +25,14 @@ def enterprise_created(tx: Transaction, row: Enterprise) -> None:
     """Tells of a new enterprise."""
     event = EnterpriseCreated(enterprise_id=str(row.tenant_id), time_zone=row.time_zone)
     tx.publish(event, aggregate_id=row.tenant_id, tenant_id=row.tenant_id)
+
+
+def domain_changed(
+    tx: Transaction, row: Domain, fact: type[DomainVerified] | type[DomainLost] | type[DomainRemoved]
+) -> None:
+    """Tells that a domain was proven, lost or given up."""
+    event = fact(enterprise_id=str(row.tenant_id), domain_id=str(row.id))
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
 
 
 def employee_hired(tx: Transaction, row: Employee) -> None:

@@ -13,6 +13,8 @@ from chassis.rpc.client import Peers
 from services.enterprise.errors import ActingEnded, MemberNotFound
 from wrtn.identity.v1.accounts_pb2 import OpenAccountRequest
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
+from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest
+from wrtn.identity.v1.addresses_pb2_grpc import AddressServiceStub
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 
@@ -27,6 +29,7 @@ class Identity:
 
     def __init__(self, peers: Peers) -> None:
         self._principals = peers.stub(PrincipalServiceStub, "identity")
+        self._addresses = peers.stub(AddressServiceStub, "identity")
         self._accounts = peers.stub(AccountServiceStub, "identity")
 
     async def require_active(self, member_id: str) -> None:
@@ -46,6 +49,11 @@ class Identity:
         found = await self._resolve(member)
         if not found.active or found.tenant_id != str(caller.tenant_id):
             raise ActingEnded("The login has ended.")
+
+    async def addresses(self, member_id: UUID) -> list[str]:
+        """Answers the verified addresses of a member at this moment; none if they are not active."""
+        request = ListVerifiedAddressesRequest(member_id=str(member_id))
+        return list((await self._addresses.ListVerifiedAddresses(request)).addresses)
 
     async def open_account(self, *, account_id: str, enterprise_id: str, member_id: UUID | str) -> None:
         """Asks for the employee's account, so that it is usable when the caller has our answer.

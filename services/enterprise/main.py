@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from chassis import settings
+from chassis import names, settings
+from chassis.jobs import Job
 from chassis.service import Parts, Runtime, run
-from chassis.settings import ServiceSettings
-from services.enterprise import access
+from services.enterprise import access, rechecks
 from services.enterprise.identity import Identity
+from services.enterprise.proofs import Proofs
+from services.enterprise.rechecks import Rechecks
 from services.enterprise.rpc.access import Access
+from services.enterprise.rpc.domains import DomainRpc
 from services.enterprise.rpc.employees import Employees
 from services.enterprise.rpc.enterprises import Enterprises
 from services.enterprise.rpc.teams import Teams
+from services.enterprise.settings import EnterpriseSettings
 from wrtn.enterprise.v1.access_pb2_grpc import add_AccessServiceServicer_to_server
+from wrtn.enterprise.v1.domains_pb2_grpc import add_DomainServiceServicer_to_server
 from wrtn.enterprise.v1.employees_pb2_grpc import add_EmployeeServiceServicer_to_server
 from wrtn.enterprise.v1.enterprises_pb2_grpc import add_EnterpriseServiceServicer_to_server
 from wrtn.enterprise.v1.teams_pb2_grpc import add_TeamServiceServicer_to_server
 
 
-def wire(runtime: Runtime[ServiceSettings]) -> Parts:
+def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
     """Builds the parts. Access is resolved from our own tables instead of by a peer."""
     identity = Identity(runtime.peers)
     resolve = access.source(runtime.db)
+    proofs = Proofs(names.resolver(runtime.settings.dns_server), identity)
     return Parts(
         servicers=[
             (add_EnterpriseServiceServicer_to_server, Enterprises(runtime, identity)),
             (add_EmployeeServiceServicer_to_server, Employees(runtime, identity)),
             (add_TeamServiceServicer_to_server, Teams(runtime, identity)),
             (add_AccessServiceServicer_to_server, Access(resolve)),
+            (add_DomainServiceServicer_to_server, DomainRpc(runtime.db, identity, proofs)),
         ],
+        jobs=[Job("recheck-domains", rechecks.RUN_EVERY, Rechecks(runtime.db, proofs).run)],
         access_source=resolve,
     )
 
 
 if __name__ == "__main__":
-    run("enterprise", settings.load(ServiceSettings), wire)
+    run("enterprise", settings.load(EnterpriseSettings), wire)

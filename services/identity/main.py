@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
+from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
+
 from chassis import settings
 from chassis.service import Parts, Runtime, run
 from services.identity import principals
@@ -9,6 +12,7 @@ from services.identity.consumers import Employment
 from services.identity.passwords import Passwords
 from services.identity.post import Post
 from services.identity.rpc.accounts import AccountRpc
+from services.identity.rpc.addresses import AddressRpc
 from services.identity.rpc.auth import AuthRpc
 from services.identity.rpc.credentials import CredentialRpc
 from services.identity.rpc.logins import LoginRpc
@@ -20,10 +24,9 @@ from services.identity.settings import IdentitySettings
 from services.identity.signing import Signer
 from services.identity.signing_in import SignIns
 from wrtn.identity.v1.accounts_pb2_grpc import add_AccountServiceServicer_to_server
+from wrtn.identity.v1.addresses_pb2_grpc import add_AddressServiceServicer_to_server
 from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
-from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
-from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
@@ -46,6 +49,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals)),
             (add_LoginServiceServicer_to_server, LoginRpc(db, keyring, runtime.principals)),
             (add_AccountServiceServicer_to_server, AccountRpc(db, keyring)),
+            (add_AddressServiceServicer_to_server, AddressRpc(db, keyring)),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),
             (add_PrincipalServiceServicer_to_server, PrincipalRpc(db)),

@@ -7,25 +7,33 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from chassis.clock import Clock
-from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
+from chassis.testing.names import NameServer
 from chassis.testing.serving import Serve
 from services.enterprise.main import wire
+from services.enterprise.settings import EnterpriseSettings
 from tests.enterprise.identity import Identity, serving
 from tests.enterprise.make import World
 
 
 @pytest_asyncio.fixture
 async def world(
-    database: DatabaseFactory, serve: Serve, clock: Clock, callers: Callers
+    database: DatabaseFactory, serve: Serve, clock: Clock, callers: Callers, name_server: NameServer
 ) -> AsyncIterator[World]:
     """The running service on a fresh database. It asks identity about its callers, as in earnest."""
     made = await database("enterprise")
     identity = Identity(clock)  # type: ignore[abstract]  # only what enterprise asks
     async with serving(identity) as address:
         running = await serve(
-            "enterprise", ServiceSettings, wire, database=made, known=False, identity_address=address
+            "enterprise",
+            EnterpriseSettings,
+            wire,
+            database=made,
+            known=False,
+            clock=clock,
+            identity_address=address,
+            dns_server=name_server.address,
         )
         async with running.channel() as channel:
-            yield World(running, identity, made, channel, callers.peer("billing", "enterprise"))
+            yield World(running, identity, made, channel, callers)

@@ -18,6 +18,11 @@ from chassis.auth.tokens import AccessToken
 from chassis.clock import Clock
 from wrtn.identity.v1.accounts_pb2 import Account, OpenAccountRequest
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceServicer, add_AccountServiceServicer_to_server
+from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest, ListVerifiedAddressesResponse
+from wrtn.identity.v1.addresses_pb2_grpc import (
+    AddressServiceServicer,
+    add_AddressServiceServicer_to_server,
+)
 from wrtn.identity.v1.auth_pb2 import GetJwksRequest, Jwks
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceServicer, add_AuthServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
@@ -42,7 +47,7 @@ class Person:
 
 
 @dataclass
-class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServicer):
+class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServicer, AddressServiceServicer):
     """Knows members, logins and accounts, and signs tokens. `opening_fails` and `away` make calls fail."""
 
     clock: Clock
@@ -51,6 +56,8 @@ class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServ
     logins: set[str] = field(default_factory=set)
     accounts: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Of each account the tenant and the holder."""
+    addresses: dict[str, list[str]] = field(default_factory=dict)
+    """Of each member the verified addresses."""
     opened: list[str] = field(default_factory=list)
     """The account of each OpenAccount, repetitions included."""
     opening_fails: bool = False
@@ -94,6 +101,15 @@ class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServ
         self.accounts[request.account_id] = (request.enterprise_id, request.member_id)
         return Account(id=request.account_id, tenant_id=request.enterprise_id)
 
+    async def ListVerifiedAddresses(
+        self, request: ListVerifiedAddressesRequest, context: Context
+    ) -> ListVerifiedAddressesResponse:
+        """Answers the addresses of an active member, or is away."""
+        if self.away:
+            await context.abort(grpc.StatusCode.UNAVAILABLE)
+        known = self.addresses.get(request.member_id, []) if request.member_id in self.active else []
+        return ListVerifiedAddressesResponse(addresses=known)
+
     async def GetJwks(self, request: GetJwksRequest, context: Context) -> Jwks:
         """Publishes the key."""
         return keys.published({KID: self.key})
@@ -106,6 +122,7 @@ async def serving(identity: Identity) -> AsyncIterator[str]:
     add_PrincipalServiceServicer_to_server(identity, server)
     add_AccountServiceServicer_to_server(identity, server)
     add_AuthServiceServicer_to_server(identity, server)
+    add_AddressServiceServicer_to_server(identity, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

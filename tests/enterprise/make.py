@@ -17,12 +17,14 @@ from chassis.clock import Clock
 from chassis.database import Scope, Transaction
 from chassis.service import Running
 from chassis.settings import ServiceSettings
+from chassis.testing.callers import Callers
 from chassis.testing.databases import ServiceDatabase
 from services.enterprise.store import Enterprises
 from tests.enterprise.identity import Identity, Metadata, Person
 from wrtn.access.v1.access_pb2 import TITLE_MEMBER, Duty, Role, Title
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
 from wrtn.enterprise.v1.access_pb2_grpc import AccessServiceStub
+from wrtn.enterprise.v1.domains_pb2_grpc import DomainServiceStub
 from wrtn.enterprise.v1.employees_pb2 import Employee, HireEmployeeRequest, SetDutiesRequest
 from wrtn.enterprise.v1.employees_pb2_grpc import EmployeeServiceStub
 from wrtn.enterprise.v1.enterprises_pb2 import CreateEnterpriseRequest
@@ -51,17 +53,27 @@ class World:
         identity: Identity,
         database: ServiceDatabase,
         channel: grpc.aio.Channel,
-        peer: Metadata,
+        callers: Callers,
     ) -> None:
         self.running = running
         self.identity = identity
         self.database = database
-        self.peer = peer
+        self._callers = callers
         self.clock: Clock = running.runtime.clock
         self.enterprises = EnterpriseServiceStub(channel)
         self.employees = EmployeeServiceStub(channel)
         self.teams = TeamServiceStub(channel)
         self.access = AccessServiceStub(channel)
+        self.domains = DomainServiceStub(channel)
+
+    @property
+    def peer(self) -> Metadata:
+        """Answers the metadata of a call by another service."""
+        return self._callers.peer("billing", "enterprise")
+
+    def renewed(self, by: Worker) -> Worker:
+        """Answers the employee with a new token, after the clock was moved."""
+        return self.worker(by.person, by.enterprise_id, by.employee_id, by.account_id)
 
     async def owner(self, person: Person | None = None, time_zone: str = "") -> Worker:
         """Creates an enterprise; answers its owner."""

@@ -5,8 +5,21 @@ no statistics yet took any of them for a tenant's few rows, and read all of a la
 """
 
 from services.enterprise.models.base import Base
+from services.enterprise.models.domains import Domain, DomainProof, DomainState, ProvenDomain
 from services.enterprise.models.employees import Appointment, Employee
 from services.enterprise.models.enterprises import Enterprise, Slug
 from services.enterprise.models.teams import Companion, Team
 
-__all__ = ["Appointment", "Base", "Companion", "Employee", "Enterprise", "Slug", "Team"]
+__all__ = [
+    "Appointment",
+    "Base",
+    "Companion",
+    "Domain",
+    "DomainProof",
+    "DomainState",
+    "Employee",
+    "Enterprise",
+    "ProvenDomain",
+    "Slug",
+    "Team",
+]

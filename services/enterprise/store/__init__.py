@@ -1,6 +1,7 @@
 """Every query. A class an aggregate, bound to one tenant at construction."""
 
 from services.enterprise.store.appointments import Appointments
+from services.enterprise.store.domains import Domains, ProvenDomains
 from services.enterprise.store.employees import Employees
 from services.enterprise.store.enterprises import Enterprises, employers, enterprises
 from services.enterprise.store.rights import Rights
@@ -9,8 +10,10 @@ from services.enterprise.store.teams import Companions, Teams
 __all__ = [
     "Appointments",
     "Companions",
+    "Domains",
     "Employees",
     "Enterprises",
+    "ProvenDomains",
     "Rights",
     "Teams",
     "employers",

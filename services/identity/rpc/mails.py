@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import grpc
+from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
+from wrtn.identity.v1.mails_pb2_grpc import MailServiceServicer
 
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
@@ -13,8 +15,6 @@ from chassis.idempotency import once
 from services.identity import mails
 from services.identity.letters import LOCALE
 from services.identity.post import Post
-from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
-from wrtn.identity.v1.mails_pb2_grpc import MailServiceServicer
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
