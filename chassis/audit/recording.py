@@ -10,13 +10,13 @@ from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from psycopg.types.json import Jsonb
-from wrtn.audit.v1 import audit_pb2
 
 from chassis import timestamps
 from chassis.audit.acts import SYSTEM, Act
 from chassis.call import CallerKind
 from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database.transactions import Transaction
+from wrtn.audit.v1 import audit_pb2
 
 PRIVATE = "wrtn_audit_entries.private"
 """The context that binds the private part to its column."""

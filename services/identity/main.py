@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
-from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
-
 from chassis import settings
 from chassis.service import Parts, Runtime, run
 from services.identity import principals
@@ -27,6 +24,8 @@ from wrtn.identity.v1.accounts_pb2_grpc import add_AccountServiceServicer_to_ser
 from wrtn.identity.v1.addresses_pb2_grpc import add_AddressServiceServicer_to_server
 from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
+from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
+from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server

@@ -14,7 +14,6 @@ from uuid import UUID
 import psycopg
 import pytest
 import pytest_asyncio
-from wrtn.audit.v1 import audit_pb2
 
 from chassis.audit import sealing
 from chassis.audit.acts import PLATFORM
@@ -29,6 +28,7 @@ from chassis.database.roles import conninfo
 from chassis.embedded.postgres import Postgres
 from chassis.testing.databases import ServiceDatabase
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_MODERATOR
+from wrtn.audit.v1 import audit_pb2
 from wrtn.identity.v1.events_pb2 import AuditRecorded
 
 NEW = Clock().new_id

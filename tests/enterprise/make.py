@@ -147,8 +147,10 @@ class World:
                 await asyncio.sleep(0.01)
 
     async def subjects(self) -> list[str]:
-        """Answers the subjects of all events so far, without the package, in order."""
-        found = await self.rows("SELECT subject FROM wrtn_outbox ORDER BY id")
+        """Answers the subjects of all events so far but the audit's, without the package, in order."""
+        found = await self.rows(
+            "SELECT subject FROM wrtn_outbox WHERE subject NOT LIKE '%%.audit.recorded' ORDER BY id"
+        )
         return [row[0].removeprefix("wrtn.enterprise.v1.") for row in found]
 
 

@@ -20,8 +20,6 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 from sqlalchemy import make_url, text
-from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
-from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 
 from chassis import service
 from chassis.clock import Clock
@@ -41,16 +39,17 @@ from wrtn.identity.v1 import accounts_pb2, auth_pb2, events_pb2, members_pb2
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceStub
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
+from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
+from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 
 if TYPE_CHECKING:
-    from wrtn.identity.v1.logins_pb2_grpc import LoginServiceAsyncStub
-    from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
-
     from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceAsyncStub
     from wrtn.identity.v1.auth_pb2_grpc import AuthServiceAsyncStub
     from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
+    from wrtn.identity.v1.logins_pb2_grpc import LoginServiceAsyncStub
+    from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import grpc
 import pytest
-from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
 
 from services.identity.models import PLATFORM
 from tests.identity import make
 from tests.identity.make import Identity
 from tests.identity.smtp_server import code_in, text_of
+from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
 
 
 async def send(identity: Identity, **values: Any) -> SendMailResponse:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from wrtn.identity.v1.logins_pb2_grpc import LoginServiceServicer
 
 from chassis import call
 from chassis.access.principals import Principals
@@ -20,6 +19,7 @@ from services.identity.models import LoginEnd
 from services.identity.rpc.callers import signed_in
 from services.identity.rpc.pages import time_and_id
 from wrtn.identity.v1 import logins_pb2
+from wrtn.identity.v1.logins_pb2_grpc import LoginServiceServicer
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

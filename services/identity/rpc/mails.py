@@ -6,8 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import grpc
-from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
-from wrtn.identity.v1.mails_pb2_grpc import MailServiceServicer
 
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
@@ -15,6 +13,8 @@ from chassis.idempotency import once
 from services.identity import mails
 from services.identity.letters import LOCALE
 from services.identity.post import Post
+from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
+from wrtn.identity.v1.mails_pb2_grpc import MailServiceServicer
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
