@@ -12,10 +12,17 @@ from chassis import timestamps
 from services.identity import models
 from services.identity.logins import Seen
 from services.identity.members import Profile
-from services.identity.models import PLATFORM
+from services.identity.models import PLATFORM, TransferState
 from services.identity.signing_in import Tokens
 from wrtn.access.v1.access_pb2 import StaffRight
-from wrtn.identity.v1 import accounts_pb2, auth_pb2, credentials_pb2, logins_pb2, members_pb2
+from wrtn.identity.v1 import (
+    accounts_pb2,
+    auth_pb2,
+    credentials_pb2,
+    logins_pb2,
+    members_pb2,
+    transfers_pb2,
+)
 
 
 def timestamp(moment: datetime | None) -> Timestamp | None:
@@ -53,6 +60,37 @@ def account(row: models.Account) -> accounts_pb2.Account:
         code=row.code,
         holder_member_id=str(row.holder_member_id),
         create_time=timestamp(row.create_time),
+        inherited=row.inherited,
+    )
+
+
+def holding(row: models.AccountHolding, end_time: datetime | None) -> accounts_pb2.AccountHolding:
+    """Answers a time in which one member held an account."""
+    return accounts_pb2.AccountHolding(
+        sequence=row.sequence,
+        holder_member_id=str(row.holder_member_id),
+        cause=accounts_pb2.AccountHolding.Cause.Value(f"CAUSE_{row.cause}"),
+        transfer_id=str(row.transfer_id or ""),
+        start_time=timestamp(row.start_time),
+        end_time=timestamp(end_time),
+    )
+
+
+def transfer(row: models.AccountTransfer, now: datetime) -> transfers_pb2.AccountTransfer:
+    """Answers a transfer; an offer has expired when its time is over, whether or not that was noted yet."""
+    over = row.state == TransferState.PENDING and row.expire_time is not None and row.expire_time <= now
+    state = TransferState.EXPIRED if over else row.state
+    return transfers_pb2.AccountTransfer(
+        id=str(row.id),
+        account_id=str(row.account_id),
+        tenant_id=str(row.tenant_id),
+        state=transfers_pb2.AccountTransfer.State.Value(f"STATE_{state}"),
+        holder_member_id=str(row.holder_member_id),
+        receiver_member_id=str(row.receiver_member_id),
+        decider_member_id=str(row.decider_member_id or ""),
+        create_time=timestamp(row.create_time),
+        expire_time=timestamp(row.expire_time),
+        end_time=timestamp(row.expire_time if over else row.end_time),
     )
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from uuid import UUID
 
 from chassis.database import Transaction
-from services.identity.models import Account
+from services.identity.models import Account, AccountTransfer
 from wrtn.identity.v1.events_pb2 import (
+    AccountCodeChanged,
     AccountOpened,
+    AccountTransferEnded,
+    AccountTransferOffered,
+    AccountTransferred,
     LoginEnded,
     MemberActivated,
     ServiceCredentialRevoked,
@@ -26,6 +30,44 @@ def account_opened(tx: Transaction, account: Account) -> None:
         account_id=str(account.id),
         tenant_id=str(account.tenant_id),
         holder_member_id=str(account.holder_member_id),
+    )
+    tx.publish(event, aggregate_id=account.id, version=account.version, tenant_id=account.tenant_id)
+
+
+def account_code_changed(tx: Transaction, account: Account) -> None:
+    """Tells that an account has another code."""
+    event = AccountCodeChanged(account_id=str(account.id), tenant_id=str(account.tenant_id))
+    tx.publish(event, aggregate_id=account.id, version=account.version, tenant_id=account.tenant_id)
+
+
+def transfer_offered(tx: Transaction, row: AccountTransfer) -> None:
+    """Tells that an account is on offer."""
+    event = AccountTransferOffered(
+        transfer_id=str(row.id),
+        account_id=str(row.account_id),
+        tenant_id=str(row.tenant_id),
+        holder_member_id=str(row.holder_member_id),
+        receiver_member_id=str(row.receiver_member_id),
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def transfer_ended(tx: Transaction, row: AccountTransfer) -> None:
+    """Tells that an offer ended, and the account stays where it is."""
+    event = AccountTransferEnded(
+        transfer_id=str(row.id), account_id=str(row.account_id), tenant_id=str(row.tenant_id)
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def account_transferred(tx: Transaction, account: Account, row: AccountTransfer) -> None:
+    """Tells that an account has another holder."""
+    event = AccountTransferred(
+        account_id=str(account.id),
+        tenant_id=str(account.tenant_id),
+        old_holder_member_id=str(row.holder_member_id),
+        new_holder_member_id=str(account.holder_member_id),
+        transfer_id=str(row.id),
     )
     tx.publish(event, aggregate_id=account.id, version=account.version, tenant_id=account.tenant_id)
 

@@ -8,6 +8,7 @@ from services.identity import principals
 from services.identity.consumers import Employment
 from services.identity.passwords import Passwords
 from services.identity.post import Post
+from services.identity.reach import Reach
 from services.identity.rpc.accounts import AccountRpc
 from services.identity.rpc.addresses import AddressRpc
 from services.identity.rpc.auth import AuthRpc
@@ -16,6 +17,7 @@ from services.identity.rpc.logins import LoginRpc
 from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
 from services.identity.rpc.principals import PrincipalRpc
+from services.identity.rpc.transfers import TransferRpc
 from services.identity.sender import Sender
 from services.identity.settings import IdentitySettings
 from services.identity.signing import Signer
@@ -29,6 +31,7 @@ from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
+from wrtn.identity.v1.transfers_pb2_grpc import add_TransferServiceServicer_to_server
 
 
 def wire(runtime: Runtime[IdentitySettings]) -> Parts:
@@ -37,6 +40,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     passwords = Passwords()
     post = Post(sender=chosen.mail_from, public_url=chosen.public_url)
     signer = Signer(db, keyring, runtime.clock)
+    reach = Reach(db, runtime.access)
     sign_ins = SignIns(db, keyring, runtime.clock, passwords, signer)
 
     async def principal_of(request: ResolvePrincipalRequest) -> Principal:
@@ -47,8 +51,12 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_MemberServiceServicer_to_server, MemberRpc(runtime.clock, db, keyring, passwords, post)),
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals)),
             (add_LoginServiceServicer_to_server, LoginRpc(db, keyring, runtime.principals)),
-            (add_AccountServiceServicer_to_server, AccountRpc(db, keyring)),
             (add_AddressServiceServicer_to_server, AddressRpc(db, keyring)),
+            (add_AccountServiceServicer_to_server, AccountRpc(db, keyring, reach)),
+            (
+                add_TransferServiceServicer_to_server,
+                TransferRpc(runtime.clock, db, keyring, reach, runtime.principals),
+            ),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),
             (add_PrincipalServiceServicer_to_server, PrincipalRpc(db)),

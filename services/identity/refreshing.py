@@ -20,7 +20,7 @@ from services.identity import accounts, bearers, logins
 from services.identity.errors import RefreshRefused, RefreshTokenReused
 from services.identity.logins import Acting, Origin
 from services.identity.models import LoginEnd, RefreshToken
-from services.identity.store import Logins
+from services.identity.store import Accounts, Logins
 
 RETRY = timedelta(seconds=30)
 _SUCCESSOR = "refresh token successor"
@@ -63,6 +63,9 @@ async def rotate(tx: Transaction, keyring: Keyring, asked: Exchange) -> Acting |
     account_id = await found.prolong(asked.member_id, login_id, asked.account_id, tx.now, until, values)
     if account_id is None:
         return refused()
+    if asked.account_id is None and await Accounts(tx).held(asked.member_id, account_id) is None:
+        # The account that acted went to another member: the login goes on with their own.
+        account_id = await _fall_back(tx, asked.member_id, login_id)
     await accounts.get_held(tx, asked.member_id, account_id)
     return logins.with_token(tx, asked.member_id, login_id, account_id, _successor(tx, keyring, asked))
 
@@ -70,6 +73,15 @@ async def rotate(tx: Transaction, keyring: Keyring, asked: Exchange) -> Acting |
 def refused() -> RefreshRefused:
     """Answers the one error for every token that is not good."""
     return RefreshRefused("The refresh token is not valid.")
+
+
+async def _fall_back(tx: Transaction, member_id: UUID, login_id: UUID) -> UUID:
+    """Lets the member's own personal account act; raises AccountNotFound for who has none."""
+    own = await Accounts(tx).personal(member_id)
+    if own is None:
+        raise accounts.not_found()
+    await Logins(tx).act(member_id, login_id, own.id)
+    return own.id
 
 
 async def _used_before(

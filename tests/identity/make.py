@@ -43,6 +43,7 @@ from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
+from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceStub
 
 if TYPE_CHECKING:
     from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceAsyncStub
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
+    from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceAsyncStub
 
 PASSWORD = "seven purple giraffes"
 PUBLIC_URL = "https://chat.example.com"
@@ -81,6 +83,7 @@ class Identity:
     callers: Callers
     admin_url: str
     titles: dict[tuple[str, str], Title.ValueType]
+    employees: dict[str, dict[str, Title.ValueType]]
     members: MemberServiceAsyncStub = field(init=False)
     auth: AuthServiceAsyncStub = field(init=False)
     logins: LoginServiceAsyncStub = field(init=False)
@@ -88,6 +91,7 @@ class Identity:
     credentials: CredentialServiceAsyncStub = field(init=False)
     principals: PrincipalServiceAsyncStub = field(init=False)
     mails: MailServiceAsyncStub = field(init=False)
+    transfers: TransferServiceAsyncStub = field(init=False)
     _channel: grpc.aio.Channel = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +103,7 @@ class Identity:
         self.credentials = CredentialServiceStub(self._channel)
         self.principals = PrincipalServiceStub(self._channel)
         self.mails = MailServiceStub(self._channel)
+        self.transfers = TransferServiceStub(self._channel)
 
     async def close(self) -> None:
         """Closes the client's channel."""
@@ -181,11 +186,18 @@ async def serving(
     admin_url: str,
     clock: Clock | None = None,
 ) -> AsyncIterator[Identity]:
-    """Serves identity; `titles` says what enterprise would answer of an account in an enterprise."""
+    """Serves identity.
+
+    `titles` says what enterprise would answer of an account in an enterprise, `employees` what of a member in
+    the enterprises that it names.
+    """
     titles: dict[tuple[str, str], Title.ValueType] = {}
+    employees: dict[str, dict[str, Title.ValueType]] = {}
 
     async def access_of(request: ResolveAccessRequest) -> Access:
         title = titles.get((request.enterprise_id, request.account_id))
+        if request.enterprise_id in employees:
+            title = employees[request.enterprise_id].get(request.member_id)
         if title is None:
             return Access()
         employee_id = str(Clock().new_id())
@@ -198,7 +210,7 @@ async def serving(
 
     async with AsyncExitStack() as closing:
         running = await closing.enter_async_context(service.start("identity", chosen, wire, clock=clock))
-        identity = Identity(running, database, mailbox, callers, admin_url, titles)
+        identity = Identity(running, database, mailbox, callers, admin_url, titles, employees)
         closing.push_async_callback(identity.close)
         yield identity
 
@@ -281,6 +293,10 @@ async def owner(identity: Identity) -> tuple[str, SignedIn]:
 _EVENTS: Mapping[str, type[Message]] = {
     "member.activated": events_pb2.MemberActivated,
     "account.opened": events_pb2.AccountOpened,
+    "account.code_changed": events_pb2.AccountCodeChanged,
+    "account.transfer_offered": events_pb2.AccountTransferOffered,
+    "account.transfer_ended": events_pb2.AccountTransferEnded,
+    "account.transferred": events_pb2.AccountTransferred,
     "login.ended": events_pb2.LoginEnded,
     "staff.appointed": events_pb2.StaffAppointed,
     "credential.revoked": events_pb2.ServiceCredentialRevoked,

@@ -3,21 +3,25 @@
 What is personal stands under the member's own key; beside an address stands its keyed hash.
 """
 
-from services.identity.models.accounts import Account, AccountKind
+from services.identity.models.accounts import Account, AccountHolding, AccountKind, HoldingCause
 from services.identity.models.base import PLATFORM, Base
 from services.identity.models.credentials import ServiceCredential, SigningKey
 from services.identity.models.logins import Login, LoginEnd, LoginMethod, RefreshToken
 from services.identity.models.mails import Mail, MailState
 from services.identity.models.members import Email, EmailVerification, Member, MemberState, VerifiedAddress
 from services.identity.models.staff import StaffAppointment
+from services.identity.models.transfers import AccountTransfer, TransferState
 
 __all__ = [
     "PLATFORM",
     "Account",
+    "AccountHolding",
     "AccountKind",
+    "AccountTransfer",
     "Base",
     "Email",
     "EmailVerification",
+    "HoldingCause",
     "Login",
     "LoginEnd",
     "LoginMethod",
@@ -29,5 +33,6 @@ __all__ = [
     "ServiceCredential",
     "SigningKey",
     "StaffAppointment",
+    "TransferState",
     "VerifiedAddress",
 ]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import grpc
 
-from chassis import call
+from chassis import call, masks
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
@@ -16,9 +16,10 @@ from chassis.paging import Page, PageTokenInvalid
 from services.identity import accounts, convert, members
 from services.identity.accounts import Opening
 from services.identity.models import AccountKind
+from services.identity.reach import Reach, require_acting
 from services.identity.rpc.callers import signed_in
-from services.identity.rpc.pages import time_and_id
-from services.identity.store import Accounts
+from services.identity.rpc.pages import sequence, time_and_id
+from services.identity.store import Accounts, Holdings
 from wrtn.identity.v1 import accounts_pb2
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceServicer
 
@@ -26,15 +27,16 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 _RANKS = ("0", "1")
-"""The place of personal and of enterprise accounts in a list of accounts."""
+"""The place of the own personal account and of all others in a list of accounts."""
 
 
 class AccountRpc(AccountServiceServicer):
     """wrtn.identity.v1 AccountService."""
 
-    def __init__(self, db: Database, keyring: Keyring) -> None:
+    def __init__(self, db: Database, keyring: Keyring, reach: Reach) -> None:
         self._db = db
         self._keyring = keyring
+        self._reach = reach
 
     async def ListAccounts(
         self, request: accounts_pb2.ListAccountsRequest, context: Context
@@ -48,7 +50,7 @@ class AccountRpc(AccountServiceServicer):
         found, token = page.cut(
             rows,
             key=lambda row: (
-                _RANKS[row.kind != AccountKind.PERSONAL],
+                _RANKS[row.kind != AccountKind.PERSONAL or row.inherited],
                 row.create_time.isoformat(),
                 str(row.id),
             ),
@@ -58,10 +60,51 @@ class AccountRpc(AccountServiceServicer):
     async def GetAccount(
         self, request: accounts_pb2.GetAccountRequest, context: Context
     ) -> accounts_pb2.Account:
-        """An account that another holds is not known to exist."""
-        member_id, _ = signed_in(call.current().caller)
-        async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
-            return convert.account(await accounts.get_held(snapshot, member_id, UUID(request.account_id)))
+        """An account that the caller neither holds nor manages is not known to exist."""
+        return convert.account(await self._reach.account(call.current().caller, UUID(request.account_id)))
+
+    async def UpdateAccount(
+        self, request: accounts_pb2.UpdateAccountRequest, context: Context
+    ) -> accounts_pb2.Account:
+        """Changes the code."""
+        changes = masks.changes(request.account, request.update_mask, allowed=("code",))
+        caller = call.current().caller
+        seen = await self._reach.account(caller, UUID(request.account.id))
+
+        async def work(tx: Transaction) -> accounts_pb2.Account:
+            await require_acting(tx, caller)
+            return convert.account(await accounts.recode(tx, seen, changes["code"]))
+
+        return await once(self._db, Scope.of(seen.tenant_id, member_id=caller.member_id), request, work)
+
+    async def ListEnterpriseAccounts(
+        self, request: accounts_pb2.ListEnterpriseAccountsRequest, context: Context
+    ) -> accounts_pb2.ListEnterpriseAccountsResponse:
+        """The access rule has proven a manager or owner."""
+        page = Page.of(request)
+        tenant_id = UUID(request.enterprise_id)
+        holder = UUID(request.holder_member_id) if request.holder_member_id else None
+        after = time_and_id(page.cursor)
+        async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
+            rows = await Accounts(snapshot).page(tenant_id, holder, after, page.size + 1)
+        found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
+        return accounts_pb2.ListEnterpriseAccountsResponse(
+            accounts=map(convert.account, found), next_page_token=token
+        )
+
+    async def ListAccountHoldings(
+        self, request: accounts_pb2.ListAccountHoldingsRequest, context: Context
+    ) -> accounts_pb2.ListAccountHoldingsResponse:
+        """Who held the account when, the latest first."""
+        page = Page.of(request)
+        before = sequence(page.cursor)
+        account = await self._reach.account(call.current().caller, UUID(request.account_id))
+        async with self._db.snapshot(Scope.of(account.tenant_id)) as snapshot:
+            rows = await Holdings(snapshot, account.tenant_id).newest(account.id, before, page.size + 1)
+        found, token = page.cut(rows, key=lambda row: (str(row[0].sequence),))
+        return accounts_pb2.ListAccountHoldingsResponse(
+            account_holdings=[convert.holding(row, end) for row, end in found], next_page_token=token
+        )
 
     async def OpenAccount(
         self, request: accounts_pb2.OpenAccountRequest, context: Context

@@ -3,10 +3,20 @@
 Row level security decides whose rows there are; the conditions here say which of them are meant.
 """
 
-from services.identity.store.accounts import Accounts
+from services.identity.store.accounts import Accounts, Holdings
 from services.identity.store.credentials import Credentials
 from services.identity.store.logins import Logins
 from services.identity.store.members import Members, admit_member
 from services.identity.store.principals import Principals
+from services.identity.store.transfers import Transfers
 
-__all__ = ["Accounts", "Credentials", "Logins", "Members", "Principals", "admit_member"]
+__all__ = [
+    "Accounts",
+    "Credentials",
+    "Holdings",
+    "Logins",
+    "Members",
+    "Principals",
+    "Transfers",
+    "admit_member",
+]

@@ -101,6 +101,11 @@ class Logins:
         query = select(Login.id).where(Login.member_id == member_id, Login.id == login_id)
         return await self._session.scalar(query) is not None
 
+    async def act(self, member_id: UUID, login_id: UUID, account_id: UUID) -> None:
+        """Lets another account act."""
+        changed = update(Login).where(Login.member_id == member_id, Login.id == login_id)
+        await self._session.execute(changed.values(account_id=account_id, version=Login.version + 1))
+
     async def end(self, member_id: UUID, login_id: UUID, reason: LoginEnd, now: datetime) -> int | None:
         """Ends a login; answers its version after that, None if it had ended before."""
         ended = _ended(reason, now).where(

@@ -1,0 +1,428 @@
+"""Handing accounts over: offers and their answers, decisions of the enterprise, and what stays."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+
+from chassis.clock import Clock
+from tests.identity import make
+from tests.identity.make import Identity, MovableClock, SignedIn
+from wrtn.access.v1.access_pb2 import Title
+from wrtn.identity.v1 import accounts_pb2, transfers_pb2
+from wrtn.identity.v1.members_pb2 import GetMemberRequest
+from wrtn.identity.v1.principals_pb2 import ResolvePrincipalRequest
+from wrtn.identity.v1.transfers_pb2 import AccountTransfer
+
+CODES = grpc.StatusCode
+State = AccountTransfer.State
+
+
+def new_id() -> str:
+    """Makes an id."""
+    return str(Clock().new_id())
+
+
+async def refused(call: Any) -> tuple[grpc.StatusCode, str]:
+    """Answers code and reason of a call that has to fail."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code(), make.reason(caught.value)
+
+
+async def offer(
+    identity: Identity, by: SignedIn, receiver: SignedIn | str, account_id: str = "", request_id: str = ""
+) -> AccountTransfer:
+    """Offers an account, the acting one unless another is named."""
+    request = transfers_pb2.OfferAccountRequest(
+        account_id=account_id or by.account_id,
+        receiver_member_id=receiver if isinstance(receiver, str) else receiver.member_id,
+        request_id=request_id,
+    )
+    return await identity.transfers.OfferAccount(request, metadata=by.metadata)
+
+
+async def accept(identity: Identity, by: SignedIn, transfer_id: str) -> AccountTransfer:
+    """Accepts an offer."""
+    request = transfers_pb2.AcceptTransferRequest(transfer_id=transfer_id)
+    return await identity.transfers.AcceptTransfer(request, metadata=by.metadata)
+
+
+async def decline(identity: Identity, by: SignedIn, transfer_id: str) -> AccountTransfer:
+    """Declines an offer."""
+    request = transfers_pb2.DeclineTransferRequest(transfer_id=transfer_id)
+    return await identity.transfers.DeclineTransfer(request, metadata=by.metadata)
+
+
+async def cancel(identity: Identity, by: SignedIn, account_id: str, transfer_id: str) -> AccountTransfer:
+    """Takes an offer back."""
+    request = transfers_pb2.CancelTransferRequest(account_id=account_id, transfer_id=transfer_id)
+    return await identity.transfers.CancelTransfer(request, metadata=by.metadata)
+
+
+async def held(identity: Identity, by: SignedIn) -> list[accounts_pb2.Account]:
+    """Lists the accounts that a member holds."""
+    found = await identity.accounts.ListAccounts(accounts_pb2.ListAccountsRequest(), metadata=by.metadata)
+    return list(found.accounts)
+
+
+async def holdings(identity: Identity, by: SignedIn, account_id: str) -> list[accounts_pb2.AccountHolding]:
+    """Lists who held an account."""
+    request = accounts_pb2.ListAccountHoldingsRequest(account_id=account_id)
+    return list((await identity.accounts.ListAccountHoldings(request, metadata=by.metadata)).account_holdings)
+
+
+async def employ(
+    identity: Identity, enterprise_id: str, title: Title.ValueType = Title.TITLE_MEMBER
+) -> SignedIn:
+    """Makes an employee, acting by their account in the enterprise."""
+    person = await make.member(identity)
+    account = await make.open_account(identity, person.member_id, enterprise_id=enterprise_id)
+    identity.employees.setdefault(enterprise_id, {})[person.member_id] = title
+    return SignedIn(person.email, await make.refresh(identity, person.pair.refresh_token, account.id))
+
+
+def decision(
+    enterprise_id: str, of: SignedIn, to: SignedIn, **more: str
+) -> transfers_pb2.TransferAccountRequest:
+    """What the enterprise service asks when an employee has left."""
+    named = {
+        "transfer_id": new_id(),
+        "enterprise_id": enterprise_id,
+        "account_id": of.account_id,
+        "holder_member_id": of.member_id,
+        "receiver_member_id": to.member_id,
+    }
+    return transfers_pb2.TransferAccountRequest(**(named | more))
+
+
+async def test_a_personal_account_is_the_receivers_once_they_accept(identity: Identity) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    transfer = await offer(identity, giver, receiver)
+    assert (transfer.state, transfer.holder_member_id) == (State.STATE_PENDING, giver.member_id)
+    assert transfer.expire_time.seconds - transfer.create_time.seconds == 7 * 24 * 3600
+    assert [each.id for each in await held(identity, receiver)] == [receiver.account_id]
+    accepted = await accept(identity, receiver, transfer.id)
+    assert (accepted.id, accepted.state) == (transfer.id, State.STATE_ACCEPTED)
+    own, inherited = await held(identity, receiver)
+    assert (own.id, own.inherited) == (receiver.account_id, False)
+    assert (inherited.id, inherited.tenant_id) == (giver.account_id, giver.account_id)
+    assert (inherited.inherited, inherited.kind) == (True, accounts_pb2.Account.KIND_PERSONAL)
+    (event,) = await make.published(identity, "account.transferred")
+    assert (event.account_id, event.tenant_id) == (giver.account_id, giver.account_id)
+    assert (event.old_holder_member_id, event.new_holder_member_id) == (giver.member_id, receiver.member_id)
+
+
+async def test_the_receiver_acts_by_the_account_and_the_one_before_no_more(identity: Identity) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    get = accounts_pb2.GetAccountRequest(account_id=giver.account_id)
+    await identity.accounts.GetAccount(get, metadata=giver.metadata)
+    await accept(identity, receiver, (await offer(identity, giver, receiver)).id)
+    # The token of the one before ends at once, though it was good a moment ago and is remembered.
+    ended = (CODES.UNAUTHENTICATED, "PRINCIPAL_ENDED")
+    assert await refused(identity.accounts.GetAccount(get, metadata=giver.metadata)) == ended
+    member = ResolvePrincipalRequest.MemberLogin(member_id=giver.member_id, account_id=giver.account_id)
+    request = ResolvePrincipalRequest(member=member)
+    assert not (await identity.principals.ResolvePrincipal(request, metadata=identity.peer())).active
+    acting = await make.refresh(identity, receiver.pair.refresh_token, giver.account_id)
+    assert acting.account_id == giver.account_id
+    await identity.accounts.GetAccount(get, metadata=make.bearer(acting.access_token))
+
+
+async def test_who_gives_their_own_account_away_has_another_and_their_login_goes_on_with_it(
+    identity: Identity,
+) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    await accept(identity, receiver, (await offer(identity, giver, receiver)).id)
+    pair = await make.refresh(identity, giver.pair.refresh_token)
+    (own,) = await held(identity, SignedIn(giver.email, pair))
+    assert pair.account_id == own.id != giver.account_id
+    assert not own.inherited
+    assert (await make.sign_in(identity, giver.email)).account_id == own.id
+    # Who passes an inherited one on has their own already.
+    again = SignedIn(
+        receiver.email, await make.refresh(identity, receiver.pair.refresh_token, giver.account_id)
+    )
+    await accept(identity, SignedIn(giver.email, pair), (await offer(identity, again, giver.member_id)).id)
+    assert [each.id for each in await held(identity, receiver)] == [receiver.account_id]
+    assert {each.id for each in await held(identity, SignedIn(giver.email, pair))} == {
+        own.id,
+        giver.account_id,
+    }
+
+
+async def test_naming_the_account_that_went_away_is_refused_and_the_token_stays_good(
+    identity: Identity,
+) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    await accept(identity, receiver, (await offer(identity, giver, receiver)).id)
+    refresh_token = giver.pair.refresh_token
+    assert await refused(make.refresh(identity, refresh_token, giver.account_id)) == (
+        CODES.NOT_FOUND,
+        "ACCOUNT_NOT_FOUND",
+    )
+    await make.refresh(identity, refresh_token)
+
+
+async def test_it_stays_known_who_held_an_account_when(identity: Identity) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    transfer = await accept(identity, receiver, (await offer(identity, giver, receiver)).id)
+    latest, first = await holdings(identity, receiver, giver.account_id)
+    assert (first.sequence, first.holder_member_id) == (1, giver.member_id)
+    assert (latest.sequence, latest.holder_member_id) == (2, receiver.member_id)
+    assert (latest.transfer_id, latest.cause) == (transfer.id, accounts_pb2.AccountHolding.CAUSE_ACCEPTED)
+    assert first.end_time == latest.start_time == transfer.end_time
+    assert not latest.HasField("end_time")
+    for change in ("UPDATE wrtn_account_holdings SET sequence = 9", "DELETE FROM wrtn_account_holdings"):
+        with pytest.raises(Exception, match="insert-only"):
+            await make.as_superuser(identity, change)
+
+
+async def test_one_transfer_of_an_account_is_pending_however_many_offer_at_once(identity: Identity) -> None:
+    giver = await make.member(identity)
+    receivers = [await make.member(identity) for _ in range(4)]
+    attempts = [offer(identity, giver, receiver) for receiver in receivers * 2]
+    answers = await asyncio.gather(*attempts, return_exceptions=True)
+    made = [each for each in answers if isinstance(each, AccountTransfer)]
+    others = [each for each in answers if isinstance(each, grpc.aio.AioRpcError)]
+    assert (len(made), len(others)) == (1, 7)
+    assert {(each.code(), make.reason(each)) for each in others} == {
+        (CODES.FAILED_PRECONDITION, "TRANSFER_PENDING")
+    }
+    count = await make.as_superuser(
+        identity, "SELECT count(*) FROM wrtn_account_transfers WHERE state = 'PENDING'"
+    )
+    assert count == [(1,)]
+
+
+async def test_an_offer_is_accepted_once_however_often_at_once(identity: Identity) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    transfer = await offer(identity, giver, receiver)
+    attempts = [accept(identity, receiver, transfer.id) for _ in range(6)]
+    answers = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(isinstance(each, AccountTransfer) for each in answers) == 1
+    assert len(await make.published(identity, "account.transferred")) == 1
+    assert len(await held(identity, receiver)) == 2
+
+
+async def test_an_offer_that_is_declined_taken_back_or_expired_changes_nothing(
+    identity: Identity, clock: MovableClock
+) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    declined = await decline(identity, receiver, (await offer(identity, giver, receiver)).id)
+    assert declined.state == State.STATE_DECLINED
+    taken = await offer(identity, giver, receiver)
+    assert (await cancel(identity, giver, giver.account_id, taken.id)).state == State.STATE_CANCELLED
+    expired = await offer(identity, giver, receiver)
+    not_pending = (CODES.FAILED_PRECONDITION, "TRANSFER_NOT_PENDING")
+    for each in (declined, taken):
+        assert await refused(accept(identity, receiver, each.id)) == not_pending
+        assert await refused(decline(identity, receiver, each.id)) == not_pending
+        assert await refused(cancel(identity, giver, giver.account_id, each.id)) == not_pending
+    clock.ahead = timedelta(days=7, seconds=1)
+    giver, receiver = await make.sign_in(identity, giver.email), await make.sign_in(identity, receiver.email)
+    assert await refused(accept(identity, receiver, expired.id)) == not_pending
+    request = transfers_pb2.ListReceivedTransfersRequest()
+    found = await identity.transfers.ListReceivedTransfers(request, metadata=receiver.metadata)
+    states = [State.STATE_EXPIRED, State.STATE_CANCELLED, State.STATE_DECLINED]
+    assert [each.state for each in found.account_transfers] == states
+    # The account is free to be offered again.
+    await offer(identity, giver, receiver)
+    assert len(await held(identity, giver)) == 1
+    assert len(await make.published(identity, "account.transfer_ended")) == 2
+    assert await make.published(identity, "account.transferred") == []
+
+
+async def test_nobody_but_the_holder_offers_and_nobody_but_the_receiver_answers(identity: Identity) -> None:
+    giver, receiver, other = [await make.member(identity) for _ in range(3)]
+    no_account, no_transfer = (CODES.NOT_FOUND, "ACCOUNT_NOT_FOUND"), (CODES.NOT_FOUND, "TRANSFER_NOT_FOUND")
+    for account_id in (giver.account_id, new_id()):
+        assert await refused(offer(identity, other, receiver, account_id)) == no_account
+    transfer = await offer(identity, giver, receiver)
+    for transfer_id in (transfer.id, new_id()):
+        assert await refused(accept(identity, other, transfer_id)) == no_transfer
+        assert await refused(decline(identity, other, transfer_id)) == no_transfer
+        assert await refused(cancel(identity, other, giver.account_id, transfer_id)) == no_account
+        assert await refused(cancel(identity, other, other.account_id, transfer_id)) == no_transfer
+    assert await refused(accept(identity, giver, transfer.id)) == no_transfer
+    assert await refused(holdings(identity, other, giver.account_id)) == no_account
+
+
+async def test_an_account_goes_to_another_active_member(identity: Identity) -> None:
+    giver = await make.member(identity)
+    assert await refused(offer(identity, giver, giver)) == (CODES.INVALID_ARGUMENT, "TRANSFER_TO_ONESELF")
+    assert await refused(offer(identity, giver, new_id())) == (CODES.NOT_FOUND, "MEMBER_NOT_FOUND")
+    pending = make.fresh_email()
+    await make.register(identity, pending)
+    ((member_id,),) = await make.as_superuser(identity, "SELECT id FROM wrtn_members WHERE state = 'PENDING'")
+    assert await refused(offer(identity, giver, str(member_id))) == (CODES.NOT_FOUND, "MEMBER_NOT_FOUND")
+
+
+async def test_an_offer_repeated_with_its_request_id_is_one_offer(identity: Identity) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    first = await offer(identity, giver, receiver, request_id="once")
+    assert await offer(identity, giver, receiver, request_id="once") == first
+
+
+async def test_managers_hand_an_enterprises_account_to_an_employee_of_it(identity: Identity) -> None:
+    enterprise_id = new_id()
+    manager = await employ(identity, enterprise_id, Title.TITLE_MANAGER)
+    holder, receiver = await employ(identity, enterprise_id), await employ(identity, enterprise_id)
+    outsider = await make.member(identity)
+    # Its holder does not: it is the enterprise's.
+    assert await refused(offer(identity, holder, receiver)) == (
+        CODES.PERMISSION_DENIED,
+        "TRANSFER_NOT_ALLOWED",
+    )
+    assert await refused(offer(identity, receiver, receiver, holder.account_id)) == (
+        CODES.NOT_FOUND,
+        "ACCOUNT_NOT_FOUND",
+    )
+    assert await refused(offer(identity, manager, outsider, holder.account_id)) == (
+        CODES.FAILED_PRECONDITION,
+        "RECEIVER_NOT_EMPLOYED",
+    )
+    for to in (manager, holder):
+        assert await refused(offer(identity, manager, to, holder.account_id)) == (
+            CODES.INVALID_ARGUMENT,
+            "TRANSFER_TO_ONESELF",
+        )
+    transfer = await offer(identity, manager, receiver, holder.account_id)
+    assert (transfer.decider_member_id, transfer.tenant_id) == (manager.member_id, enterprise_id)
+    await accept(identity, receiver, transfer.id)
+    mine = {each.id: each for each in await held(identity, receiver)}
+    assert mine[holder.account_id].tenant_id == enterprise_id
+    # The holder still works there, and goes on with an account of their own.
+    pair = await make.refresh(identity, holder.pair.refresh_token)
+    found = await held(identity, SignedIn(holder.email, pair))
+    assert [each.tenant_id for each in found if each.kind == accounts_pb2.Account.KIND_ENTERPRISE] == [
+        enterprise_id
+    ]
+    assert holder.account_id not in [each.id for each in found]
+
+
+async def test_the_account_of_a_manager_is_handed_over_by_owners_alone(identity: Identity) -> None:
+    enterprise_id = new_id()
+    owner = await employ(identity, enterprise_id, Title.TITLE_OWNER)
+    manager = await employ(identity, enterprise_id, Title.TITLE_MANAGER)
+    other, receiver = (
+        await employ(identity, enterprise_id, Title.TITLE_MANAGER),
+        await employ(identity, enterprise_id),
+    )
+    not_allowed = (CODES.PERMISSION_DENIED, "TRANSFER_NOT_ALLOWED")
+    for each in (owner, other):
+        assert await refused(offer(identity, manager, receiver, each.account_id)) == not_allowed
+    await offer(identity, owner, receiver, manager.account_id)
+
+
+async def test_a_manager_of_another_enterprise_sees_no_account_of_this(identity: Identity) -> None:
+    here, elsewhere = new_id(), new_id()
+    holder, receiver = await employ(identity, here), await employ(identity, here)
+    stranger = await employ(identity, elsewhere, Title.TITLE_OWNER)
+    no_account = (CODES.NOT_FOUND, "ACCOUNT_NOT_FOUND")
+    for account_id in (holder.account_id, new_id()):
+        assert await refused(offer(identity, stranger, receiver, account_id)) == no_account
+        assert await refused(holdings(identity, stranger, account_id)) == no_account
+
+
+async def test_who_left_the_enterprise_before_accepting_gets_nothing(identity: Identity) -> None:
+    enterprise_id = new_id()
+    owner = await employ(identity, enterprise_id, Title.TITLE_OWNER)
+    holder, receiver = await employ(identity, enterprise_id), await employ(identity, enterprise_id)
+    transfer = await offer(identity, owner, receiver, holder.account_id)
+    del identity.employees[enterprise_id][receiver.member_id]
+    assert await refused(accept(identity, receiver, transfer.id)) == (
+        CODES.FAILED_PRECONDITION,
+        "RECEIVER_NOT_EMPLOYED",
+    )
+    assert await make.published(identity, "account.transferred") == []
+
+
+async def test_the_enterprise_decides_where_the_account_of_who_left_goes(identity: Identity) -> None:
+    enterprise_id = new_id()
+    owner = await employ(identity, enterprise_id, Title.TITLE_OWNER)
+    holder, receiver = await employ(identity, enterprise_id), await employ(identity, enterprise_id)
+    waiting = await offer(identity, owner, receiver, holder.account_id)
+    del identity.employees[enterprise_id][holder.member_id]
+    asked = decision(enterprise_id, holder, receiver, decider_member_id=owner.member_id)
+    answers = await asyncio.gather(
+        *(identity.transfers.TransferAccount(asked, metadata=identity.peer()) for _ in range(4))
+    )
+    assert all(each == answers[0] for each in answers)
+    assert (answers[0].id, answers[0].state) == (asked.transfer_id, State.STATE_DECIDED)
+    assert len(await make.published(identity, "account.transferred")) == 1
+    latest, _ = await holdings(identity, owner, holder.account_id)
+    assert (latest.cause, latest.transfer_id) == (
+        accounts_pb2.AccountHolding.CAUSE_DECIDED,
+        asked.transfer_id,
+    )
+    # Who left gets no other account there, and the offer that waited is over.
+    pair = await make.refresh(identity, holder.pair.refresh_token)
+    found = await held(identity, SignedIn(holder.email, pair))
+    assert [each.kind for each in found] == [accounts_pb2.Account.KIND_PERSONAL]
+    assert await refused(accept(identity, receiver, waiting.id)) == (
+        CODES.FAILED_PRECONDITION,
+        "TRANSFER_NOT_PENDING",
+    )
+
+
+async def test_a_decision_that_fits_nothing_changes_nothing(identity: Identity) -> None:
+    enterprise_id = new_id()
+    holder, receiver = await employ(identity, enterprise_id), await employ(identity, enterprise_id)
+    third = await employ(identity, enterprise_id)
+    good = decision(enterprise_id, holder, receiver)
+    for asked, code in (
+        (decision(enterprise_id, holder, receiver, account_id=new_id()), "ACCOUNT_NOT_FOUND"),
+        (decision(new_id(), holder, receiver), "ACCOUNT_NOT_FOUND"),
+        (decision(enterprise_id, holder, receiver, receiver_member_id=new_id()), "MEMBER_NOT_FOUND"),
+        (
+            decision(enterprise_id, holder, receiver, holder_member_id=third.member_id),
+            "ACCOUNT_HELD_BY_ANOTHER",
+        ),
+        (decision(enterprise_id, holder, holder), "TRANSFER_TO_ONESELF"),
+    ):
+        found = await refused(identity.transfers.TransferAccount(asked, metadata=identity.peer()))
+        assert found[1] == code
+    assert await make.published(identity, "account.transferred") == []
+    await identity.transfers.TransferAccount(good, metadata=identity.peer())
+    other = decision(enterprise_id, holder, third, transfer_id=good.transfer_id)
+    assert await refused(identity.transfers.TransferAccount(other, metadata=identity.peer())) == (
+        CODES.ALREADY_EXISTS,
+        "TRANSFER_EXISTS",
+    )
+    # Enterprise alone decides.
+    assert await refused(identity.transfers.TransferAccount(good, metadata=holder.metadata)) == (
+        CODES.UNAUTHENTICATED,
+        "PRINCIPAL_ENDED",
+    )
+    assert await refused(identity.transfers.TransferAccount(good, metadata=third.metadata)) == (
+        CODES.PERMISSION_DENIED,
+        "NOT_ADMITTED",
+    )
+
+
+async def test_opening_an_account_again_after_it_was_handed_over_changes_nothing(identity: Identity) -> None:
+    enterprise_id = new_id()
+    holder, receiver = await employ(identity, enterprise_id), await employ(identity, enterprise_id)
+    await identity.transfers.TransferAccount(
+        decision(enterprise_id, holder, receiver), metadata=identity.peer()
+    )
+    again = await make.open_account(
+        identity, holder.member_id, enterprise_id=enterprise_id, account_id=holder.account_id
+    )
+    assert again.holder_member_id == receiver.member_id
+
+
+async def test_a_token_remembered_by_another_process_ends_by_the_event(identity: Identity) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    await identity.members.GetMember(GetMemberRequest(member_id="me"), metadata=giver.metadata)
+    await accept(identity, receiver, (await offer(identity, giver, receiver)).id)
+    (row,) = await make.as_superuser(
+        identity,
+        "SELECT subject, tenant_id::text FROM wrtn_outbox WHERE subject LIKE '%account.transferred'",
+    )
+    assert row == ("wrtn.identity.v1.account.transferred", giver.account_id)
