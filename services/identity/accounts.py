@@ -90,6 +90,7 @@ async def recode(tx: Transaction, seen: Account, code: str) -> Account:
             "Another account has this code; choose another.", field="account.code"
         ) from error
     events.account_code_changed(tx, account)
+    tx.audit("account.code_changed", tenant_id=account.tenant_id, target_id=account.id)
     return account
 
 

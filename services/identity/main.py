@@ -55,7 +55,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_AccountServiceServicer_to_server, AccountRpc(db, keyring, reach)),
             (
                 add_TransferServiceServicer_to_server,
-                TransferRpc(runtime.clock, db, keyring, reach, runtime.principals),
+                TransferRpc(runtime.clock, db, keyring, post, reach, runtime.principals),
             ),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),

@@ -71,6 +71,7 @@ async def offer(tx: Transaction, seen: Account, receiver_member_id: UUID, decide
     if added is None:
         raise TransferPending("The account is on offer already; take that offer back first.")
     events.transfer_offered(tx, added)
+    _audit(tx, "account.offered", added)
     return added
 
 
@@ -98,6 +99,7 @@ async def end(tx: Transaction, seen: AccountTransfer, state: TransferState) -> A
     if ended is None:
         raise _not_pending()
     events.transfer_ended(tx, ended)
+    _audit(tx, "account.offer_ended", ended)
     return ended
 
 
@@ -120,6 +122,7 @@ async def decide(tx: Transaction, decision: Decision) -> AccountTransfer:
     withdrawn = await Transfers(tx).withdraw(account, tx.now)
     if withdrawn is not None:
         events.transfer_ended(tx, withdrawn)
+        _audit(tx, "account.offer_ended", withdrawn)
     transfer = await Transfers(tx).add(_decided(tx, decision))
     if transfer is None:
         raise TransferExists("Another transfer has this id.", field="transfer_id")
@@ -169,6 +172,19 @@ async def _hand_over(
     await tx.session.flush()
     await Holdings(tx, account.tenant_id).begin(account, cause, tx.now, transfer.id)
     events.account_transferred(tx, account, transfer)
+    _audit(tx, "account.transferred", transfer)
+
+
+def _audit(tx: Transaction, action: str, row: AccountTransfer) -> None:
+    tx.audit(
+        action,
+        tenant_id=row.tenant_id,
+        target_id=row.account_id,
+        transfer_id=row.id,
+        holder_member_id=row.holder_member_id,
+        receiver_member_id=row.receiver_member_id,
+        state=TransferState(row.state),
+    )
 
 
 async def _replace(

@@ -117,6 +117,31 @@ async def test_a_personal_account_is_the_receivers_once_they_accept(identity: Id
     assert (event.old_holder_member_id, event.new_holder_member_id) == (giver.member_id, receiver.member_id)
 
 
+async def test_the_receiver_hears_of_the_offer_and_the_one_before_of_the_acceptance(
+    identity: Identity,
+) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    transfer = await offer(identity, giver, receiver)
+    assert "offered to you" in (await identity.mailbox.wait_for(receiver.email, 2))["Subject"]
+    await accept(identity, receiver, transfer.id)
+    assert "no longer yours" in (await identity.mailbox.wait_for(giver.email, 2))["Subject"]
+
+
+async def test_each_step_is_audited_for_the_tenant_of_the_account(identity: Identity) -> None:
+    giver, receiver = await make.member(identity), await make.member(identity)
+    await cancel(identity, giver, giver.account_id, (await offer(identity, giver, receiver)).id)
+    await accept(identity, receiver, (await offer(identity, giver, receiver)).id)
+    found = await make.as_superuser(
+        identity,
+        "SELECT action, member_id::text, target_id::text FROM wrtn_audit_entries"
+        f" WHERE tenant_id = '{giver.account_id}' AND action LIKE 'account.%' ORDER BY id",
+    )
+    steps = ["account.offered", "account.offer_ended", "account.offered", "account.transferred"]
+    assert [action for action, _, _ in found] == steps
+    assert [by for _, by, _ in found] == [giver.member_id] * 3 + [receiver.member_id]
+    assert {target for _, _, target in found} == {giver.account_id}
+
+
 async def test_the_receiver_acts_by_the_account_and_the_one_before_no_more(identity: Identity) -> None:
     giver, receiver = await make.member(identity), await make.member(identity)
     get = accounts_pb2.GetAccountRequest(account_id=giver.account_id)

@@ -17,7 +17,7 @@ from services.identity import accounts, convert, members
 from services.identity.accounts import Opening
 from services.identity.models import AccountKind
 from services.identity.reach import Reach, require_acting
-from services.identity.rpc.callers import signed_in
+from services.identity.rpc.callers import member_of
 from services.identity.rpc.pages import sequence, time_and_id
 from services.identity.store import Accounts, Holdings
 from wrtn.identity.v1 import accounts_pb2
@@ -43,7 +43,7 @@ class AccountRpc(AccountServiceServicer):
     ) -> accounts_pb2.ListAccountsResponse:
         """The accounts of the member, in every tenant."""
         page = Page.of(request)
-        member_id, _ = signed_in(call.current().caller)
+        member_id = member_of(call.current().caller)
         after = _account_key(page.cursor)
         async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
             rows = await Accounts(snapshot).list_held(member_id, after, page.size + 1)

@@ -12,3 +12,10 @@ def signed_in(caller: call.Caller) -> tuple[UUID, UUID]:
     if caller.member_id is None or caller.login_id is None:
         raise TypeError("the access rule of this method admits members alone")
     return caller.member_id, caller.login_id
+
+
+def member_of(caller: call.Caller) -> UUID:
+    """Answers the member who calls, by a login or by an API key."""
+    if caller.member_id is None:
+        raise TypeError("the access rule of this method admits members alone")
+    return caller.member_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -11,17 +12,23 @@ from chassis import call
 from chassis.access.principals import Principals
 from chassis.call import Caller
 from chassis.clock import Clock
-from chassis.crypto import Keyring
+from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page
-from services.identity import convert, members, transfers
-from services.identity.errors import ReceiverNotEmployed, TransferNotAllowed, TransferToOneself
+from services.identity import convert, mails, members, transfers
+from services.identity.errors import (
+    MemberHasNoAddress,
+    ReceiverNotEmployed,
+    TransferNotAllowed,
+    TransferToOneself,
+)
 from services.identity.models import Account, AccountKind, AccountTransfer, MemberState, TransferState
+from services.identity.post import Post
 from services.identity.reach import Reach, require_acting
-from services.identity.rpc.callers import signed_in
+from services.identity.rpc.callers import member_of, signed_in
 from services.identity.rpc.pages import time_and_id
-from services.identity.store import Members, Transfers
+from services.identity.store import Accounts, Members, Transfers, admit_member
 from services.identity.transfers import Decision, Replacement
 from wrtn.access.v1.access_pb2 import Title
 from wrtn.identity.v1 import transfers_pb2 as pb
@@ -33,10 +40,13 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class TransferRpc(TransferServiceServicer):
     """wrtn.identity.v1 TransferService. What enterprise knows is asked before a transaction opens."""
 
-    def __init__(self, clock: Clock, db: Database, keyring: Keyring, reach: Reach, cache: Principals) -> None:
+    def __init__(
+        self, clock: Clock, db: Database, keyring: Keyring, post: Post, reach: Reach, cache: Principals
+    ) -> None:
         self._clock = clock
         self._db = db
         self._keyring = keyring
+        self._post = post
         self._reach = reach
         self._cache = cache
 
@@ -52,7 +62,9 @@ class TransferRpc(TransferServiceServicer):
         async def work(tx: Transaction) -> pb.AccountTransfer:
             await require_acting(tx, caller)
             decider, _ = signed_in(caller)
-            return convert.transfer(await transfers.offer(tx, account, receiver, decider), tx.now)
+            offered = await transfers.offer(tx, account, receiver, decider)
+            await self._tell(tx, receiver, "account_offered", account)
+            return convert.transfer(offered, tx.now)
 
         return await once(self._db, _scope(account.tenant_id, caller), request, work)
 
@@ -61,10 +73,15 @@ class TransferRpc(TransferServiceServicer):
         caller = call.current().caller
         seen = await self._received(caller, UUID(request.transfer_id))
         replacement = await self._replacement(seen)
+        async with self._db.snapshot(Scope.of(seen.tenant_id)) as snapshot:
+            account = await Accounts(snapshot).in_tenant(seen.tenant_id, seen.account_id)
+        if account is None:
+            raise transfers.not_found()
 
         async def work(tx: Transaction) -> pb.AccountTransfer:
             await require_acting(tx, caller)
             accepted = await transfers.accept(tx, self._keyring, seen, replacement)
+            await self._tell(tx, seen.holder_member_id, "account_handed_over", account)
             tx.after_commit(lambda: self._cache.drop([seen.account_id]))
             return convert.transfer(accepted, tx.now)
 
@@ -101,7 +118,7 @@ class TransferRpc(TransferServiceServicer):
     ) -> pb.ListReceivedTransfersResponse:
         """The transfers to the caller, whatever became of them."""
         page = Page.of(request)
-        member_id, _ = signed_in(call.current().caller)
+        member_id = member_of(call.current().caller)
         async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
             rows = await Transfers(snapshot).newest_received(
                 member_id, time_and_id(page.cursor), page.size + 1
@@ -146,6 +163,12 @@ class TransferRpc(TransferServiceServicer):
 
         scope = Scope.of(decision.tenant_id, member_id=decision.receiver_member_id)
         return await once(self._db, scope, request, work)
+
+    async def _tell(self, tx: Transaction, member_id: UUID, template: str, account: Account) -> None:
+        """Mails to a member about an account; the scope is theirs afterwards. The last thing that is done."""
+        await admit_member(tx, member_id)
+        with suppress(MemberHasNoAddress, KeyDestroyed):
+            await mails.to_member(tx, self._keyring, self._post, member_id, template, {"code": account.code})
 
     async def _offerable(self, caller: Caller, account_id: UUID) -> Account:
         """Answers an account that the caller may hand over.
