@@ -69,7 +69,7 @@ async def test_a_code_that_is_taken_is_refused_and_changes_nothing(identity: Ide
 
 
 async def test_one_of_two_who_want_a_code_at_once_has_it(identity: Identity) -> None:
-    enterprise_id, owner = await make.owner(identity)
+    enterprise_id, _ = await make.owner(identity)
     people = [await colleague(identity, enterprise_id) for _ in range(4)]
     answers = await asyncio.gather(
         *(recode(identity, each, each.account_id, "first") for each in people), return_exceptions=True
