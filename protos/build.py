@@ -82,6 +82,17 @@ def compile_all(names: list[str]) -> None:
         ]
     )
     bundle.unlink()
+    complete(OUT / "descriptors.binpb")
+
+
+def complete(file: Path) -> None:
+    """Adds the details that a google.rpc.Status carries: the gateway shows what no proto imports."""
+    found = FileDescriptorSet.FromString(file.read_bytes())
+    have = {each.name for each in found.file}
+    details = error_details_pb2.DESCRIPTOR
+    wanted = {details.name, *(each.name for each in details.dependencies)}
+    missing = [each for each in imports().file if each.name in wanted - have]
+    file.write_bytes(FileDescriptorSet(file=[*missing, *found.file]).SerializeToString())
 
 
 def imports() -> FileDescriptorSet:

@@ -39,8 +39,9 @@ CHASSIS_TABLES = (
     "wrtn_audit_entries",
     "wrtn_audit_unsealed",
     "wrtn_audit_seals",
+    "wrtn_operations",
 )
-"""The tables of the chassis: `chassis_tables` and `chassis.audit.schema` create them."""
+"""The tables of the chassis: `chassis_tables`, `chassis.audit.schema` and `chassis.operations.schema`."""
 
 _DDL = """
 CREATE FUNCTION wrtn_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -198,6 +199,13 @@ def worker_reads(op: Operations, table: str, *, adds: bool = False) -> None:
     op.execute(f"CREATE POLICY worker ON {table} TO {worker} USING (true)")
     if adds:
         op.execute(f"REVOKE INSERT ON {table} FROM {_role('app', op)}")
+
+
+def worker_leases(op: Operations, table: str, *, reads: str, writes: str) -> None:
+    """Lets the worker role find work in a tenant table and lease it: these columns, and no others."""
+    worker = _role("worker", op)
+    op.execute(f"GRANT SELECT ({reads}), UPDATE ({writes}) ON {table} TO {worker}")
+    op.execute(f"CREATE POLICY worker ON {table} TO {worker} USING (true)")
 
 
 def _protect(op: Operations, table: str) -> None:

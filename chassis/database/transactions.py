@@ -79,7 +79,7 @@ class Transaction(Snapshot):
         self._after_commit: list[Callable[[], None]] = []
 
     async def widen(self, *tenants: UUID) -> None:
-        """Admits more tenants for the rest of this transaction: the auditor's last statements, no others."""
+        """Admits more tenants for the rest of this transaction: the chassis' last statements, no others."""
         self.scope = Scope(self.scope.tenants | frozenset(tenants), self.scope.member_id)
         wanted = ",".join(tenant.hex for tenant in self.scope.tenants)
         await (await self.driver()).execute("SELECT set_config('wrtn.tenants', %s, true)", (f"{{{wanted}}}",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -62,6 +63,7 @@ class RpcServer:
     ) -> None:
         collector = _Collector()
         for add, servicer in servicers:
+            _describe(add)
             add(servicer, collector)
         self._services = tuple(collector.services)
         self._gate = gate
@@ -124,3 +126,9 @@ def _options(max_connection_age: float | None) -> list[tuple[str, Any]]:
             ("grpc.max_connection_age_grace_ms", 60_000),
         ]
     return options
+
+
+def _describe(add: AddServicer) -> None:
+    """Loads the file that describes the service: generated code loads those of its messages alone."""
+    if add.__module__.startswith("wrtn."):
+        importlib.import_module(add.__module__.removesuffix("_grpc"))

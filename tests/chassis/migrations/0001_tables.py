@@ -4,6 +4,7 @@ from alembic import op
 
 from chassis.audit.schema import audit_tables
 from chassis.database import schema
+from chassis.operations.schema import operation_tables
 
 revision = "0001"
 down_revision = None
@@ -13,6 +14,7 @@ def upgrade() -> None:
     """Creates the chassis' tables, a table of tenants, notes of a tenant, and insert-only records."""
     schema.chassis_tables(op)
     audit_tables(op)
+    operation_tables(op)
     op.execute("CREATE TABLE wrtn_enterprises (tenant_id uuid PRIMARY KEY, owner_id uuid, display_name text)")
     schema.tenant_table(op, "wrtn_enterprises", member_column="owner_id")
     schema.tenant_list(op, "wrtn_enterprises", "tenant_id")
