@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from chassis import settings
+from chassis.operations import Operations
+from chassis.operations.rpc import OperationRpc
 from chassis.service import Parts, Runtime, run
 from services.identity import principals
 from services.identity.consumers import Employment
@@ -29,6 +31,7 @@ from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_
 from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
 from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
+from wrtn.identity.v1.operations_pb2_grpc import add_OperationServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
 from wrtn.identity.v1.transfers_pb2_grpc import add_TransferServiceServicer_to_server
@@ -42,6 +45,8 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     signer = Signer(db, keyring, runtime.clock)
     reach = Reach(db, runtime.access)
     sign_ins = SignIns(db, keyring, runtime.clock, passwords, signer)
+
+    operations = Operations(runtime, [])
 
     async def principal_of(request: ResolvePrincipalRequest) -> Principal:
         return await principals.resolve(db, request)
@@ -59,10 +64,11 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             ),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),
+            (add_OperationServiceServicer_to_server, OperationRpc(runtime, operations)),
             (add_PrincipalServiceServicer_to_server, PrincipalRpc(db)),
         ],
         consumers=[Employment(keyring).consumer()],
-        background=[passwords, Sender(db, keyring, post, chosen.mail_server())],
+        background=[passwords, operations, Sender(db, keyring, post, chosen.mail_server())],
         principals_source=principal_of,
         jwks_source=signer.jwks,
     )
