@@ -92,7 +92,7 @@ def complete(file: Path) -> None:
     details = error_details_pb2.DESCRIPTOR
     wanted = {details.name, *(each.name for each in details.dependencies)}
     missing = [each for each in imports().file if each.name in wanted - have]
-    file.write_bytes(FileDescriptorSet(file=[*missing, *found.file]).SerializeToString())
+    file.write_bytes(FileDescriptorSet(file=[*found.file, *missing]).SerializeToString())
 
 
 def imports() -> FileDescriptorSet:
