@@ -19,6 +19,7 @@ from services.sessions.authority import Authority
 from services.sessions.closings import Closings
 from services.sessions.errors import RightRevoked
 from services.sessions.stream import Stream
+from wrtn.identity.v1.events_pb2 import AccountTransferred
 from wrtn.sessions.v1.events_pb2 import ChatSessionDeleted
 from wrtn.sessions.v1.recorder_pb2 import Control
 
@@ -103,10 +104,22 @@ class Live:
 
     def _rights_changed(self, notice: Notice) -> None:
         """Renews the authorities that an event names; unary ones when they are used next."""
+        if notice.subject == subject_of(AccountTransferred):
+            self._account_transferred(notice)
         concerned = self._authorities.about(named_ids(notice.headers, notice.data))
         for authority in concerned:
             authority.fresh_until = 0
         self._ask_soon(authority for authority in concerned if authority.connection_id in self._streams)
+
+    def _account_transferred(self, notice: Notice) -> None:
+        """Ends the streams of who held the account. The new holder's, if one is open already, goes on."""
+        with contextlib.suppress(DecodeError, ValueError):
+            event = AccountTransferred.FromString(notice.data)
+            account_id, before = UUID(event.account_id), UUID(event.old_holder_member_id)
+            for authority in self._authorities.about([account_id]):
+                stream = self._streams.get(authority.connection_id)
+                if stream is not None and authority.holder.member_id == before:
+                    stream.tell(Control.KIND_ACCOUNT_TRANSFERRED)
 
     def _ask_soon(self, authorities: Iterable[Authority]) -> None:
         for authority in authorities:

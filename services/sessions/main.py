@@ -7,7 +7,7 @@ from datetime import timedelta
 from chassis import settings
 from chassis.jobs import Job
 from chassis.service import Parts, Runtime, run
-from services.sessions import recording
+from services.sessions import consumers, recording
 from services.sessions.authorities import Authorities
 from services.sessions.closings import Closings
 from services.sessions.committer import Committer
@@ -48,6 +48,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
             ),
             (add_RecorderServiceServicer_to_server, recorder),
         ],
+        consumers=[consumers.transfers()],
         jobs=[Job("close-dead-processes", timedelta(seconds=10), close_dead_processes)],
         background=[heartbeat, committer, closings, live],
     )

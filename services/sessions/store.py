@@ -71,6 +71,19 @@ class ChatSessions:
         query = query.order_by(ChatSession.last_activity_time.desc(), ChatSession.id.desc()).limit(count)
         return (await self._session.scalars(query)).all()
 
+    async def leave_teams(self, account_id: UUID, before: datetime) -> None:
+        """Takes the account's sessions that were created before that moment off their teams."""
+        await self._session.execute(
+            update(ChatSession)
+            .where(
+                ChatSession.tenant_id == self._tenant_id,
+                ChatSession.account_id == account_id,
+                ChatSession.create_time < before,
+                ChatSession.team_id.is_not(None),
+            )
+            .values(team_id=None)
+        )
+
 
 class Tickets:
     """The tickets of a tenant that nobody used yet."""

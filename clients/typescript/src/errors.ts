@@ -52,4 +52,4 @@ export class TooManyPending extends Error {
  * Why a recording ended: closed by us; its session was deleted; a right was revoked; the service refuses to open
  * or resume it; or it could not be reached for too long.
  */
-export type EndReason = "closed" | "session_deleted" | "right_revoked" | "refused" | "unreachable";
+export type EndReason = "closed" | "session_deleted" | "right_revoked" | "account_transferred" | "refused" | "unreachable";

@@ -64,6 +64,7 @@ type Stream = ClientDuplexStream<AttachRequest, AttachResponse>;
 const ENDS: Partial<Record<Control_Kind, EndReason>> = {
   [Control_Kind.KIND_SESSION_DELETED]: "session_deleted",
   [Control_Kind.KIND_RIGHT_REVOKED]: "right_revoked",
+  [Control_Kind.KIND_ACCOUNT_TRANSFERRED]: "account_transferred",
 };
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 2_000;

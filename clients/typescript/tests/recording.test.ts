@@ -108,6 +108,7 @@ test("a frame of unknown fate is sent again", async () => {
 for (const [kind, why] of [
   [Control_Kind.KIND_SESSION_DELETED, "session_deleted"],
   [Control_Kind.KIND_RIGHT_REVOKED, "right_revoked"],
+  [Control_Kind.KIND_ACCOUNT_TRANSFERRED, "account_transferred"],
 ] as const) {
   test(`${why}: the recording ends, and what waits is rejected`, async () => {
     const recording = await made().attach(opening);
