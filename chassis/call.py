@@ -49,6 +49,10 @@ class Access:
     """The team that was asked about; None if none was, or if the enterprise has none such."""
     duties: frozenset[int] = frozenset()
     """The wrtn.access.v1.Duty of a manager; an owner has them all without."""
+    granted: bool = False
+    """Whether the resource that was asked about may be used; False if none was."""
+    content_readable: bool = False
+    """Whether owners and managers may read the content of the enterprise's accounts."""
 
 
 @dataclass(frozen=True, slots=True)

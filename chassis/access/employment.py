@@ -12,8 +12,8 @@ from wrtn.enterprise.v1.access_pb2 import ResolveAccessRequest
 
 AccessSource = Callable[[ResolveAccessRequest], Awaitable[access_pb2.Access]]
 
-_Key = tuple[UUID, UUID, UUID | None, UUID | None]
-"""Enterprise, account, and where known the team and the holder."""
+_Key = tuple[UUID, UUID, UUID | None, UUID | None, str]
+"""Enterprise, account, where known the team and the holder, and the resource that is to be used."""
 
 
 class AccessCache:
@@ -32,14 +32,18 @@ class AccessCache:
         team_id: UUID | None = None,
         *,
         member_id: UUID | None = None,
+        resource: str = "",
         fresh: bool = False,
     ) -> Access | None:
         """Answers who the account is in the enterprise, and in the team if one is named; None if nobody.
 
         `member_id` is who holds the account, as identity says: an inherited account has its holder's rights.
+        `resource` is a thing to be used, as in "model:openai/gpt-4.1": `granted` then says whether it may be.
         `fresh` asks in any case: for appointments, transfers, money and the reading of another's content.
         """
-        return await self._cache.resolve((enterprise_id, account_id, team_id, member_id), fresh=fresh)
+        return await self._cache.resolve(
+            (enterprise_id, account_id, team_id, member_id, resource), fresh=fresh
+        )
 
     def drop(self, ids: Iterable[UUID]) -> None:
         """Forgets what is known of these enterprises and accounts."""
@@ -50,12 +54,13 @@ class AccessCache:
         self._cache.clear()
 
     async def _ask(self, key: _Key) -> Access | None:
-        enterprise_id, account_id, team_id, member_id = key
+        enterprise_id, account_id, team_id, member_id, resource = key
         request = ResolveAccessRequest(
             enterprise_id=str(enterprise_id),
             account_id=str(account_id),
             team_id=str(team_id) if team_id is not None else "",
             member_id=str(member_id) if member_id is not None else "",
+            resource=resource,
         )
         return _access(enterprise_id, await self._source(request))
 
@@ -71,6 +76,8 @@ def _access(enterprise_id: UUID, answer: access_pb2.Access) -> Access | None:
         roles={UUID(each.team_id): each.role for each in answer.teams},
         team=_place(answer.team) if answer.HasField("team") else None,
         duties=frozenset(answer.duties),
+        granted=answer.granted,
+        content_readable=answer.content_readable,
     )
 
 

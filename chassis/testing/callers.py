@@ -64,6 +64,10 @@ class Callers:
     peer_keys_dir: Path
     key: OKPKey = field(default_factory=lambda: OKPKey.generate_key("Ed25519"))
     asked: list[str] = field(default_factory=list)
+    denied: set[str] = field(default_factory=set)
+    """The resources that nobody may use; every other one may be."""
+    readable: set[UUID] = field(default_factory=set)
+    """The enterprises whose owners and managers may read content."""
     _principals: dict[Bearer, Principal] = field(default_factory=dict)
     _employees: dict[tuple[str, str], Access] = field(default_factory=dict)
     _teams: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
@@ -167,6 +171,9 @@ class Callers:
                     companion=request.team_id in held,
                 )
             )
+        if access.title:
+            access.granted = bool(request.resource) and request.resource not in self.denied
+            access.content_readable = UUID(request.enterprise_id) in self.readable
         return access
 
     def inherited(self, heir: Known, account_id: UUID) -> Known:

@@ -114,6 +114,8 @@ def access(found: call.Access | None) -> Access:
         teams=[TeamRole(team_id=str(team_id), role=_role(held)) for team_id, held in found.roles.items()],
         team=_place(found.team) if found.team is not None else None,
         duties=_duties(sorted(found.duties)),
+        granted=found.granted,
+        content_readable=found.content_readable,
     )
 
 

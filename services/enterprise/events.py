@@ -7,7 +7,16 @@ from typing import cast
 from uuid import UUID
 
 from chassis.database import Transaction
-from services.enterprise.models import Companion, Domain, Employee, Enterprise, Team
+from services.enterprise.models import (
+    Companion,
+    Domain,
+    Employee,
+    Enterprise,
+    GrantChange,
+    GrantRequest,
+    Team,
+    Visibility,
+)
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
 from wrtn.enterprise.v1.events_pb2 import (
     CompanionAppointed,
@@ -17,8 +26,14 @@ from wrtn.enterprise.v1.events_pb2 import (
     DutiesChanged,
     EmployeeHired,
     EnterpriseCreated,
+    GrantChanged,
+    GrantRequestClosed,
+    GrantRequested,
     TeamCreated,
+    VisibilityChanged,
 )
+from wrtn.enterprise.v1.grant_requests_pb2 import GrantRequest as GrantRequestMessage
+from wrtn.enterprise.v1.grants_pb2 import Effect
 
 
 def enterprise_created(tx: Transaction, row: Enterprise) -> None:
@@ -77,3 +92,36 @@ def companion_appointed(tx: Transaction, row: Companion) -> None:
         role=cast("Role.ValueType", row.role),
     )
     tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def grant_changed(tx: Transaction, row: GrantChange, aggregate_id: UUID) -> None:
+    """Tells of a grant or a default by the record of its change, whose sequence is the version."""
+    event = GrantChanged(
+        enterprise_id=str(row.tenant_id),
+        team_id=str(row.team_id) if row.team_id is not None else "",
+        resource=row.resource,
+        effect=cast("Effect.ValueType", row.effect_after),
+    )
+    tx.publish(event, aggregate_id=aggregate_id, version=row.sequence, tenant_id=row.tenant_id)
+
+
+def grant_requested(tx: Transaction, row: GrantRequest) -> None:
+    """Tells of a new request for a right."""
+    event = GrantRequested(enterprise_id=str(row.tenant_id), grant_request_id=str(row.id))
+    tx.publish(event, aggregate_id=row.id, tenant_id=row.tenant_id)
+
+
+def grant_request_closed(tx: Transaction, row: GrantRequest) -> None:
+    """Tells what became of a request for a right: its second and last version."""
+    event = GrantRequestClosed(
+        enterprise_id=str(row.tenant_id),
+        grant_request_id=str(row.id),
+        state=cast("GrantRequestMessage.State.ValueType", row.state),
+    )
+    tx.publish(event, aggregate_id=row.id, version=2, tenant_id=row.tenant_id)
+
+
+def visibility_changed(tx: Transaction, row: Visibility) -> None:
+    """Tells whether content may now be read by owners and managers."""
+    event = VisibilityChanged(enterprise_id=str(row.tenant_id), content_readable=row.content_readable)
+    tx.publish(event, aggregate_id=row.tenant_id, version=row.version, tenant_id=row.tenant_id)

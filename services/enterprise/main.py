@@ -13,13 +13,19 @@ from services.enterprise.rpc.access import Access
 from services.enterprise.rpc.domains import DomainRpc
 from services.enterprise.rpc.employees import Employees
 from services.enterprise.rpc.enterprises import Enterprises
+from services.enterprise.rpc.grant_requests import GrantRequests
+from services.enterprise.rpc.grants import Grants
 from services.enterprise.rpc.teams import Teams
+from services.enterprise.rpc.visibility import Visibility
 from services.enterprise.settings import EnterpriseSettings
 from wrtn.enterprise.v1.access_pb2_grpc import add_AccessServiceServicer_to_server
 from wrtn.enterprise.v1.domains_pb2_grpc import add_DomainServiceServicer_to_server
 from wrtn.enterprise.v1.employees_pb2_grpc import add_EmployeeServiceServicer_to_server
 from wrtn.enterprise.v1.enterprises_pb2_grpc import add_EnterpriseServiceServicer_to_server
+from wrtn.enterprise.v1.grant_requests_pb2_grpc import add_GrantRequestServiceServicer_to_server
+from wrtn.enterprise.v1.grants_pb2_grpc import add_GrantServiceServicer_to_server
 from wrtn.enterprise.v1.teams_pb2_grpc import add_TeamServiceServicer_to_server
+from wrtn.enterprise.v1.visibility_pb2_grpc import add_VisibilityServiceServicer_to_server
 
 
 def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
@@ -32,6 +38,9 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
             (add_EnterpriseServiceServicer_to_server, Enterprises(runtime, identity)),
             (add_EmployeeServiceServicer_to_server, Employees(runtime, identity)),
             (add_TeamServiceServicer_to_server, Teams(runtime, identity)),
+            (add_GrantServiceServicer_to_server, Grants(runtime, identity)),
+            (add_GrantRequestServiceServicer_to_server, GrantRequests(runtime, identity)),
+            (add_VisibilityServiceServicer_to_server, Visibility(runtime, identity)),
             (add_AccessServiceServicer_to_server, Access(resolve)),
             (add_DomainServiceServicer_to_server, DomainRpc(runtime.db, identity, proofs)),
         ],

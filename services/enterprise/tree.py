@@ -23,7 +23,8 @@ LINES = f"{_WALK} SELECT of, array_agg(id ORDER BY steps) FROM line GROUP BY of"
 
 _ACCESS = f"""{_WALK}
 SELECT employee.id, employee.member_id, employee.title, employee.duties, held.team_ids, held.roles,
-       (SELECT array_agg(id ORDER BY steps) FROM line)
+       (SELECT array_agg(id ORDER BY steps) FROM line),
+       EXISTS (SELECT FROM wrtn_visibilities WHERE tenant_id = %(tenant)s AND content_readable)
 FROM wrtn_employees AS employee
 CROSS JOIN LATERAL (
     SELECT array_agg(team_id) AS team_ids, array_agg(role) AS roles FROM wrtn_companions

@@ -29,8 +29,11 @@ from wrtn.enterprise.v1.employees_pb2 import Employee, HireEmployeeRequest, SetD
 from wrtn.enterprise.v1.employees_pb2_grpc import EmployeeServiceStub
 from wrtn.enterprise.v1.enterprises_pb2 import CreateEnterpriseRequest
 from wrtn.enterprise.v1.enterprises_pb2_grpc import EnterpriseServiceStub
+from wrtn.enterprise.v1.grant_requests_pb2_grpc import GrantRequestServiceStub
+from wrtn.enterprise.v1.grants_pb2_grpc import GrantServiceStub
 from wrtn.enterprise.v1.teams_pb2 import AppointCompanionRequest, Companion, CreateTeamRequest
 from wrtn.enterprise.v1.teams_pb2_grpc import TeamServiceStub
+from wrtn.enterprise.v1.visibility_pb2_grpc import VisibilityServiceStub
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,9 @@ class World:
         self.teams = TeamServiceStub(channel)
         self.access = AccessServiceStub(channel)
         self.domains = DomainServiceStub(channel)
+        self.grants = GrantServiceStub(channel)
+        self.requests = GrantRequestServiceStub(channel)
+        self.visibility = VisibilityServiceStub(channel)
 
     @property
     def peer(self) -> Metadata:
@@ -100,10 +106,13 @@ class World:
         )
         return await self.employees.SetDuties(request, metadata=by.metadata)
 
-    async def resolve(self, whom: Worker, team_id: str = "") -> Access:
+    async def resolve(self, whom: Worker, team_id: str = "", resource: str = "") -> Access:
         """Answers who the employee is, as the peers are told."""
         request = ResolveAccessRequest(
-            enterprise_id=whom.enterprise_id, account_id=whom.account_id, team_id=team_id
+            enterprise_id=whom.enterprise_id,
+            account_id=whom.account_id,
+            team_id=team_id,
+            resource=resource,
         )
         return await self.access.ResolveAccess(request, metadata=self.peer)
 

@@ -8,6 +8,7 @@ from services.enterprise.models.base import Base
 from services.enterprise.models.domains import Domain, DomainProof, DomainState, ProvenDomain
 from services.enterprise.models.employees import Appointment, Employee
 from services.enterprise.models.enterprises import Enterprise, Slug
+from services.enterprise.models.grants import Grant, GrantChange, GrantDefault, GrantRequest, Visibility
 from services.enterprise.models.teams import Companion, Team
 
 __all__ = [
@@ -19,7 +20,12 @@ __all__ = [
     "DomainState",
     "Employee",
     "Enterprise",
+    "Grant",
+    "GrantChange",
+    "GrantDefault",
+    "GrantRequest",
     "ProvenDomain",
     "Slug",
     "Team",
+    "Visibility",
 ]

@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     ForeignKeyConstraint,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,4 +40,8 @@ class Enterprise(Base):
     time_zone: Mapped[str]
     last_appointment: Mapped[int] = mapped_column(BigInteger)
     """The sequence of the newest appointment. Whoever appoints locks this row first (store.Enterprises)."""
+    last_grant_change: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """The sequence of the newest change of a grant, counted under the same lock."""
+    last_grant_request: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """The same of the newest request for a right."""
     create_time: Mapped[datetime]

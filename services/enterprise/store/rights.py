@@ -26,10 +26,18 @@ class Rights(Rows):
         row = await (await driver.execute(statement, parameters)).fetchone()
         if row is None:
             return None
-        employee_id, member_id, title, duties, team_ids, held, line = row
+        employee_id, member_id, title, duties, team_ids, held, line, readable = row
         roles = dict(zip(team_ids or (), held or (), strict=True))
-        place = _place(line, roles)
-        return Access(self._tenant_id, employee_id, member_id, title, roles, place, frozenset(duties))
+        return Access(
+            self._tenant_id,
+            employee_id,
+            member_id,
+            title,
+            roles,
+            _place(line, roles),
+            frozenset(duties),
+            content_readable=readable,
+        )
 
 
 def _place(line: list[UUID] | None, roles: dict[UUID, int]) -> TeamPlace | None:
