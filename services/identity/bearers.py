@@ -15,6 +15,8 @@ from chassis.clock import Clock
 
 REFRESH = "wrtn_rt_"
 VERIFICATION = "wrtn_ev_"
+CHALLENGE = "wrtn_sc_"
+DEVICE = "wrtn_dt_"
 SECRET = "wrtn_sk_"  # noqa: S105 - a prefix
 """The prefixes by which scanners of leaked secrets may know ours."""
 

@@ -10,6 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import timestamps
 from services.identity import models
+from services.identity.challenges import Challenge
+from services.identity.factors import Standing
 from services.identity.logins import Seen
 from services.identity.members import Profile
 from services.identity.models import PLATFORM, TransferState
@@ -21,6 +23,7 @@ from wrtn.identity.v1 import (
     credentials_pb2,
     logins_pb2,
     members_pb2,
+    second_factors_pb2,
     transfers_pb2,
 )
 
@@ -121,8 +124,23 @@ def login(seen: Seen, current: UUID) -> logins_pb2.Login:
     )
 
 
-def token_pair(tokens: Tokens) -> auth_pb2.TokenPair:
-    """Answers the tokens of a login."""
+def second_factor(standing: Standing) -> second_factors_pb2.SecondFactor:
+    """Answers how a second factor stands."""
+    return second_factors_pb2.SecondFactor(
+        totp_active=standing.active,
+        create_time=timestamp(standing.activate_time),
+        recovery_codes_left=standing.codes_left,
+    )
+
+
+def token_pair(outcome: Tokens | Challenge) -> auth_pb2.TokenPair:
+    """Answers the tokens of a login, or the challenge in their place."""
+    if isinstance(outcome, Challenge):
+        challenge = auth_pb2.SecondFactorChallenge(
+            challenge=outcome.text, expire_time=timestamp(outcome.expire_time)
+        )
+        return auth_pb2.TokenPair(second_factor=challenge)
+    tokens = outcome
     acting = tokens.acting
     return auth_pb2.TokenPair(
         access_token=tokens.access_token,
@@ -131,4 +149,5 @@ def token_pair(tokens: Tokens) -> auth_pb2.TokenPair:
         refresh_expire_time=timestamp(acting.refresh_expire_time),
         member_id=str(acting.member_id),
         account_id=str(acting.account_id),
+        device_token=tokens.device_token,
     )

@@ -177,3 +177,45 @@ class ReceiverNotEmployed(FailedPrecondition):
     """The account is an enterprise's, and the receiver does not work there."""
 
     reason = "RECEIVER_NOT_EMPLOYED"
+
+
+class TooManyTries(ResourceExhausted):
+    """More wrong tries than are allowed; it says nothing of what was tried."""
+
+    reason = "TOO_MANY_TRIES"
+
+
+class ChallengeRefused(Unauthenticated):
+    """The sign-in that waited for a second factor is unknown, complete or expired."""
+
+    reason = "CHALLENGE_REFUSED"
+
+
+class SecondFactorRefused(Unauthenticated):
+    """The code is wrong, used or too old."""
+
+    reason = "SECOND_FACTOR_REFUSED"
+
+
+class SecondFactorActive(FailedPrecondition):
+    """An authenticator app is active already."""
+
+    reason = "SECOND_FACTOR_ACTIVE"
+
+
+class SecondFactorMissing(FailedPrecondition):
+    """There is no authenticator app in the state that this needs."""
+
+    reason = "SECOND_FACTOR_MISSING"
+
+
+class ProofMissing(FailedPrecondition):
+    """The sign-in was too long ago to prove who calls, and the request proves nothing."""
+
+    reason = "PROOF_MISSING"
+
+
+class ProofRefused(Unauthenticated):
+    """The password that was to prove who calls is wrong."""
+
+    reason = "PROOF_REFUSED"

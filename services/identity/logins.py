@@ -131,9 +131,8 @@ async def sign_out(tx: Transaction, member_id: UUID, login_id: UUID) -> None:
 
 async def end_one(tx: Transaction, member_id: UUID, login_id: UUID) -> None:
     """Ends a login of the member, once; raises LoginNotFound if they never had it."""
-    if not await end(tx, member_id, login_id, LoginEnd.ENDED) and not await Logins(tx).known(
-        member_id, login_id
-    ):
+    ended = await end(tx, member_id, login_id, LoginEnd.ENDED)
+    if not ended and await Logins(tx).get(member_id, login_id) is None:
         raise LoginNotFound("The login does not exist.", field="login_id")
 
 

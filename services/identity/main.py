@@ -8,8 +8,10 @@ from chassis.operations.rpc import OperationRpc
 from chassis.service import Parts, Runtime, run
 from services.identity import principals
 from services.identity.consumers import Employment
+from services.identity.guesses import Guessing
 from services.identity.passwords import Passwords
 from services.identity.post import Post
+from services.identity.proofs import Proofs
 from services.identity.reach import Reach
 from services.identity.rpc.accounts import AccountRpc
 from services.identity.rpc.addresses import AddressRpc
@@ -19,6 +21,7 @@ from services.identity.rpc.logins import LoginRpc
 from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
 from services.identity.rpc.principals import PrincipalRpc
+from services.identity.rpc.second_factors import SecondFactorRpc
 from services.identity.rpc.transfers import TransferRpc
 from services.identity.sender import Sender
 from services.identity.settings import IdentitySettings
@@ -34,6 +37,7 @@ from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_serve
 from wrtn.identity.v1.operations_pb2_grpc import add_OperationServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
+from wrtn.identity.v1.second_factors_pb2_grpc import add_SecondFactorServiceServicer_to_server
 from wrtn.identity.v1.transfers_pb2_grpc import add_TransferServiceServicer_to_server
 
 
@@ -44,7 +48,9 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     post = Post(sender=chosen.mail_from, public_url=chosen.public_url)
     signer = Signer(db, keyring, runtime.clock)
     reach = Reach(db, runtime.access)
-    sign_ins = SignIns(db, keyring, runtime.clock, passwords, signer)
+    guessing = Guessing(db, keyring)
+    sign_ins = SignIns(db, keyring, runtime.clock, passwords, signer, guessing)
+    proofs = Proofs(db, keyring, passwords, guessing)
 
     operations = Operations(runtime, [])
 
@@ -55,6 +61,10 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
         servicers=[
             (add_MemberServiceServicer_to_server, MemberRpc(runtime.clock, db, keyring, passwords, post)),
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals)),
+            (
+                add_SecondFactorServiceServicer_to_server,
+                SecondFactorRpc(db, keyring, post, proofs, guessing),
+            ),
             (add_LoginServiceServicer_to_server, LoginRpc(db, keyring, runtime.principals)),
             (add_AddressServiceServicer_to_server, AddressRpc(db, keyring)),
             (add_AccountServiceServicer_to_server, AccountRpc(db, keyring, reach)),

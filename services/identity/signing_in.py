@@ -1,20 +1,22 @@
-"""Signing in, and what a client gets for it: an access token and a refresh token."""
+"""Signing in, and what a client gets for it: an access token and a refresh token, or a challenge."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from chassis.auth.tokens import AccessToken
 from chassis.clock import Clock
 from chassis.crypto import Keyring
-from chassis.database import Database, Scope
+from chassis.database import Database, Scope, Transaction
 from chassis.errors import DomainError
-from services.identity import addresses, logins, refreshing
+from services.identity import addresses, challenges, devices, factors, guesses, logins, refreshing
+from services.identity.challenges import Challenge
 from services.identity.errors import SignInRefused
+from services.identity.guesses import Bound, Guessing
 from services.identity.logins import Acting, Origin, Proof
-from services.identity.models import LoginMethod, MemberState
+from services.identity.models import Account, LoginMethod, Member, MemberState
 from services.identity.passwords import Passwords
 from services.identity.signing import Signer
 from services.identity.store import Accounts, Members
@@ -22,42 +24,104 @@ from services.identity.store import Accounts, Members
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A login's tokens, in plain text."""
+    """A login's tokens, in plain text. There is a device token after signing in alone."""
 
     acting: Acting
     access_token: str
     access_expire_time: datetime
+    device_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What somebody signs in with. The device token is empty where nobody has signed in before."""
+
+    email: str
+    password: str
+    device_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """The answer to a challenge: a code of an authenticator app, or a recovery code."""
+
+    challenge: str
+    method: LoginMethod
+    code: str
+    device_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """Who an address belongs to, if to anybody: a member that does not exist is looked up all the same."""
+
+    member_id: UUID
+    member: Member | None
+    account: Account | None
+    device_hash: bytes | None
+    bounds: tuple[Bound, ...]
 
 
 class SignIns:
     """Opens and prolongs logins."""
 
     def __init__(
-        self, db: Database, keyring: Keyring, clock: Clock, passwords: Passwords, signer: Signer
+        self,
+        db: Database,
+        keyring: Keyring,
+        clock: Clock,
+        passwords: Passwords,
+        signer: Signer,
+        guessing: Guessing,
     ) -> None:
         self._db = db
         self._keyring = keyring
         self._clock = clock
         self._passwords = passwords
         self._signer = signer
+        self._guessing = guessing
 
-    async def sign_in(self, email: str, password: str, origin: Origin) -> Tokens:
-        """Opens a login for the personal account; raises SignInRefused, whatever was wrong, in the same time.
+    async def sign_in(self, given: Credentials, origin: Origin) -> Tokens | Challenge:
+        """Opens a login for the personal account, or asks for the second factor if one is active.
 
-        Who is unknown is looked up and verified like everybody, as a member that does not exist.
+        Raises SignInRefused, whatever was wrong, in the same time, and TooManyTries whether the address
+        is known or not. Who is unknown is looked up and verified like everybody.
         """
-        address_hash = self._keyring.lookup(addresses.PURPOSE, addresses.sought(email))
-        async with self._db.snapshot(Scope()) as snapshot:
-            owner = await Members(snapshot).owner_of(address_hash)
-        member_id = owner or self._clock.new_id()
-        async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
-            member = await Members(snapshot).get(member_id)
-            account = await Accounts(snapshot).personal(member_id)
+        sought = await self._sought(given, origin)
+        spent = await self._guessing.spend(*sought.bounds)
         # No connection is held while the password is verified: that takes longest.
-        right = await self._passwords.verify(member.password_hash if member else None, password)
-        if not right or member is None or account is None or member.state != MemberState.ACTIVE:
+        member, account = sought.member, sought.account
+        right = await self._passwords.verify(member.password_hash if member else None, given.password)
+        if spent.refused or not right or not member or not account or member.state != MemberState.ACTIVE:
             raise SignInRefused("Address and password do not match.")
-        return await self.open(member_id, account.id, Proof((LoginMethod.PASSWORD,)), origin)
+        proof = Proof((LoginMethod.PASSWORD,))
+        async with self._db.transaction(Scope.of(member_id=member.id)) as tx:
+            await guesses.give_back(tx, spent)
+            if await factors.active(tx, member.id):
+                return challenges.pose(tx, member.id, proof.methods, sought.device_hash)
+            acting = await logins.begin(tx, self._keyring, member.id, account.id, proof, origin)
+            device_token = await devices.remember(tx, member.id, given.device_token)
+        return replace(await self.signed(acting), device_token=device_token)
+
+    async def complete(self, given: SecondFactor, origin: Origin) -> Tokens:
+        """Opens the login of a sign-in that waited for its second factor.
+
+        Raises ChallengeRefused for a challenge that is not good, SecondFactorRefused for a wrong code,
+        after which the challenge still waits, and TooManyTries.
+        """
+        member_id = challenges.member_of(given.challenge)
+        scope = Scope.of(member_id=member_id)
+        async with self._db.snapshot(scope) as snapshot:
+            waiting = await challenges.waiting(snapshot, member_id, given.challenge)
+        spent = await self._guessing.spend(_factor_bound(member_id, waiting.device_hash))
+        methods = (*map(LoginMethod, waiting.methods), given.method)
+        async with self._db.transaction(scope) as tx:
+            await challenges.use(tx, member_id, given.challenge)
+            await factors.use(tx, self._keyring, member_id, given.method, given.code)
+            await guesses.give_back(tx, spent)
+            acting = await self._begin(tx, member_id, Proof(methods), origin)
+            device_token = await devices.remember(tx, member_id, given.device_token)
+        return replace(await self.signed(acting), device_token=device_token)
 
     async def open(self, member_id: UUID, account_id: UUID, proof: Proof, origin: Origin) -> Tokens:
         """Opens a login in a transaction of its own; raises SignInRefused if the member is not active."""
@@ -85,3 +149,44 @@ class SignIns:
         token = AccessToken(acting.member_id, acting.login_id, acting.account_id)
         access_token, access_expire_time = await self._signer.issue(token)
         return Tokens(acting, access_token, access_expire_time)
+
+    async def _sought(self, given: Credentials, origin: Origin) -> _Sought:
+        address_hash = self._keyring.lookup(addresses.PURPOSE, addresses.sought(given.email))
+        async with self._db.snapshot(Scope()) as snapshot:
+            owner = await Members(snapshot).owner_of(address_hash)
+        member_id = owner or self._clock.new_id()
+        async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
+            member = await Members(snapshot).get(member_id)
+            account = await Accounts(snapshot).personal(member_id)
+            device_hash = await devices.known(snapshot, member_id, given.device_token)
+        bounds = _bounds(owner, address_hash, device_hash, origin)
+        return _Sought(member_id, member, account, device_hash, bounds)
+
+    async def _begin(self, tx: Transaction, member_id: UUID, proof: Proof, origin: Origin) -> Acting:
+        """Opens a login for the personal account."""
+        account = await Accounts(tx).personal(member_id)
+        if account is None:
+            raise SignInRefused("Address and password do not match.")
+        return await logins.begin(tx, self._keyring, member_id, account.id, proof, origin)
+
+
+def _bounds(
+    owner: UUID | None, address_hash: bytes, device_hash: bytes | None, origin: Origin
+) -> tuple[Bound, ...]:
+    """Answers what bounds the tries: from a known device it alone, so that no stranger can use them up.
+
+    The bound over all addresses of a member is quiet: to name it would tell that they belong together.
+    """
+    if device_hash is not None:
+        return (Bound(f"device {device_hash.hex()}"),)
+    address = address_hash.hex()
+    return (
+        Bound(f"member {owner or address}", quiet=True),
+        Bound(f"address {address}"),
+        guesses.client(origin.address),
+    )
+
+
+def _factor_bound(member_id: UUID, device_hash: bytes | None) -> Bound:
+    known = f"device {device_hash.hex()}" if device_hash is not None else f"member {member_id}"
+    return Bound(f"second factor {known}")

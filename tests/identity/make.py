@@ -43,6 +43,7 @@ from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
+from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceStub
 from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceStub
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
+    from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceAsyncStub
     from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceAsyncStub
 
 PASSWORD = "seven purple giraffes"
@@ -87,6 +89,7 @@ class Identity:
     members: MemberServiceAsyncStub = field(init=False)
     auth: AuthServiceAsyncStub = field(init=False)
     logins: LoginServiceAsyncStub = field(init=False)
+    factors: SecondFactorServiceAsyncStub = field(init=False)
     accounts: AccountServiceAsyncStub = field(init=False)
     credentials: CredentialServiceAsyncStub = field(init=False)
     principals: PrincipalServiceAsyncStub = field(init=False)
@@ -98,6 +101,7 @@ class Identity:
         self._channel = self.running.channel()
         self.members = MemberServiceStub(self._channel)
         self.auth = AuthServiceStub(self._channel)
+        self.factors = SecondFactorServiceStub(self._channel)
         self.logins = LoginServiceStub(self._channel)
         self.accounts = AccountServiceStub(self._channel)
         self.credentials = CredentialServiceStub(self._channel)
@@ -242,10 +246,14 @@ def client(address: str = "203.0.113.7", device: str = "Firefox on Linux") -> Me
 
 
 async def sign_in(
-    identity: Identity, email: str, password: str = PASSWORD, metadata: Metadata = ()
+    identity: Identity,
+    email: str,
+    password: str = PASSWORD,
+    metadata: Metadata = (),
+    device_token: str = "",
 ) -> SignedIn:
     """Signs a member in."""
-    request = auth_pb2.SignInRequest(email=email, password=password)
+    request = auth_pb2.SignInRequest(email=email, password=password, device_token=device_token)
     pair = await identity.auth.SignIn(request, metadata=metadata)
     return SignedIn(email, pair)
 

@@ -6,6 +6,8 @@ What is personal stands under the member's own key; beside an address stands its
 from services.identity.models.accounts import Account, AccountHolding, AccountKind, HoldingCause
 from services.identity.models.base import PLATFORM, Base
 from services.identity.models.credentials import ServiceCredential, SigningKey
+from services.identity.models.factors import FactorState, RecoveryCode, SignInChallenge, TotpFactor
+from services.identity.models.guesses import Guess, KnownDevice
 from services.identity.models.logins import Login, LoginEnd, LoginMethod, RefreshToken
 from services.identity.models.mails import Mail, MailState
 from services.identity.models.members import Email, EmailVerification, Member, MemberState, VerifiedAddress
@@ -21,7 +23,10 @@ __all__ = [
     "Base",
     "Email",
     "EmailVerification",
+    "FactorState",
+    "Guess",
     "HoldingCause",
+    "KnownDevice",
     "Login",
     "LoginEnd",
     "LoginMethod",
@@ -29,10 +34,13 @@ __all__ = [
     "MailState",
     "Member",
     "MemberState",
+    "RecoveryCode",
     "RefreshToken",
     "ServiceCredential",
+    "SignInChallenge",
     "SigningKey",
     "StaffAppointment",
+    "TotpFactor",
     "TransferState",
     "VerifiedAddress",
 ]

@@ -14,9 +14,10 @@ from chassis.database import Database, Transaction
 from chassis.idempotency import once
 from services.identity import convert, credentials, logins
 from services.identity.logins import Origin
+from services.identity.models import LoginMethod
 from services.identity.rpc.callers import signed_in
 from services.identity.signing import Signer
-from services.identity.signing_in import SignIns
+from services.identity.signing_in import Credentials, SecondFactor, SignIns
 from wrtn.identity.v1 import auth_pb2
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceServicer
 
@@ -34,9 +35,21 @@ class AuthRpc(AuthServiceServicer):
 
     async def SignIn(self, request: auth_pb2.SignInRequest, context: Context) -> auth_pb2.TokenPair:
         """Repeating it opens another login: an answer with tokens is not kept to be given again."""
-        return convert.token_pair(
-            await self._sign_ins.sign_in(request.email, request.password, Origin.current())
+        given = Credentials(request.email, request.password, request.device_token)
+        return convert.token_pair(await self._sign_ins.sign_in(given, Origin.current()))
+
+    async def CompleteSignIn(
+        self, request: auth_pb2.CompleteSignInRequest, context: Context
+    ) -> auth_pb2.TokenPair:
+        """A challenge is good once; after a wrong code it still waits."""
+        totp = request.WhichOneof("factor") == "totp_code"
+        given = SecondFactor(
+            request.challenge,
+            LoginMethod.TOTP if totp else LoginMethod.RECOVERY_CODE,
+            request.totp_code if totp else request.recovery_code,
+            request.device_token,
         )
+        return convert.token_pair(await self._sign_ins.complete(given, Origin.current()))
 
     async def RefreshToken(
         self, request: auth_pb2.RefreshTokenRequest, context: Context

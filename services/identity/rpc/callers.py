@@ -5,6 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from chassis import call
+from services.identity.proofs import Given
+from wrtn.identity.v1 import second_factors_pb2
 
 
 def signed_in(caller: call.Caller) -> tuple[UUID, UUID]:
@@ -19,3 +21,8 @@ def member_of(caller: call.Caller) -> UUID:
     if caller.member_id is None:
         raise TypeError("the access rule of this method admits members alone")
     return caller.member_id
+
+
+def given(proof: second_factors_pb2.Proof) -> Given:
+    """Answers the proof of a request, if it has one."""
+    return Given(proof.password, proof.totp_code, proof.recovery_code)

@@ -85,6 +85,11 @@ class Logins:
         changed = update(Login).where(Login.id == login_id, *_good(member_id, now)).values(values)
         return await self._session.scalar(changed.returning(Login.account_id))
 
+    async def get(self, member_id: UUID, login_id: UUID) -> Login | None:
+        """Answers a login, ended or not."""
+        query = select(Login).where(Login.member_id == member_id, Login.id == login_id)
+        return await self._session.scalar(query)
+
     async def newest(
         self, member_id: UUID, before: tuple[datetime, UUID] | None, most: int, now: datetime
     ) -> Sequence[Login]:

@@ -1,0 +1,50 @@
+"""The statements that count guesses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from chassis.database import Database, Scope, Snapshot
+
+_RECENT = "ARRAY(SELECT each FROM unnest(wrtn_guesses.tries) AS each WHERE each > %(since)s)"
+_ADD = f"""
+INSERT INTO wrtn_guesses (subject_hash, tries, last_time) VALUES (%(subject)s, ARRAY[%(now)s], %(now)s)
+ON CONFLICT (subject_hash) DO UPDATE
+SET tries = array_append({_RECENT}, %(now)s), last_time = %(now)s
+WHERE cardinality({_RECENT}) < %(most)s
+"""  # noqa: S608 - constants
+_OLDEST = """
+SELECT min(each) FROM wrtn_guesses, unnest(tries) AS each WHERE subject_hash = %s AND each > %s
+"""
+_TAKE_OUT = """
+UPDATE wrtn_guesses SET tries = array_remove(tries, %s::timestamptz) WHERE subject_hash = ANY (%s)
+"""
+_PURGE = "DELETE FROM wrtn_guesses WHERE last_time < %s"
+
+
+class Guesses:
+    """The tries of the last minutes; they belong to no scope."""
+
+    def __init__(self, tx: Snapshot) -> None:
+        self._tx = tx
+
+    async def add(self, subject: bytes, most: int, now: datetime, since: datetime) -> bool:
+        """Adds a try; False if there were `most` since then. Of several at once each waits for the other."""
+        values = {"subject": subject, "most": most, "now": now, "since": since}
+        return (await (await self._tx.driver()).execute(_ADD, values)).rowcount == 1
+
+    async def oldest(self, subject: bytes, since: datetime) -> datetime | None:
+        """Answers when the oldest try since then was."""
+        row = await (await (await self._tx.driver()).execute(_OLDEST, (subject, since))).fetchone()
+        return row[0] if row is not None else None
+
+    async def take_out(self, subjects: Sequence[bytes], time: datetime) -> None:
+        """Takes the try of this time out again."""
+        await (await self._tx.driver()).execute(_TAKE_OUT, (time, list(subjects)))
+
+
+async def purge(db: Database, before: datetime) -> int:
+    """Deletes what was last tried before then; answers how many."""
+    async with db.transaction(Scope()) as tx:
+        return (await (await tx.driver()).execute(_PURGE, (before,))).rowcount
