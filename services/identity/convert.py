@@ -9,9 +9,10 @@ from uuid import UUID
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import timestamps
-from services.identity import models
+from services.identity import members, models
 from services.identity.challenges import Challenge
 from services.identity.factors import Standing
+from services.identity.holds import Entry
 from services.identity.logins import Seen
 from services.identity.members import Profile
 from services.identity.models import PLATFORM, TransferState
@@ -24,6 +25,7 @@ from wrtn.identity.v1 import (
     logins_pb2,
     members_pb2,
     second_factors_pb2,
+    suspensions_pb2,
     transfers_pb2,
 )
 
@@ -44,6 +46,30 @@ def member(profile: Profile) -> members_pb2.Member:
         locale=row.locale,
         time_zone=row.time_zone,
         staff_right=cast("StaffRight.ValueType", row.staff_right),
+        create_time=timestamp(row.create_time),
+        phone=profile.phone,
+        etag=members.etag(row),
+        avatar_time=timestamp(profile.avatar_time),
+        holds=[
+            members_pb2.Hold(
+                reason=members_pb2.Hold.Reason.Value(f"REASON_{each.reason}"),
+                create_time=timestamp(each.create_time),
+            )
+            for each in profile.holds
+        ],
+    )
+
+
+def suspension(entry: Entry) -> suspensions_pb2.Suspension:
+    """Answers an entry of the record of holds."""
+    row = entry.row
+    return suspensions_pb2.Suspension(
+        id=str(row.id),
+        member_id=str(row.member_id),
+        action=suspensions_pb2.Suspension.Action.Value(f"ACTION_{row.action}"),
+        reason=members_pb2.Hold.Reason.Value(f"REASON_{row.reason}"),
+        note=entry.note,
+        decider_member_id=str(row.decider_member_id),
         create_time=timestamp(row.create_time),
     )
 

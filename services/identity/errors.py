@@ -1,6 +1,7 @@
 """The refusals of identity, each with its gRPC code and its reason."""
 
 from chassis.errors import (
+    Aborted,
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
@@ -21,6 +22,24 @@ class TimeZoneUnknown(InvalidArgument):
     """The IANA database has no such time zone."""
 
     reason = "TIME_ZONE_UNKNOWN"
+
+
+class PhoneInvalid(InvalidArgument):
+    """The text is no phone number with the code of its country."""
+
+    reason = "PHONE_INVALID"
+
+
+class MemberFieldEmpty(InvalidArgument):
+    """The field of a member cannot be empty."""
+
+    reason = "MEMBER_FIELD_EMPTY"
+
+
+class EtagMismatch(Aborted):
+    """The thing has changed since the etag was read."""
+
+    reason = "ETAG_MISMATCH"
 
 
 class PasswordTooWeak(InvalidArgument):
@@ -57,6 +76,36 @@ class SignInRefused(Unauthenticated):
     """Address and password do not open a login. It does not say which was wrong."""
 
     reason = "SIGN_IN_REFUSED"
+
+
+class MemberSuspended(Unauthenticated):
+    """Staff hold the member back. It is told only to who knows the password."""
+
+    reason = "MEMBER_SUSPENDED"
+
+
+class MembershipClosed(Unauthenticated):
+    """The member has ended the membership. It is told only to who knows the password."""
+
+    reason = "MEMBER_CLOSED"
+
+
+class MemberStateRefused(FailedPrecondition):
+    """The member is pending or closed: that cannot be done to them."""
+
+    reason = "MEMBER_STATE_REFUSED"
+
+
+class MemberIsStaff(FailedPrecondition):
+    """The member holds a right as staff, which has to be taken first."""
+
+    reason = "MEMBER_IS_STAFF"
+
+
+class PasswordWrong(InvalidArgument):
+    """The current password is not this one."""
+
+    reason = "PASSWORD_WRONG"
 
 
 class RefreshRefused(Unauthenticated):

@@ -14,6 +14,9 @@ from wrtn.identity.v1.events_pb2 import (
     AccountTransferred,
     LoginEnded,
     MemberActivated,
+    MemberClosed,
+    MemberReinstated,
+    MemberSuspended,
     ServiceCredentialRevoked,
     StaffAppointed,
 )
@@ -22,6 +25,21 @@ from wrtn.identity.v1.events_pb2 import (
 def member_activated(tx: Transaction, member_id: UUID, version: int) -> None:
     """Tells that a member may sign in from now on."""
     tx.publish(MemberActivated(member_id=str(member_id)), aggregate_id=member_id, version=version)
+
+
+def member_suspended(tx: Transaction, member_id: UUID, version: int) -> None:
+    """Tells that nothing of the member is accepted any more."""
+    tx.publish(MemberSuspended(member_id=str(member_id)), aggregate_id=member_id, version=version)
+
+
+def member_reinstated(tx: Transaction, member_id: UUID, version: int) -> None:
+    """Tells that the last hold on a member was lifted."""
+    tx.publish(MemberReinstated(member_id=str(member_id)), aggregate_id=member_id, version=version)
+
+
+def member_closed(tx: Transaction, member_id: UUID, version: int) -> None:
+    """Tells that a member ended the membership."""
+    tx.publish(MemberClosed(member_id=str(member_id)), aggregate_id=member_id, version=version)
 
 
 def account_opened(tx: Transaction, account: Account) -> None:

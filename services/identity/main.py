@@ -22,6 +22,7 @@ from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
 from services.identity.rpc.principals import PrincipalRpc
 from services.identity.rpc.second_factors import SecondFactorRpc
+from services.identity.rpc.suspensions import SuspensionRpc
 from services.identity.rpc.transfers import TransferRpc
 from services.identity.sender import Sender
 from services.identity.settings import IdentitySettings
@@ -38,13 +39,14 @@ from wrtn.identity.v1.operations_pb2_grpc import add_OperationServiceServicer_to
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
 from wrtn.identity.v1.second_factors_pb2_grpc import add_SecondFactorServiceServicer_to_server
+from wrtn.identity.v1.suspensions_pb2_grpc import add_SuspensionServiceServicer_to_server
 from wrtn.identity.v1.transfers_pb2_grpc import add_TransferServiceServicer_to_server
 
 
 def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     """Makes the service of its parts. It resolves principals and keys itself, not by a call to itself."""
     chosen, db, keyring = runtime.settings, runtime.db, runtime.keyring
-    passwords = Passwords()
+    cache, passwords = runtime.principals, Passwords()
     post = Post(sender=chosen.mail_from, public_url=chosen.public_url)
     signer = Signer(db, keyring, runtime.clock)
     reach = Reach(db, runtime.access)
@@ -59,7 +61,10 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
 
     return Parts(
         servicers=[
-            (add_MemberServiceServicer_to_server, MemberRpc(runtime.clock, db, keyring, passwords, post)),
+            (
+                add_MemberServiceServicer_to_server,
+                MemberRpc(runtime.clock, db, keyring, passwords, post, cache),
+            ),
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals)),
             (
                 add_SecondFactorServiceServicer_to_server,
@@ -75,6 +80,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),
             (add_OperationServiceServicer_to_server, OperationRpc(runtime, operations)),
+            (add_SuspensionServiceServicer_to_server, SuspensionRpc(db, keyring, post, cache)),
             (add_PrincipalServiceServicer_to_server, PrincipalRpc(db)),
         ],
         consumers=[Employment(keyring).consumer()],

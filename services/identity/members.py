@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NoReturn
 from uuid import UUID
@@ -13,16 +13,23 @@ from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
 from services.identity import addresses, bearers, events
 from services.identity.accounts import open_personal
-from services.identity.errors import MemberNotFound, TimeZoneUnknown, VerificationRefused
-from services.identity.models import Email, EmailVerification, Member, MemberState
+from services.identity.errors import (
+    MemberNotFound,
+    MembershipClosed,
+    MemberSuspended,
+    TimeZoneUnknown,
+    VerificationRefused,
+)
+from services.identity.models import Email, EmailVerification, Hold, Member, MemberState
 from services.identity.post import Post
-from services.identity.store import Members
+from services.identity.store import Holds, Members
 
 VERIFICATION_LIFETIME = timedelta(hours=24)
 LOCALE = "en"
 TIME_ZONE = "UTC"
 _NAME = "display_name"
 _ADDRESS = "address"
+_PHONE = "phone"
 """The context that binds a ciphertext to its column."""
 
 
@@ -40,12 +47,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A member in plain text."""
+    """A member in plain text, as far as who asks may see it."""
 
     member: Member
     display_name: str
+    phone: str = ""
     emails: tuple[tuple[Email, str], ...] = ()
     """The addresses with their text, the primary one first."""
+    avatar_time: datetime | None = None
+    holds: tuple[Hold, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -53,10 +63,10 @@ def _time_zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
 
 
-def check_time_zone(name: str) -> None:
+def check_time_zone(name: str, field: str = "time_zone") -> None:
     """Raises TimeZoneUnknown for a name that the IANA database does not have."""
     if name not in _time_zones():
-        raise TimeZoneUnknown("The IANA database has no such time zone.", field="time_zone")
+        raise TimeZoneUnknown("The IANA database has no such time zone.", field=field)
 
 
 async def register(tx: Transaction, keyring: Keyring, post: Post, person: Person) -> None:
@@ -89,11 +99,13 @@ async def verify(tx: Transaction, keyring: Keyring, member_id: UUID, token: str,
     `account_id` is that of the personal account to open, which the scope already holds as a tenant.
     Raises VerificationRefused, alike whether the token is unknown, used or expired, or the address taken.
     """
+    member = await Members(tx).lock(member_id)
+    if member is None or member.state not in (MemberState.PENDING, MemberState.ACTIVE):
+        refuse_verification()
     email = await Members(tx).use_verification(member_id, bearers.digest(token), tx.now)
     if email is None or not await Members(tx).claim_address(email):
         refuse_verification()
     email.verify_time = tx.now
-    member = await get(tx, member_id)
     if member.state == MemberState.PENDING:
         email.is_primary = True
         await _activate(tx, keyring, member, account_id)
@@ -130,19 +142,41 @@ def not_found() -> MemberNotFound:
     return MemberNotFound("The member does not exist.", field="member_id")
 
 
+def refuse_barred(member: Member) -> None:
+    """Raises MemberSuspended or MembershipClosed for one who may not act. Tell it only to themselves."""
+    if member.state == MemberState.SUSPENDED:
+        raise MemberSuspended("The membership is suspended; write to the support.")
+    if member.state == MemberState.CLOSED:
+        raise MembershipClosed("The membership is closed.")
+
+
 async def name_of(snapshot: Snapshot, keyring: Keyring, member_id: UUID) -> str:
-    """Answers the name of an active member; raises MemberNotFound for any other."""
+    """Answers the name of a member who was active once; raises MemberNotFound for any other."""
     member = await get(snapshot, member_id)
-    if member.state != MemberState.ACTIVE:
+    if member.state == MemberState.PENDING:
         raise not_found()
     return _display_name(await keyring.key(snapshot, member_id), member)
 
 
-async def profile(snapshot: Snapshot, keyring: Keyring, member: Member, *, emails: bool = False) -> Profile:
-    """Answers a member in plain text, if wanted with the addresses."""
+async def profile(
+    snapshot: Snapshot, keyring: Keyring, member: Member, *, own: bool = False, holds: bool = False
+) -> Profile:
+    """Answers a member in plain text: `own` with addresses and phone, `holds` with what holds them back."""
     key = await keyring.key(snapshot, member.id)
-    rows = await Members(snapshot).emails(member.id) if emails else ()
-    return Profile(member, _display_name(key, member), tuple((row, address_of(key, row)) for row in rows))
+    rows = await Members(snapshot).emails(member.id) if own else ()
+    return Profile(
+        member,
+        _display_name(key, member),
+        phone=_phone(key, member) if own else "",
+        emails=tuple((row, address_of(key, row)) for row in rows),
+        avatar_time=await Members(snapshot).avatar_time(member.id),
+        holds=tuple(await Holds(snapshot).all(member.id)) if holds else (),
+    )
+
+
+def etag(member: Member) -> str:
+    """Answers what changes with every change of the member."""
+    return str(member.version)
 
 
 async def _add(tx: Transaction, keyring: Keyring, key: DataKey, person: Person) -> Email:
@@ -157,7 +191,7 @@ async def _add(tx: Transaction, keyring: Keyring, key: DataKey, person: Person) 
     member = Member(
         id=person.id,
         state=MemberState.PENDING,
-        display_name=key.encrypt(person.display_name.encode(), person.id, _NAME),
+        display_name=sealed_name(key, person.id, person.display_name),
         password_hash=person.password_hash,
         locale=person.locale,
         time_zone=person.time_zone,
@@ -180,6 +214,21 @@ async def _activate(tx: Transaction, keyring: Keyring, member: Member, account_i
     name = _display_name(await keyring.key(tx, member.id), member)
     await open_personal(tx, account_id, member.id, name)
     events.member_activated(tx, member.id, member.version)
+
+
+def sealed_name(key: DataKey, member_id: UUID, name: str) -> bytes:
+    """Encrypts a member's name."""
+    return key.encrypt(name.encode(), member_id, _NAME)
+
+
+def sealed_phone(key: DataKey, member_id: UUID, phone: str) -> bytes:
+    """Encrypts a member's phone number."""
+    return key.encrypt(phone.encode(), member_id, _PHONE)
+
+
+def _phone(key: DataKey, member: Member) -> str:
+    """Decrypts a member's phone number; empty if there is none."""
+    return key.decrypt(member.phone, member.id, _PHONE).decode() if member.phone is not None else ""
 
 
 def _display_name(key: DataKey, member: Member) -> str:

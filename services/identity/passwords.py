@@ -56,6 +56,10 @@ class Passwords:
         right = await self._aside(lambda: _matches(password_hash or self._nobody, password))
         return right and password_hash is not None
 
+    def outdated(self, password_hash: str) -> bool:
+        """Says whether the hash was made with other parameters than are used today."""
+        return _HASHER.check_needs_rehash(password_hash)
+
     async def start(self) -> None:
         """Begins nothing: the threads start with the first password."""
 

@@ -11,12 +11,12 @@ from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.errors import DomainError
-from services.identity import addresses, challenges, devices, factors, guesses, logins, refreshing
+from services.identity import addresses, challenges, devices, factors, guesses, logins, members, refreshing
 from services.identity.challenges import Challenge
 from services.identity.errors import SignInRefused
 from services.identity.guesses import Bound, Guessing
 from services.identity.logins import Acting, Origin, Proof
-from services.identity.models import Account, LoginMethod, Member, MemberState
+from services.identity.models import Account, LoginMethod, Member
 from services.identity.passwords import Passwords
 from services.identity.signing import Signer
 from services.identity.store import Accounts, Members
@@ -85,15 +85,18 @@ class SignIns:
         """Opens a login for the personal account, or asks for the second factor if one is active.
 
         Raises SignInRefused, whatever was wrong, in the same time, and TooManyTries whether the address
-        is known or not. Who is unknown is looked up and verified like everybody.
+        is known or not. Who is unknown is looked up and verified like everybody. Only who knows the
+        password learns by MemberSuspended and MembershipClosed that it is good for nothing.
         """
         sought = await self._sought(given, origin)
         spent = await self._guessing.spend(*sought.bounds)
         # No connection is held while the password is verified: that takes longest.
         member, account = sought.member, sought.account
         right = await self._passwords.verify(member.password_hash if member else None, given.password)
-        if spent.refused or not right or not member or not account or member.state != MemberState.ACTIVE:
+        if spent.refused or not right or not member or not account:
             raise SignInRefused("Address and password do not match.")
+        members.refuse_barred(member)
+        await self._renew(member, given.password)
         proof = Proof((LoginMethod.PASSWORD,))
         async with self._db.transaction(Scope.of(member_id=member.id)) as tx:
             await guesses.give_back(tx, spent)
@@ -122,6 +125,14 @@ class SignIns:
             acting = await self._begin(tx, member_id, Proof(methods), origin)
             device_token = await devices.remember(tx, member_id, given.device_token)
         return replace(await self.signed(acting), device_token=device_token)
+
+    async def _renew(self, member: Member, password: str) -> None:
+        """Hashes the password anew where the parameters have changed since."""
+        before = member.password_hash
+        if self._passwords.outdated(before):
+            after = await self._passwords.hash(password)
+            async with self._db.transaction(Scope.of(member_id=member.id)) as tx:
+                await Members(tx).renew_password(member.id, before, after)
 
     async def open(self, member_id: UUID, account_id: UUID, proof: Proof, origin: Origin) -> Tokens:
         """Opens a login in a transaction of its own; raises SignInRefused if the member is not active."""

@@ -32,8 +32,9 @@ from chassis.testing.callers import Callers, Metadata
 from chassis.testing.databases import ServiceDatabase
 from services.identity import main
 from services.identity.settings import IdentitySettings
+from services.identity.staff import appoint
 from tests.identity.smtp_server import Mailbox, code_in
-from wrtn.access.v1.access_pb2 import Title
+from wrtn.access.v1.access_pb2 import StaffRight, Title
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
 from wrtn.identity.v1 import accounts_pb2, auth_pb2, events_pb2, members_pb2
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
@@ -44,6 +45,7 @@ from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceStub
+from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceStub
 from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceStub
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
     from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceAsyncStub
+    from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceAsyncStub
     from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceAsyncStub
 
 PASSWORD = "seven purple giraffes"
@@ -95,6 +98,7 @@ class Identity:
     principals: PrincipalServiceAsyncStub = field(init=False)
     mails: MailServiceAsyncStub = field(init=False)
     transfers: TransferServiceAsyncStub = field(init=False)
+    suspensions: SuspensionServiceAsyncStub = field(init=False)
     _channel: grpc.aio.Channel = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,6 +112,7 @@ class Identity:
         self.principals = PrincipalServiceStub(self._channel)
         self.mails = MailServiceStub(self._channel)
         self.transfers = TransferServiceStub(self._channel)
+        self.suspensions = SuspensionServiceStub(self._channel)
 
     async def close(self) -> None:
         """Closes the client's channel."""
@@ -268,6 +273,18 @@ async def member(
     return await sign_in(identity, email, password)
 
 
+async def works(identity: Identity, member: SignedIn) -> bool:
+    """Says whether the member's access token is accepted."""
+    request = members_pb2.GetMemberRequest(member_id="me")
+    try:
+        await identity.members.GetMember(request, metadata=member.metadata)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            return False
+        raise
+    return True
+
+
 async def refresh(
     identity: Identity, token: str, account_id: str = "", *, request_id: str = "", metadata: Metadata = ()
 ) -> auth_pb2.TokenPair:
@@ -298,8 +315,24 @@ async def owner(identity: Identity) -> tuple[str, SignedIn]:
     return account.tenant_id, SignedIn(signed_in.email, pair)
 
 
+async def staff(
+    identity: Identity, right: StaffRight.ValueType = StaffRight.STAFF_RIGHT_MODERATOR
+) -> SignedIn:
+    """Makes a member with a right as staff, and signs them in."""
+    made = await member(identity)
+    member_id = UUID(made.member_id)
+    async with identity.database.app.transaction(Scope.of(member_id=member_id)) as tx:
+        await appoint(tx, member_id, right, None)
+    return await sign_in(identity, made.email)
+
+
 _EVENTS: Mapping[str, type[Message]] = {
     "member.activated": events_pb2.MemberActivated,
+    "member.suspended": events_pb2.MemberSuspended,
+    "member.reinstated": events_pb2.MemberReinstated,
+    "member.closed": events_pb2.MemberClosed,
+    "email.verified": events_pb2.EmailVerified,
+    "email.removed": events_pb2.EmailRemoved,
     "account.opened": events_pb2.AccountOpened,
     "account.code_changed": events_pb2.AccountCodeChanged,
     "account.transfer_offered": events_pb2.AccountTransferOffered,
@@ -334,6 +367,12 @@ async def publish(
             await client.jetstream().publish(subject, event.SerializeToString(), headers=headers)
     finally:
         await client.close()
+
+
+async def audited(identity: Identity, tenant_id: str) -> list[tuple[Any, ...]]:
+    """Answers action and acting member of each audit entry of a tenant, or of a member, as they came."""
+    query = "SELECT action, member_id FROM wrtn_audit_entries WHERE tenant_id = '{}' ORDER BY create_time, id"
+    return await as_superuser(identity, query.format(tenant_id))
 
 
 async def rows(

@@ -8,9 +8,18 @@ from services.identity.models.base import PLATFORM, Base
 from services.identity.models.credentials import ServiceCredential, SigningKey
 from services.identity.models.factors import FactorState, RecoveryCode, SignInChallenge, TotpFactor
 from services.identity.models.guesses import Guess, KnownDevice
+from services.identity.models.holds import Hold, HoldAction, Suspension
 from services.identity.models.logins import Login, LoginEnd, LoginMethod, RefreshToken
 from services.identity.models.mails import Mail, MailState
-from services.identity.models.members import Email, EmailVerification, Member, MemberState, VerifiedAddress
+from services.identity.models.members import (
+    Avatar,
+    Email,
+    EmailVerification,
+    Member,
+    MemberState,
+    VerifiedAddress,
+)
+from services.identity.models.passwords import PasswordReset
 from services.identity.models.staff import StaffAppointment
 from services.identity.models.transfers import AccountTransfer, TransferState
 
@@ -20,11 +29,14 @@ __all__ = [
     "AccountHolding",
     "AccountKind",
     "AccountTransfer",
+    "Avatar",
     "Base",
     "Email",
     "EmailVerification",
     "FactorState",
     "Guess",
+    "Hold",
+    "HoldAction",
     "HoldingCause",
     "KnownDevice",
     "Login",
@@ -34,12 +46,14 @@ __all__ = [
     "MailState",
     "Member",
     "MemberState",
+    "PasswordReset",
     "RecoveryCode",
     "RefreshToken",
     "ServiceCredential",
     "SignInChallenge",
     "SigningKey",
     "StaffAppointment",
+    "Suspension",
     "TotpFactor",
     "TransferState",
     "VerifiedAddress",

@@ -27,6 +27,9 @@ class LoginEnd(StrEnum):
     """A newer login took its place: there are five at most."""
     ENDED = "ENDED"
     """The member ended it from elsewhere."""
+    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105 - a reason, no password
+    PASSWORD_RESET = "PASSWORD_RESET"  # noqa: S105
+    MEMBER_CLOSED = "MEMBER_CLOSED"
 
 
 class LoginMethod(StrEnum):

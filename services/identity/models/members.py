@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,13 +23,15 @@ class MemberState(StrEnum):
 
     PENDING = "PENDING"
     ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    CLOSED = "CLOSED"
 
 
 class Member(Base):
     """A person. Their own scope alone sees the row."""
 
     __tablename__ = "wrtn_members"
-    __table_args__ = (CheckConstraint("state IN ('PENDING', 'ACTIVE')", name="state"),)
+    __table_args__ = (CheckConstraint("state IN ('PENDING', 'ACTIVE', 'SUSPENDED', 'CLOSED')", name="state"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     state: Mapped[str]
@@ -43,6 +46,22 @@ class Member(Base):
     version: Mapped[int]
     create_time: Mapped[datetime]
     activate_time: Mapped[datetime | None]
+    phone: Mapped[bytes | None]
+    """In the format E.164, encrypted."""
+    close_time: Mapped[datetime | None]
+
+
+class Avatar(Base):
+    """The small picture of a member."""
+
+    __tablename__ = "wrtn_avatars"
+    __table_args__ = (ForeignKeyConstraint(["member_id"], ["wrtn_members.id"]),)
+
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    media_type: Mapped[str]
+    image: Mapped[bytes]
+    """Encrypted."""
+    create_time: Mapped[datetime]
 
 
 class Email(Base):
@@ -51,6 +70,7 @@ class Email(Base):
     __tablename__ = "wrtn_emails"
     __table_args__ = (
         ForeignKeyConstraint(["member_id"], ["wrtn_members.id"]),
+        UniqueConstraint("member_id", "address_hash"),
         Index("wrtn_emails_primary_key", "member_id", unique=True, postgresql_where=text("is_primary")),
     )
 
@@ -79,12 +99,9 @@ class VerifiedAddress(Base):
 
 
 class EmailVerification(Base):
-    """A token that was mailed to prove an address, as its hash."""
+    """A token that was mailed to prove an address, as its hash; kept for a day, to count mails."""
 
     __tablename__ = "wrtn_email_verifications"
-    __table_args__ = (
-        ForeignKeyConstraint(["member_id", "email_id"], ["wrtn_emails.member_id", "wrtn_emails.id"]),
-    )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)

@@ -34,6 +34,6 @@ class AddressRpc(AddressServiceServicer):
             found = await Members(tx).get(member_id)
             if found is None or found.state != MemberState.ACTIVE:
                 return ListVerifiedAddressesResponse()
-            profile = await members.profile(tx, self._keyring, found, emails=True)
+            profile = await members.profile(tx, self._keyring, found, own=True)
         proven = [address for row, address in profile.emails if row.verify_time is not None]
         return ListVerifiedAddressesResponse(addresses=proven)

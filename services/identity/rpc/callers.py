@@ -5,8 +5,16 @@ from __future__ import annotations
 from uuid import UUID
 
 from chassis import call
+from services.identity import members
 from services.identity.proofs import Given
 from wrtn.identity.v1 import second_factors_pb2
+
+
+def oneself(caller: call.Caller, named: str) -> UUID:
+    """Answers the caller's id if the request names it, or "me"; raises MemberNotFound for anybody else."""
+    if caller.member_id is None or (named != "me" and UUID(named) != caller.member_id):
+        raise members.not_found()
+    return caller.member_id
 
 
 def signed_in(caller: call.Caller) -> tuple[UUID, UUID]:

@@ -7,14 +7,16 @@ from uuid import UUID
 
 import grpc
 
-from chassis import call
+from chassis import call, masks
+from chassis.access.principals import Principals
 from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from services.identity import addresses, bearers, convert, members
+from services.identity import addresses, bearers, closing, convert, members, profiles, proving
 from services.identity.passwords import Passwords
 from services.identity.post import Post
+from services.identity.rpc.callers import oneself
 from wrtn.identity.v1 import members_pb2
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceServicer
 
@@ -25,13 +27,20 @@ class MemberRpc(MemberServiceServicer):
     """wrtn.identity.v1 MemberService."""
 
     def __init__(
-        self, clock: Clock, db: Database, keyring: Keyring, passwords: Passwords, post: Post
+        self,
+        clock: Clock,
+        db: Database,
+        keyring: Keyring,
+        passwords: Passwords,
+        post: Post,
+        cache: Principals,
     ) -> None:
         self._clock = clock
         self._db = db
         self._keyring = keyring
         self._passwords = passwords
         self._post = post
+        self._cache = cache
 
     async def RegisterMember(
         self, request: members_pb2.RegisterMemberRequest, context: Context
@@ -77,4 +86,33 @@ class MemberRpc(MemberServiceServicer):
         async with self._db.snapshot(Scope.of(member_id=wanted)) as snapshot:
             member = await members.get(snapshot, wanted)
             own = wanted == caller.member_id
-            return convert.member(await members.profile(snapshot, self._keyring, member, emails=own))
+            return convert.member(
+                await members.profile(snapshot, self._keyring, member, own=own, holds=bool(caller.staff))
+            )
+
+    async def UpdateMember(
+        self, request: members_pb2.UpdateMemberRequest, context: Context
+    ) -> members_pb2.Member:
+        """The caller alone."""
+        member_id = oneself(call.current().caller, request.member.id)
+        changes = masks.changes(request.member, request.update_mask, allowed=profiles.FIELDS)
+
+        async def work(tx: Transaction) -> members_pb2.Member:
+            member = await profiles.update(tx, self._keyring, member_id, request.member.etag, changes)
+            return convert.member(await members.profile(tx, self._keyring, member, own=True))
+
+        return await once(self._db, Scope.of(member_id=member_id), request, work)
+
+    async def CloseMember(
+        self, request: members_pb2.CloseMemberRequest, context: Context
+    ) -> members_pb2.Member:
+        """This process knows at once, the others by the events."""
+        member_id = oneself(call.current().caller, request.member_id)
+        await proving.check_password(self._db, self._passwords, member_id, request.password)
+
+        async def work(tx: Transaction) -> members_pb2.Member:
+            member, ended = await closing.close(tx, self._keyring, self._post, member_id)
+            tx.after_commit(lambda: self._cache.drop([member_id, *ended]))
+            return convert.member(await members.profile(tx, self._keyring, member))
+
+        return await once(self._db, Scope.of(member_id=member_id), request, work)

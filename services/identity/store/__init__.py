@@ -5,6 +5,7 @@ Row level security decides whose rows there are; the conditions here say which o
 
 from services.identity.store.accounts import Accounts, Holdings
 from services.identity.store.credentials import Credentials
+from services.identity.store.holds import Holds
 from services.identity.store.logins import Logins
 from services.identity.store.members import Members, admit_member
 from services.identity.store.principals import Principals
@@ -14,6 +15,7 @@ __all__ = [
     "Accounts",
     "Credentials",
     "Holdings",
+    "Holds",
     "Logins",
     "Members",
     "Principals",

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Update, select, tuple_, update
+from sqlalchemy import Row, Update, exists, select, tuple_, update
 
 from chassis.database import Snapshot
 from services.identity.models import (
     Login,
     LoginEnd,
+    Member,
+    MemberState,
     RefreshToken,
 )
 
@@ -34,6 +36,8 @@ class Logins:
                 RefreshToken.token_hash == token_hash,
                 RefreshToken.use_time.is_(None),
                 RefreshToken.expire_time > now,
+                # The token of a member who is held back stays as it is, for when they may go on.
+                exists().where(Member.id == member_id, Member.state == MemberState.ACTIVE),
             )
             .values(use_time=now, retry_hash=retry_hash)
             .returning(RefreshToken.login_id)

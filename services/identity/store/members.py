@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Scope, Snapshot
 from services.identity.models import (
+    Avatar,
     Email,
     EmailVerification,
     Member,
@@ -39,10 +40,19 @@ class Members:
         """Answers the member, if they are the scope's."""
         return await self._session.scalar(select(Member).where(Member.id == member_id))
 
+    async def lock(self, member_id: UUID) -> Member | None:
+        """Answers the member as they are now and stay until the end of the transaction."""
+        query = select(Member).where(Member.id == member_id).with_for_update(key_share=True)
+        return await self._session.scalar(query.execution_options(populate_existing=True))
+
     async def lock_active(self, member_id: UUID) -> bool:
         """Locks the row of an active member until the end of the transaction; False if there is none."""
         query = select(Member.id).where(Member.id == member_id, Member.state == MemberState.ACTIVE)
         return await self._session.scalar(query.with_for_update(key_share=True)) is not None
+
+    async def avatar_time(self, member_id: UUID) -> datetime | None:
+        """Answers when the avatar was set; None if there is none."""
+        return await self._session.scalar(select(Avatar.create_time).where(Avatar.member_id == member_id))
 
     async def emails(self, member_id: UUID) -> Sequence[Email]:
         """Answers the addresses, the primary one first."""
@@ -84,6 +94,11 @@ class Members:
         row = {"address_hash": email.address_hash, "member_id": email.member_id, "email_id": email.id}
         entered = insert(VerifiedAddress).values(row).on_conflict_do_nothing()
         return (await self._session.scalar(entered.returning(VerifiedAddress.email_id))) is not None
+
+    async def renew_password(self, member_id: UUID, before: str, after: str) -> None:
+        """Puts a hash in the place of another one, unless the password was changed meanwhile."""
+        same = (Member.id == member_id, Member.password_hash == before)
+        await self._session.execute(update(Member).where(*same).values(password_hash=after))
 
     async def appoint(self, member_id: UUID, right: int) -> Row[int, int] | None:
         """Gives an active member another right; answers the new version and the right before."""

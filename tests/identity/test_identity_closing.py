@@ -1,0 +1,84 @@
+"""Ending a membership."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import grpc
+import pytest
+
+from tests.identity import make
+from tests.identity.make import Identity, SignedIn
+from tests.identity.smtp_server import text_of
+from wrtn.identity.v1.members_pb2 import CloseMemberRequest, Member
+
+
+async def close(
+    identity: Identity, member: SignedIn, password: str = make.PASSWORD, member_id: str = "me"
+) -> Member:
+    """Closes a membership."""
+    request = CloseMemberRequest(member_id=member_id, password=password)
+    return await identity.members.CloseMember(request, metadata=member.metadata)
+
+
+async def test_a_closed_membership_ends_every_login_and_admits_no_other(identity: Identity) -> None:
+    member = await make.member(identity)
+    other = await make.sign_in(identity, member.email)
+    closed = await close(identity, member)
+    assert closed.state == Member.STATE_CLOSED
+    assert not await make.works(identity, member)
+    assert not await make.works(identity, other)
+    for pair in (member.pair, other.pair):
+        with pytest.raises(grpc.aio.AioRpcError):
+            await make.refresh(identity, pair.refresh_token)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await make.sign_in(identity, member.email)
+    assert make.reason(refused.value) == "MEMBER_CLOSED"
+    (event,) = await make.published(identity, "member.closed")
+    assert event.member_id == member.member_id
+    assert len(await make.published(identity, "login.ended")) == 2
+    reasons = await make.rows(identity, "SELECT end_reason FROM wrtn_logins", member.member_id)
+    assert {row.end_reason for row in reasons} == {"MEMBER_CLOSED"}
+    assert ("member.closed", UUID(member.member_id)) in await make.audited(identity, member.member_id)
+    assert "closed" in text_of(await identity.mailbox.wait_for(member.email, 2))
+
+
+async def test_only_who_knows_the_password_learns_of_the_closing(identity: Identity) -> None:
+    member = await make.member(identity)
+    await close(identity, member)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await make.sign_in(identity, member.email, "a wrong passphrase")
+    assert make.reason(refused.value) == "SIGN_IN_REFUSED"
+
+
+async def test_closing_needs_the_password_once_more(identity: Identity) -> None:
+    member = await make.member(identity)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await close(identity, member, "a wrong passphrase")
+    assert make.reason(refused.value) == "PASSWORD_WRONG"
+    assert await make.works(identity, member)
+    assert await make.published(identity, "member.closed") == []
+
+
+async def test_nobody_closes_anothers_membership(identity: Identity) -> None:
+    member, other = await make.member(identity), await make.staff(identity)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await close(identity, other, member_id=member.member_id)
+    assert make.reason(refused.value) == "MEMBER_NOT_FOUND"
+    assert await make.works(identity, member)
+
+
+async def test_staff_do_not_close_while_they_hold_the_right(identity: Identity) -> None:
+    moderator = await make.staff(identity)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await close(identity, moderator)
+    assert make.reason(refused.value) == "MEMBER_IS_STAFF"
+    assert await make.works(identity, moderator)
+
+
+async def test_the_address_of_a_closed_membership_stays_taken(identity: Identity) -> None:
+    member = await make.member(identity)
+    await close(identity, member)
+    await make.register(identity, member.email)
+    mail = await identity.mailbox.wait_for(member.email, 3)
+    assert "already registered" in mail["Subject"]
