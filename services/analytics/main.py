@@ -5,14 +5,22 @@ from __future__ import annotations
 from chassis import settings
 from chassis.service import Parts, Runtime, run
 from chassis.settings import ServiceSettings
+from services.analytics import audit
 from services.analytics.consumers import CONSUMERS
-from services.analytics.rpc import Usages
+from services.analytics.rpc import Audit, Usages
+from wrtn.analytics.v1.audit_pb2_grpc import add_AuditServiceServicer_to_server
 from wrtn.analytics.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 
 def wire(runtime: Runtime[ServiceSettings]) -> Parts:
     """Builds the parts."""
-    return Parts(servicers=[(add_UsageServiceServicer_to_server, Usages(runtime))], consumers=CONSUMERS)
+    return Parts(
+        servicers=[
+            (add_AuditServiceServicer_to_server, Audit(runtime)),
+            (add_UsageServiceServicer_to_server, Usages(runtime)),
+        ],
+        consumers=[*CONSUMERS, *audit.CONSUMERS],
+    )
 
 
 if __name__ == "__main__":

@@ -84,3 +84,26 @@ class AccountRollup(_Sums, Base):
     """All zeros for a personal account, which has no employee."""
     part_id: Mapped[UUID] = mapped_column(primary_key=True)
     model: Mapped[str] = mapped_column(primary_key=True)
+
+
+class AuditCopy(Base):
+    """The copy of an audit entry of some service. Insert-only."""
+
+    __tablename__ = "wrtn_audit_copies"
+    __table_args__ = (
+        Index("wrtn_audit_copies_newest_idx", "tenant_id", "create_time", "id"),
+        Index("wrtn_audit_copies_actor_idx", "actor_id", "create_time"),
+        Index("wrtn_audit_copies_target_idx", "target_id", "create_time"),
+        Index("wrtn_audit_copies_all_idx", "create_time", "id"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    service: Mapped[str]
+    action: Mapped[str]
+    actor_id: Mapped[UUID | None]
+    """The member, or else the credential, who acted."""
+    target_id: Mapped[UUID | None]
+    create_time: Mapped[datetime]
+    entry: Mapped[bytes]
+    """The wrtn.audit.v1.AuditEntry."""

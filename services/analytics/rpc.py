@@ -8,12 +8,15 @@ from uuid import UUID
 import grpc
 
 from chassis.call import current
+from chassis.database import Scope
+from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.analytics import convert
+from services.analytics import audit, convert
 from services.analytics.asking import read
 from services.analytics.usage import of_account, of_enterprise
-from wrtn.analytics.v1 import usage_pb2
+from wrtn.analytics.v1 import audit_pb2, usage_pb2
+from wrtn.analytics.v1.audit_pb2_grpc import AuditServiceServicer
 from wrtn.analytics.v1.usage_pb2_grpc import UsageServiceServicer
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -41,3 +44,26 @@ class Usages(UsageServiceServicer):
         account_id = UUID(request.account_id)
         answer = await of_account(runtime.db, runtime.access, current().caller, account_id, asked)
         return convert.usage(answer, asked.division)
+
+
+class Audit(AuditServiceServicer):
+    """Searches the audit trail."""
+
+    def __init__(self, runtime: Runtime[ServiceSettings]) -> None:
+        self._runtime = runtime
+
+    async def SearchAuditEntries(
+        self, request: audit_pb2.SearchAuditEntriesRequest, context: Context
+    ) -> audit_pb2.SearchAuditEntriesResponse:
+        """Staff search by the worker role, which sees all tenants; an owner in the scope of their own."""
+        page = Page.of(request)
+        after, caller = audit.place(page.cursor), current().caller
+        everywhere = caller.staff and not caller.access
+        where = self._runtime.worker if everywhere else self._runtime.db
+        scope = Scope() if everywhere else Scope.of(UUID(request.tenant_id))
+        async with where.snapshot(scope) as snapshot:
+            rows = await audit.search(snapshot, request, after, page.size + 1)
+        found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
+        return audit_pb2.SearchAuditEntriesResponse(
+            entries=[row.entry for row in found], next_page_token=token
+        )
