@@ -12,10 +12,12 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from chassis import settings
+from chassis.access.scopes import SCOPES
 from chassis.audit.recording import AuditTrail
 from chassis.clock import Clock
 from chassis.crypto import Keyring
@@ -61,9 +63,18 @@ class Admin:
     async def create_credential(self, asked: argparse.Namespace) -> None:
         """Makes a platform-wide credential, and prints its secret, this once."""
         async with self._db.transaction(Scope.of(PLATFORM)) as tx:
-            credential, secret = await credentials.create(tx, PLATFORM, asked.name, sorted(set(asked.scope)))
+            wanted = credentials.Wanted(PLATFORM, asked.name, sorted(set(asked.scope)))
+            credential, secret = await credentials.create(tx, wanted)
         say("credential", credential.id)
         say("secret", secret)
+
+    async def rotate_credential(self, asked: argparse.Namespace) -> None:
+        """Gives a platform-wide credential a new secret, and prints it, this once."""
+        overlap = timedelta(hours=asked.overlap_hours)
+        async with self._db.transaction(Scope.of(PLATFORM)) as tx:
+            rotated, secret = await credentials.rotate(tx, PLATFORM, asked.id, overlap)
+        say("secret", secret)
+        say("old secret good until", rotated.old_secret_expire_time or "now")
 
     async def revoke_credential(self, asked: argparse.Namespace) -> None:
         """Revokes a platform-wide credential; its tokens end within seconds."""
@@ -122,7 +133,10 @@ def parser() -> argparse.ArgumentParser:
     create = command("create-credential", Admin.create_credential)
     create.add_argument("--platform", action="store_true", required=True, help="it reaches every tenant")
     create.add_argument("--name", required=True, help="what the credential is called")
-    create.add_argument("--scope", required=True, action="append", choices=credentials.SCOPES)
+    create.add_argument("--scope", required=True, action="append", choices=SCOPES)
+    rotate = command("rotate-credential", Admin.rotate_credential)
+    rotate.add_argument("--id", required=True, type=UUID, help="of a platform-wide credential")
+    rotate.add_argument("--overlap-hours", type=float, default=24, help="how long the old secret stays good")
     revoke = command("revoke-credential", Admin.revoke_credential)
     revoke.add_argument("--id", required=True, type=UUID, help="of a platform-wide credential")
     command("rotate-signing-key", Admin.rotate_signing_key)

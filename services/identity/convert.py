@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import cast
+from datetime import UTC, datetime
+from typing import Any, cast
 from uuid import UUID
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import timestamps
@@ -20,6 +21,7 @@ from services.identity.signing_in import Tokens
 from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.identity.v1 import (
     accounts_pb2,
+    api_keys_pb2,
     auth_pb2,
     credentials_pb2,
     logins_pb2,
@@ -33,6 +35,12 @@ from wrtn.identity.v1 import (
 def timestamp(moment: datetime | None) -> Timestamp | None:
     """Answers the moment; None leaves the field unset."""
     return timestamps.of(moment) if moment is not None else None
+
+
+def moment(message: Message, field: str) -> datetime | None:
+    """Reads a moment of a request; None for a field that is not set."""
+    stamp: Timestamp = getattr(message, field)
+    return stamp.ToDatetime(UTC) if message.HasField(field) else None
 
 
 def member(profile: Profile) -> members_pb2.Member:
@@ -132,6 +140,9 @@ def credential(row: models.ServiceCredential) -> credentials_pb2.ServiceCredenti
         scopes=row.scopes,
         create_time=timestamp(row.create_time),
         revoke_time=timestamp(row.revoke_time),
+        expire_time=timestamp(row.expire_time),
+        last_use_time=timestamp(row.last_use_time),
+        old_secret_expire_time=timestamp(row.old_secret_expire_time),
     )
 
 
@@ -148,6 +159,35 @@ def login(seen: Seen, current: UUID) -> logins_pb2.Login:
         expire_time=timestamp(row.expire_time),
         current=row.id == current,
     )
+
+
+def member_key(row: models.ApiKey, display_name: str) -> api_keys_pb2.ApiKey:
+    """Answers an API key of a member, without its text."""
+    return api_keys_pb2.ApiKey(
+        member_id=str(row.member_id),
+        account_id=str(row.account_id),
+        display_name=display_name,
+        **_key_fields(row),
+    )
+
+
+def enterprise_key(row: models.ServiceCredential) -> api_keys_pb2.ApiKey:
+    """Answers an API key of an enterprise, without its text."""
+    return api_keys_pb2.ApiKey(
+        enterprise_id=str(row.tenant_id), display_name=row.display_name, **_key_fields(row)
+    )
+
+
+def _key_fields(row: models.ApiKey | models.ServiceCredential) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "scopes": row.scopes,
+        "ending": row.ending,
+        "create_time": timestamp(row.create_time),
+        "expire_time": timestamp(row.expire_time),
+        "last_use_time": timestamp(row.last_use_time),
+        "revoke_time": timestamp(row.revoke_time),
+    }
 
 
 def second_factor(standing: Standing) -> second_factors_pb2.SecondFactor:

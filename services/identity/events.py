@@ -12,6 +12,7 @@ from wrtn.identity.v1.events_pb2 import (
     AccountTransferEnded,
     AccountTransferOffered,
     AccountTransferred,
+    ApiKeyRevoked,
     LoginEnded,
     MemberActivated,
     MemberClosed,
@@ -105,3 +106,9 @@ def credential_revoked(tx: Transaction, credential_id: UUID, version: int) -> No
     """Tells that a credential was revoked."""
     event = ServiceCredentialRevoked(credential_id=str(credential_id))
     tx.publish(event, aggregate_id=credential_id, version=version)
+
+
+def api_key_revoked(tx: Transaction, member_id: UUID, key_id: UUID, version: int) -> None:
+    """Tells that an API key of a member was revoked."""
+    event = ApiKeyRevoked(api_key_id=str(key_id), member_id=str(member_id))
+    tx.publish(event, aggregate_id=key_id, version=version)

@@ -15,6 +15,7 @@ from services.identity.proofs import Proofs
 from services.identity.reach import Reach
 from services.identity.rpc.accounts import AccountRpc
 from services.identity.rpc.addresses import AddressRpc
+from services.identity.rpc.api_keys import ApiKeyRpc
 from services.identity.rpc.auth import AuthRpc
 from services.identity.rpc.credentials import CredentialRpc
 from services.identity.rpc.logins import LoginRpc
@@ -28,8 +29,10 @@ from services.identity.sender import Sender
 from services.identity.settings import IdentitySettings
 from services.identity.signing import Signer
 from services.identity.signing_in import SignIns
+from services.identity.uses import LastUses
 from wrtn.identity.v1.accounts_pb2_grpc import add_AccountServiceServicer_to_server
 from wrtn.identity.v1.addresses_pb2_grpc import add_AddressServiceServicer_to_server
+from wrtn.identity.v1.api_keys_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
 from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
@@ -50,6 +53,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     post = Post(sender=chosen.mail_from, public_url=chosen.public_url)
     signer = Signer(db, keyring, runtime.clock)
     reach = Reach(db, runtime.access)
+    uses = LastUses(db)
     guessing = Guessing(db, keyring)
     sign_ins = SignIns(db, keyring, runtime.clock, passwords, signer, guessing)
     proofs = Proofs(db, keyring, passwords, guessing)
@@ -57,7 +61,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     operations = Operations(runtime, [])
 
     async def principal_of(request: ResolvePrincipalRequest) -> Principal:
-        return await principals.resolve(db, request)
+        return await principals.resolve(db, uses, request)
 
     return Parts(
         servicers=[
@@ -65,7 +69,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
                 add_MemberServiceServicer_to_server,
                 MemberRpc(runtime.clock, db, keyring, passwords, post, cache),
             ),
-            (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals)),
+            (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals, uses)),
             (
                 add_SecondFactorServiceServicer_to_server,
                 SecondFactorRpc(db, keyring, post, proofs, guessing),
@@ -77,14 +81,16 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
                 add_TransferServiceServicer_to_server,
                 TransferRpc(runtime.clock, db, keyring, post, reach, runtime.principals),
             ),
+            (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals, uses)),
+            (add_ApiKeyServiceServicer_to_server, ApiKeyRpc(db, keyring, runtime.principals)),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),
             (add_OperationServiceServicer_to_server, OperationRpc(runtime, operations)),
             (add_SuspensionServiceServicer_to_server, SuspensionRpc(db, keyring, post, cache)),
-            (add_PrincipalServiceServicer_to_server, PrincipalRpc(db)),
+            (add_PrincipalServiceServicer_to_server, PrincipalRpc(db, uses)),
         ],
         consumers=[Employment(keyring).consumer()],
-        background=[passwords, operations, Sender(db, keyring, post, chosen.mail_server())],
+        background=[passwords, uses, operations, Sender(db, keyring, post, chosen.mail_server())],
         principals_source=principal_of,
         jwks_source=signer.jwks,
     )

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import cast
 from uuid import UUID
 
 from chassis.database import Database, Scope
 from services.identity.credentials import scope_of
-from services.identity.models import PLATFORM
+from services.identity.models import PLATFORM, CredentialKind, ServiceCredential
 from services.identity.store import Principals
+from services.identity.uses import LastUses
 from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 
 _INACTIVE = Principal()
 
 
-async def resolve(db: Database, request: ResolvePrincipalRequest) -> Principal:
+async def resolve(db: Database, uses: LastUses, request: ResolvePrincipalRequest) -> Principal:
     """Answers the principal; one that may not act, or that nobody knows, is not active."""
-    if request.WhichOneof("subject") == "credential_id":
-        return await _credential(db, UUID(request.credential_id))
-    if request.WhichOneof("subject") == "api_key":
-        return _INACTIVE
-    return await _member(db, request.member)
+    match request.WhichOneof("subject"):
+        case "credential_id":
+            return await _credential(db, uses, UUID(request.credential_id), None)
+        case "api_key" if not request.api_key.member:
+            asked = request.api_key
+            return await _credential(db, uses, UUID(asked.principal_id), asked.key_hash)
+        case "api_key":
+            asked = request.api_key
+            return await _member_key(db, uses, UUID(asked.principal_id), key_hash=asked.key_hash)
+    return await _member(db, uses, request.member)
 
 
-async def _member(db: Database, asked: ResolvePrincipalRequest.MemberLogin) -> Principal:
+async def _member(db: Database, uses: LastUses, asked: ResolvePrincipalRequest.MemberLogin) -> Principal:
     member_id = UUID(asked.member_id)
     login_id = UUID(asked.login_id) if asked.login_id else None
     account_id = UUID(asked.account_id) if asked.account_id else None
@@ -33,17 +40,52 @@ async def _member(db: Database, asked: ResolvePrincipalRequest.MemberLogin) -> P
     if found is None:
         return _INACTIVE
     staff_right, good_login, tenant_id = found
-    if (login_id is not None and good_login is None) or (account_id is not None and tenant_id is None):
+    if login_id is not None and good_login is None:
+        principal = await _member_key(db, uses, member_id, key_id=login_id)
+        return principal if asked.account_id in ("", principal.account_id) else _INACTIVE
+    if account_id is not None and tenant_id is None:
         return _INACTIVE
     return Principal(
         active=True, tenant_id=str(tenant_id or ""), staff_right=cast("StaffRight.ValueType", staff_right)
     )
 
 
-async def _credential(db: Database, credential_id: UUID) -> Principal:
-    async with db.snapshot(scope_of(credential_id)) as snapshot:
-        found = await Principals(snapshot).credential(credential_id)
+async def _member_key(
+    db: Database,
+    uses: LastUses,
+    member_id: UUID,
+    *,
+    key_id: UUID | None = None,
+    key_hash: bytes | None = None,
+) -> Principal:
+    """Judges member, holding and key together. Staff rights never come through a key."""
+    async with db.snapshot(Scope.of(member_id=member_id)) as snapshot:
+        found = await Principals(snapshot).member_key(member_id, key_id=key_id, key_hash=key_hash)
+        now = snapshot.now
     if found is None:
         return _INACTIVE
+    key, tenant_id = found
+    uses.tell(key, now)
+    return Principal(
+        active=True,
+        tenant_id=str(tenant_id),
+        scopes=key.scopes,
+        account_id=str(key.account_id),
+        api_key_id=str(key.id),
+    )
+
+
+async def _credential(db: Database, uses: LastUses, credential_id: UUID, key_hash: bytes | None) -> Principal:
+    """Answers a credential, or if a hash is given the API key that has it."""
+    async with db.snapshot(scope_of(credential_id)) as snapshot:
+        found = await Principals(snapshot).credential(credential_id)
+        now = snapshot.now
+    if found is None or not (key_hash is None or _is_key(found, key_hash)):
+        return _INACTIVE
+    uses.tell(found, now)
     tenant = "" if found.tenant_id == PLATFORM else str(found.tenant_id)
     return Principal(active=True, tenant_id=tenant, scopes=found.scopes)
+
+
+def _is_key(found: ServiceCredential, key_hash: bytes) -> bool:
+    return found.kind == CredentialKind.API_KEY and hmac.compare_digest(found.secret_hash, key_hash)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Transaction
-from services.identity import accounts, events, members
+from services.identity import accounts, events, keys, members
 from services.identity.accounts import Opening, open_for_employee, open_personal
 from services.identity.errors import (
     AccountHeldByAnother,
@@ -171,6 +171,7 @@ async def _hand_over(
     account.version += 1
     await tx.session.flush()
     await Holdings(tx, account.tenant_id).begin(account, cause, tx.now, transfer.id)
+    await keys.end_of_account(tx, transfer.holder_member_id, account.id)
     events.account_transferred(tx, account, transfer)
     _audit(tx, "account.transferred", transfer)
 

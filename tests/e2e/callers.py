@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
+from chassis.access.scopes import SCOPES
 from chassis.auth.peers import PeerSigner
 from chassis.clock import Clock
 from deploy.local.plan import ROOT, SERVICES
@@ -29,6 +30,9 @@ from wrtn.access.v1.access_pb2 import Role, Rule, Title, rule
 ADMITTED = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT}
 """What an admitted caller gets for a request that names nothing but what the rule looks at."""
 
+KEY_SCOPES: tuple[tuple[str, ...], ...] = (("read",), ("write",), ("read", "write"))
+"""The scopes that the API keys of a member have here."""
+
 THINGS = (
     "team_id",
     "parent_team_id",
@@ -36,6 +40,7 @@ THINGS = (
     "member_id",
     "account_id",
     "credential_id",
+    "api_key_id",
     "chat_session_id",
 )
 """The request fields that name what an enterprise or a member keeps from others."""
@@ -50,11 +55,20 @@ class Rpc:
     rule: Rule
     descriptor: MethodDescriptor
 
-    def request(self, fields: Mapping[str, str | int]) -> Message:
+    @property
+    def reads(self) -> bool:
+        """Whether it has no side effects."""
+        return self.descriptor.GetOptions().idempotency_level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
+
+    def request(self, fields: Mapping[str, str | int | list[str]]) -> Message:
         """Builds a request of those of the fields that it has."""
         built = message_factory.GetMessageClass(self.descriptor.input_type)()
         for name, value in fields.items():
-            if name in self.descriptor.input_type.fields_by_name:
+            if name not in self.descriptor.input_type.fields_by_name:
+                continue
+            if isinstance(value, list):
+                getattr(built, name).extend(value)
+            else:
                 setattr(built, name, value)
         return built
 
@@ -100,6 +114,10 @@ class People:
     """The access token of a service credential of the enterprise."""
     refresh_token: str
     """Of the owner of the enterprise."""
+    keys: Mapping[tuple[str, ...], str]
+    """API keys of the owner, for the account in the enterprise, by their scopes."""
+    enterprise_keys: Mapping[str, str]
+    """API keys of the enterprise, by their scope."""
 
     def employees(self) -> Iterator[tuple[Member, int, dict[str, int]]]:
         """Answers each employee with their title, and their role by the team in which they hold it."""
@@ -136,7 +154,7 @@ class Caller:
         for channel in self._channels.values():
             channel.close()
 
-    def call(self, rpc: Rpc, token: str | None, fields: Mapping[str, str | int]) -> Answer:
+    def call(self, rpc: Rpc, token: str | None, fields: Mapping[str, str | int | list[str]]) -> Answer:
         """Calls the method with these of its fields and answers what the caller sees."""
         request = rpc.request(fields)
         metadata = () if token is None else (("authorization", f"Bearer {token}"),)
@@ -201,9 +219,18 @@ async def _people(suite: Suite) -> People:
         body = {"email": world.owner.email, "password": world.owner.password}
         pair = await rest.call("POST", "/v1/auth:signIn", body=body)
         foreign = await _foreign(rest, await _joined(rest, suite))
-        return People(world, foreign, issued["accessToken"], pair["refreshToken"])
+        keys = {scopes: await _key(rest, world, "/v1/apiKeys", scopes) for scopes in KEY_SCOPES}
+        path = f"/v1/enterprises/{world.enterprise_id}/apiKeys"
+        of_enterprise = {scope: await _key(rest, world, path, (scope,)) for scope in SCOPES}
+        return People(world, foreign, issued["accessToken"], pair["refreshToken"], keys, of_enterprise)
     finally:
         await rest.close()
+
+
+async def _key(rest: Rest, world: World, path: str, scopes: tuple[str, ...]) -> str:
+    body = {"displayName": "a program", "scopes": list(scopes)}
+    made = await rest.call("POST", path, token=world.owner.access_token, body=body)
+    return str(made["key"])
 
 
 async def _foreign(rest: Rest, owner: Member) -> Foreign:
@@ -219,6 +246,8 @@ async def _foreign(rest: Rest, owner: Member) -> Foreign:
     team = await rest.call("POST", f"{path}/teams", token=token, body={"displayName": "Strangers"})
     body = {"displayName": "elsewhere", "scopes": ["sessions.record"]}
     credential = await rest.call("POST", f"{path}/serviceCredentials", token=token, body=body)
+    body = {"displayName": "elsewhere", "scopes": ["scim.provision"]}
+    key = await rest.call("POST", f"{path}/apiKeys", token=token, body=body)
     session = await rest.call("POST", "/v1/chatSessions", token=token, body={"model": "openai/gpt-4o"})
     ids = (
         team["id"],
@@ -227,6 +256,7 @@ async def _foreign(rest: Rest, owner: Member) -> Foreign:
         owner.id,
         made["accountId"],
         credential["credential"]["id"],
+        key["apiKey"]["id"],
         session["id"],
     )
     return Foreign(made["enterprise"]["id"], dict(zip(THINGS, ids, strict=True)))

@@ -8,8 +8,20 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
+from chassis.access.scopes import SCOPES
 from deploy.local.plan import SERVICES
-from tests.e2e.callers import ADMITTED, Answer, Caller, People, Rpc, peer_token, people, rpcs, stranger
+from tests.e2e.callers import (
+    ADMITTED,
+    KEY_SCOPES,
+    Answer,
+    Caller,
+    People,
+    Rpc,
+    peer_token,
+    people,
+    rpcs,
+    stranger,
+)
 from tests.e2e.forging import altered, unsigned
 from tests.e2e.suite import Suite
 from tests.replay.people import Member
@@ -82,6 +94,32 @@ def test_a_service_credential_reaches_what_its_scope_names_alone(caller: Caller,
             decide(found, admitted=rpc.rule.service_scope == "sessions.record", about=rpc.path)
 
 
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_key_of_an_enterprise_reaches_what_its_scope_names_alone(
+    scope: str, caller: Caller, everybody: People
+) -> None:
+    for rpc in GUARDED:
+        for enterprise_id in (everybody.world.enterprise_id, everybody.foreign.enterprise_id, missing()):
+            found = caller.call(rpc, everybody.enterprise_keys[scope], named(rpc, enterprise_id))
+            decide(found, admitted=rpc.rule.service_scope == scope, about=rpc.path)
+
+
+@pytest.mark.parametrize("scopes", KEY_SCOPES)
+def test_a_key_of_a_member_reaches_what_they_do_as_far_as_its_scopes_go_but_nothing_that_wants_a_person(
+    scopes: tuple[str, ...], caller: Caller, everybody: People
+) -> None:
+    world = everybody.world
+    for rpc in GUARDED:
+        if rpc.rule.enterprise.ByteSize() and not rpc.rule.enterprise.title:
+            continue
+        found = caller.call(rpc, everybody.keys[scopes], named(rpc, world.enterprise_id))
+        refusal = key_refusal(rpc, scopes)
+        if refusal is None:
+            assert found.code not in (CODES.UNAUTHENTICATED, CODES.PERMISSION_DENIED), (rpc.path, found)
+        else:
+            assert (found.code, found.reason) == (CODES.PERMISSION_DENIED, refusal), (rpc.path, found)
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_peer_reaches_what_is_for_peers_alone(suite: Suite, caller: Caller, service: str) -> None:
     for rpc in GUARDED:
@@ -145,11 +183,12 @@ def test_the_owner_does_not_tell_a_foreign_thing_from_a_missing_one(
 ) -> None:
     world = everybody.world
     # What is good of its own lets the request be judged by the one thing in it that is not.
-    good: dict[str, str | int] = {
+    good: dict[str, str | int | list[str]] = {
         "team_id": world.employees[2].team_id,
         "employee_id": world.employees[2].id,
         "role": Role.ROLE_MEMBER,
         "display_name": "Nothing in particular",
+        "scopes": ["read"],
         "model": "openai/gpt-4o",
     }
     if field := rpc.rule.enterprise.enterprise_field:
@@ -159,6 +198,15 @@ def test_the_owner_does_not_tell_a_foreign_thing_from_a_missing_one(
         assert found.code != CODES.INVALID_ARGUMENT, (name, found)
         foreign = good | {name: everybody.foreign.things[name]}
         assert caller.call(rpc, world.owner.access_token, foreign) == found, name
+
+
+def key_refusal(rpc: Rpc, scopes: tuple[str, ...]) -> str | None:
+    """Answers why an API key of the owner is refused, or None for what it reaches."""
+    if not rpc.rule.member and not rpc.rule.enterprise.ByteSize():
+        return "NOT_ADMITTED"
+    if rpc.rule.interactive:
+        return "SIGN_IN_NEEDED"
+    return None if ("read" if rpc.reads else "write") in scopes else "KEY_SCOPE_MISSING"
 
 
 def decide(found: Answer, *, admitted: bool, about: str) -> None:

@@ -34,10 +34,11 @@ from services.identity import main
 from services.identity.settings import IdentitySettings
 from services.identity.staff import appoint
 from tests.identity.smtp_server import Mailbox, code_in
-from wrtn.access.v1.access_pb2 import StaffRight, Title
+from wrtn.access.v1.access_pb2 import Duty, StaffRight, Title
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
 from wrtn.identity.v1 import accounts_pb2, auth_pb2, events_pb2, members_pb2
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
+from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceStub
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceStub
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
 from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
@@ -50,6 +51,7 @@ from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceStub
 
 if TYPE_CHECKING:
     from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceAsyncStub
+    from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceAsyncStub
     from wrtn.identity.v1.auth_pb2_grpc import AuthServiceAsyncStub
     from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
     from wrtn.identity.v1.logins_pb2_grpc import LoginServiceAsyncStub
@@ -89,12 +91,14 @@ class Identity:
     admin_url: str
     titles: dict[tuple[str, str], Title.ValueType]
     employees: dict[str, dict[str, Title.ValueType]]
+    duties: dict[tuple[str, str], Duty.ValueType]
     members: MemberServiceAsyncStub = field(init=False)
     auth: AuthServiceAsyncStub = field(init=False)
     logins: LoginServiceAsyncStub = field(init=False)
     factors: SecondFactorServiceAsyncStub = field(init=False)
     accounts: AccountServiceAsyncStub = field(init=False)
     credentials: CredentialServiceAsyncStub = field(init=False)
+    keys: ApiKeyServiceAsyncStub = field(init=False)
     principals: PrincipalServiceAsyncStub = field(init=False)
     mails: MailServiceAsyncStub = field(init=False)
     transfers: TransferServiceAsyncStub = field(init=False)
@@ -109,6 +113,7 @@ class Identity:
         self.logins = LoginServiceStub(self._channel)
         self.accounts = AccountServiceStub(self._channel)
         self.credentials = CredentialServiceStub(self._channel)
+        self.keys = ApiKeyServiceStub(self._channel)
         self.principals = PrincipalServiceStub(self._channel)
         self.mails = MailServiceStub(self._channel)
         self.transfers = TransferServiceStub(self._channel)
@@ -202,6 +207,7 @@ async def serving(
     """
     titles: dict[tuple[str, str], Title.ValueType] = {}
     employees: dict[str, dict[str, Title.ValueType]] = {}
+    duties: dict[tuple[str, str], Duty.ValueType] = {}
 
     async def access_of(request: ResolveAccessRequest) -> Access:
         title = titles.get((request.enterprise_id, request.account_id))
@@ -210,7 +216,9 @@ async def serving(
         if title is None:
             return Access()
         employee_id = str(Clock().new_id())
-        return Access(employee_id=employee_id, member_id=employee_id, title=title)
+        duty = duties.get((request.enterprise_id, request.account_id))
+        held = [duty] if duty else []
+        return Access(employee_id=employee_id, member_id=employee_id, title=title, duties=held)
 
     def wire(runtime: Runtime[IdentitySettings]) -> Parts:
         parts = main.wire(runtime)
@@ -219,7 +227,7 @@ async def serving(
 
     async with AsyncExitStack() as closing:
         running = await closing.enter_async_context(service.start("identity", chosen, wire, clock=clock))
-        identity = Identity(running, database, mailbox, callers, admin_url, titles, employees)
+        identity = Identity(running, database, mailbox, callers, admin_url, titles, employees, duties)
         closing.push_async_callback(identity.close)
         yield identity
 
@@ -340,6 +348,7 @@ _EVENTS: Mapping[str, type[Message]] = {
     "account.transferred": events_pb2.AccountTransferred,
     "login.ended": events_pb2.LoginEnded,
     "staff.appointed": events_pb2.StaffAppointed,
+    "api_key.revoked": events_pb2.ApiKeyRevoked,
     "credential.revoked": events_pb2.ServiceCredentialRevoked,
 }
 

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 
+import grpc
 import pytest
 
 from tests.identity import make
@@ -120,6 +121,10 @@ async def test_a_platform_credential_works_until_it_is_revoked(identity: Identit
     assert (await issue(identity, credential_id, secret)).access_token
     expected = Principal(active=True, scopes=["sessions.record"])
     assert await resolve(identity, credential_id=credential_id) == expected
+    _, printed = await admin(identity, "rotate-credential", "--id", credential_id, "--overlap-hours", "0")
+    assert (await issue(identity, credential_id, value(printed, "secret"))).access_token
+    with pytest.raises(grpc.aio.AioRpcError, match="not valid"):
+        await issue(identity, credential_id, secret)
     assert (await admin(identity, "revoke-credential", "--id", credential_id))[0] == 0
     assert await resolve(identity, credential_id=credential_id) == Principal()
     (event,) = await make.published(identity, "credential.revoked")

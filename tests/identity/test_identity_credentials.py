@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.clock import Clock
+from chassis.testing.waiting import until
 from services.identity import bearers
 from tests.identity import make
-from tests.identity.make import Identity, SignedIn
-from wrtn.access.v1.access_pb2 import Title
+from tests.identity.make import Identity, MovableClock, SignedIn
+from wrtn.access.v1.access_pb2 import Duty, Title
 from wrtn.identity.v1 import auth_pb2, credentials_pb2
 from wrtn.identity.v1.credentials_pb2 import CreateServiceCredentialResponse
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
@@ -231,3 +237,140 @@ async def test_only_peers_resolve_principals(identity: Identity) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await identity.principals.ResolvePrincipal(request, metadata=signed_in.metadata)
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def rotate(
+    identity: Identity, enterprise_id: str, signed_in: SignedIn, credential_id: str, **more: Any
+) -> credentials_pb2.RotateServiceCredentialResponse:
+    """Gives a credential a new secret."""
+    request = credentials_pb2.RotateServiceCredentialRequest(
+        enterprise_id=enterprise_id, credential_id=credential_id, **more
+    )
+    return await identity.credentials.RotateServiceCredential(request, metadata=signed_in.metadata)
+
+
+async def opens(identity: Identity, credential_id: str, secret: str) -> bool:
+    """Says whether the secret gets a token."""
+    try:
+        return bool((await issue(identity, credential_id, secret)).access_token)
+    except grpc.aio.AioRpcError as error:
+        if make.reason(error) != "CREDENTIAL_REFUSED":
+            raise
+        return False
+
+
+async def test_after_a_rotation_both_secrets_are_good_until_the_old_one_expires(
+    identity: Identity, clock: MovableClock
+) -> None:
+    enterprise_id, signed_in = await make.owner(identity)
+    made = await create(identity, enterprise_id, signed_in)
+    rotated = await rotate(identity, enterprise_id, signed_in, made.credential.id)
+    secrets = (made.secret, rotated.secret)
+    assert [await opens(identity, made.credential.id, each) for each in secrets] == [True, True]
+    clock.ahead = timedelta(hours=23, minutes=59)
+    assert await opens(identity, made.credential.id, made.secret)
+    clock.ahead = timedelta(hours=24, seconds=1)
+    assert [await opens(identity, made.credential.id, each) for each in secrets] == [False, True]
+
+
+async def test_two_secrets_are_good_at_most_unless_all_old_ones_end_at_once(identity: Identity) -> None:
+    enterprise_id, signed_in = await make.owner(identity)
+    made = await create(identity, enterprise_id, signed_in)
+    one = await rotate(identity, enterprise_id, signed_in, made.credential.id)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await rotate(identity, enterprise_id, signed_in, made.credential.id)
+    assert make.reason(refused.value) == "SECRET_ROTATION_UNDER_WAY"
+    two = await rotate(identity, enterprise_id, signed_in, made.credential.id, overlap=Duration())
+    found = [
+        await opens(identity, made.credential.id, each) for each in (made.secret, one.secret, two.secret)
+    ]
+    assert found == [False, False, True]
+    assert not two.credential.HasField("old_secret_expire_time")
+
+
+async def test_of_parallel_rotations_one_succeeds_and_no_secret_that_was_shown_is_lost(
+    identity: Identity,
+) -> None:
+    enterprise_id, signed_in = await make.owner(identity)
+    made = await create(identity, enterprise_id, signed_in)
+    answers = await asyncio.gather(
+        *(rotate(identity, enterprise_id, signed_in, made.credential.id) for _ in range(5)),
+        return_exceptions=True,
+    )
+    (good,) = [each for each in answers if not isinstance(each, BaseException)]
+    assert await opens(identity, made.credential.id, good.secret)
+    assert await opens(identity, made.credential.id, made.secret)
+
+
+async def test_a_repeated_rotation_does_not_show_the_secret_again_nor_rotate(identity: Identity) -> None:
+    enterprise_id, signed_in = await make.owner(identity)
+    made = await create(identity, enterprise_id, signed_in)
+    first = await rotate(identity, enterprise_id, signed_in, made.credential.id, request_id="one")
+    again = await rotate(identity, enterprise_id, signed_in, made.credential.id, request_id="one")
+    assert again.credential == first.credential
+    assert again.secret == ""
+    assert await opens(identity, made.credential.id, first.secret)
+
+
+async def test_a_credential_that_ended_is_not_rotated(identity: Identity) -> None:
+    enterprise_id, signed_in = await make.owner(identity)
+    made = await create(identity, enterprise_id, signed_in)
+    await revoke(identity, enterprise_id, signed_in, made.credential.id)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await rotate(identity, enterprise_id, signed_in, made.credential.id)
+    assert make.reason(refused.value) == "CREDENTIAL_ENDED"
+
+
+async def test_a_credential_expires_with_its_tokens(identity: Identity, clock: MovableClock) -> None:
+    enterprise_id, signed_in = await make.owner(identity)
+    expire_time = Timestamp()
+    expire_time.FromDatetime(clock.now() + timedelta(minutes=5))
+    request = credentials_pb2.CreateServiceCredentialRequest(
+        enterprise_id=enterprise_id,
+        display_name="short",
+        scopes=["sessions.record"],
+        expire_time=expire_time,
+    )
+    made = await identity.credentials.CreateServiceCredential(request, metadata=signed_in.metadata)
+    assert (await resolve(identity, credential_id=made.credential.id)).active
+    clock.ahead = timedelta(minutes=5, seconds=1)
+    assert not await opens(identity, made.credential.id, made.secret)
+    assert await resolve(identity, credential_id=made.credential.id) == Principal()
+
+
+async def test_a_credential_is_renamed_and_nothing_else_of_it_changes(identity: Identity) -> None:
+    enterprise_id, signed_in = await make.owner(identity)
+    made = await create(identity, enterprise_id, signed_in)
+    wanted = credentials_pb2.ServiceCredential(
+        id=made.credential.id, display_name="Another name", scopes=["scim.provision"]
+    )
+    request = credentials_pb2.UpdateServiceCredentialRequest(
+        enterprise_id=enterprise_id, service_credential=wanted, update_mask=FieldMask(paths=["display_name"])
+    )
+    renamed = await identity.credentials.UpdateServiceCredential(request, metadata=signed_in.metadata)
+    assert renamed.display_name == "Another name"
+    assert renamed.scopes == ["sessions.record"]
+    request.update_mask.paths[:] = ["scopes"]
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await identity.credentials.UpdateServiceCredential(request, metadata=signed_in.metadata)
+    assert make.reason(refused.value) == "UPDATE_MASK_INVALID"
+
+
+async def test_the_last_use_of_a_credential_is_known(identity: Identity) -> None:
+    enterprise_id, signed_in = await make.owner(identity)
+    made = await create(identity, enterprise_id, signed_in)
+    await issue(identity, made.credential.id, made.secret)
+    request = credentials_pb2.ListServiceCredentialsRequest(enterprise_id=enterprise_id)
+
+    async def used() -> bool:
+        listed = await identity.credentials.ListServiceCredentials(request, metadata=signed_in.metadata)
+        return listed.service_credentials[0].HasField("last_use_time")
+
+    assert await until(used)
+
+
+async def test_a_manager_with_the_duty_of_security_keeps_credentials(identity: Identity) -> None:
+    enterprise_id, signed_in = await make.owner(identity)
+    identity.titles[enterprise_id, signed_in.account_id] = Title.TITLE_MANAGER
+    identity.duties[enterprise_id, signed_in.account_id] = Duty.DUTY_SECURITY
+    assert (await create(identity, enterprise_id, signed_in)).secret

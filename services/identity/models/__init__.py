@@ -5,7 +5,7 @@ What is personal stands under the member's own key; beside an address stands its
 
 from services.identity.models.accounts import Account, AccountHolding, AccountKind, HoldingCause
 from services.identity.models.base import PLATFORM, Base
-from services.identity.models.credentials import ServiceCredential, SigningKey
+from services.identity.models.credentials import ApiKey, CredentialKind, ServiceCredential, SigningKey
 from services.identity.models.factors import FactorState, RecoveryCode, SignInChallenge, TotpFactor
 from services.identity.models.guesses import Guess, KnownDevice
 from services.identity.models.holds import Hold, HoldAction, Suspension
@@ -29,8 +29,10 @@ __all__ = [
     "AccountHolding",
     "AccountKind",
     "AccountTransfer",
+    "ApiKey",
     "Avatar",
     "Base",
+    "CredentialKind",
     "Email",
     "EmailVerification",
     "FactorState",

@@ -18,6 +18,7 @@ from services.identity.models import LoginMethod
 from services.identity.rpc.callers import signed_in
 from services.identity.signing import Signer
 from services.identity.signing_in import Credentials, SecondFactor, SignIns
+from services.identity.uses import LastUses
 from wrtn.identity.v1 import auth_pb2
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceServicer
 
@@ -27,11 +28,14 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class AuthRpc(AuthServiceServicer):
     """wrtn.identity.v1 AuthService."""
 
-    def __init__(self, db: Database, sign_ins: SignIns, signer: Signer, cache: Principals) -> None:
+    def __init__(
+        self, db: Database, sign_ins: SignIns, signer: Signer, cache: Principals, uses: LastUses
+    ) -> None:
         self._db = db
         self._sign_ins = sign_ins
         self._signer = signer
         self._cache = cache
+        self._uses = uses
 
     async def SignIn(self, request: auth_pb2.SignInRequest, context: Context) -> auth_pb2.TokenPair:
         """Repeating it opens another login: an answer with tokens is not kept to be given again."""
@@ -78,7 +82,7 @@ class AuthRpc(AuthServiceServicer):
     ) -> auth_pb2.IssueServiceTokenResponse:
         """Changes nothing: tokens are not kept."""
         access_token, expire_time = await credentials.issue_token(
-            self._db, self._signer, UUID(request.credential_id), request.secret
+            self._db, self._signer, self._uses, UUID(request.credential_id), request.secret
         )
         return auth_pb2.IssueServiceTokenResponse(
             access_token=access_token, access_expire_time=convert.timestamp(expire_time)

@@ -17,18 +17,18 @@ def oneself(caller: call.Caller, named: str) -> UUID:
     return caller.member_id
 
 
-def signed_in(caller: call.Caller) -> tuple[UUID, UUID]:
-    """Answers member and login of a caller whom the access rule has proven to be a member."""
-    if caller.member_id is None or caller.login_id is None:
-        raise TypeError("the access rule of this method admits members alone")
-    return caller.member_id, caller.login_id
-
-
 def member_of(caller: call.Caller) -> UUID:
-    """Answers the member who calls, by a login or by an API key."""
+    """Answers the member, signed in or by a key of theirs, whom the access rule has proven."""
     if caller.member_id is None:
         raise TypeError("the access rule of this method admits members alone")
     return caller.member_id
+
+
+def signed_in(caller: call.Caller) -> tuple[UUID, UUID]:
+    """Answers member and login of a caller whom an interactive rule has proven to be a member."""
+    if caller.member_id is None or caller.login_id is None:
+        raise TypeError("the access rule of this method admits members alone")
+    return caller.member_id, caller.login_id
 
 
 def given(proof: second_factors_pb2.Proof) -> Given:

@@ -7,11 +7,13 @@ from uuid import UUID
 
 import grpc
 
+from chassis import masks
 from chassis.access.principals import Principals
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page
 from services.identity import convert, credentials
+from services.identity.credentials import Wanted
 from services.identity.rpc.pages import time_and_id
 from services.identity.store import Credentials
 from wrtn.identity.v1 import credentials_pb2
@@ -21,7 +23,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class CredentialRpc(CredentialServiceServicer):
-    """wrtn.identity.v1 CredentialService. The access rule has proven an owner of the enterprise."""
+    """wrtn.identity.v1 CredentialService. The access rule has proven who keeps the credentials."""
 
     def __init__(self, db: Database, cache: Principals) -> None:
         self._db = db
@@ -32,9 +34,11 @@ class CredentialRpc(CredentialServiceServicer):
     ) -> credentials_pb2.CreateServiceCredentialResponse:
         """The secret is in this answer alone."""
         tenant_id = UUID(request.enterprise_id)
+        expire_time = convert.moment(request, "expire_time")
+        wanted = Wanted(tenant_id, request.display_name, request.scopes, expire_time)
 
         async def work(tx: Transaction) -> credentials_pb2.CreateServiceCredentialResponse:
-            made, secret = await credentials.create(tx, tenant_id, request.display_name, request.scopes)
+            made, secret = await credentials.create(tx, wanted)
             return credentials_pb2.CreateServiceCredentialResponse(
                 credential=convert.credential(made), secret=secret
             )
@@ -54,6 +58,34 @@ class CredentialRpc(CredentialServiceServicer):
         return credentials_pb2.ListServiceCredentialsResponse(
             service_credentials=map(convert.credential, found), next_page_token=token
         )
+
+    async def UpdateServiceCredential(
+        self, request: credentials_pb2.UpdateServiceCredentialRequest, context: Context
+    ) -> credentials_pb2.ServiceCredential:
+        """Changes the name, and nothing else."""
+        tenant_id, credential_id = UUID(request.enterprise_id), UUID(request.service_credential.id)
+        changes = masks.changes(request.service_credential, request.update_mask, allowed=("display_name",))
+
+        async def work(tx: Transaction) -> credentials_pb2.ServiceCredential:
+            renamed = await credentials.rename(tx, tenant_id, credential_id, changes["display_name"])
+            return convert.credential(renamed)
+
+        return await once(self._db, Scope.of(tenant_id), request, work)
+
+    async def RotateServiceCredential(
+        self, request: credentials_pb2.RotateServiceCredentialRequest, context: Context
+    ) -> credentials_pb2.RotateServiceCredentialResponse:
+        """The new secret is in this answer alone."""
+        tenant_id, credential_id = UUID(request.enterprise_id), UUID(request.credential_id)
+        overlap = request.overlap.ToTimedelta() if request.HasField("overlap") else credentials.OVERLAP
+
+        async def work(tx: Transaction) -> credentials_pb2.RotateServiceCredentialResponse:
+            rotated, secret = await credentials.rotate(tx, tenant_id, credential_id, overlap)
+            return credentials_pb2.RotateServiceCredentialResponse(
+                credential=convert.credential(rotated), secret=secret
+            )
+
+        return await once(self._db, Scope.of(tenant_id), request, work)
 
     async def RevokeServiceCredential(
         self, request: credentials_pb2.RevokeServiceCredentialRequest, context: Context

@@ -8,6 +8,7 @@ import grpc
 
 from chassis.database import Database
 from services.identity import principals
+from services.identity.uses import LastUses
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceServicer
 
@@ -17,9 +18,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class PrincipalRpc(PrincipalServiceServicer):
     """wrtn.identity.v1 PrincipalService."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, uses: LastUses) -> None:
         self._db = db
+        self._uses = uses
 
     async def ResolvePrincipal(self, request: ResolvePrincipalRequest, context: Context) -> Principal:
         """Never an error for a principal that may not act."""
-        return await principals.resolve(self._db, request)
+        return await principals.resolve(self._db, self._uses, request)

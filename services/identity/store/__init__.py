@@ -4,6 +4,7 @@ Row level security decides whose rows there are; the conditions here say which o
 """
 
 from services.identity.store.accounts import Accounts, Holdings
+from services.identity.store.api_keys import ApiKeys
 from services.identity.store.credentials import Credentials
 from services.identity.store.holds import Holds
 from services.identity.store.logins import Logins
@@ -13,6 +14,7 @@ from services.identity.store.transfers import Transfers
 
 __all__ = [
     "Accounts",
+    "ApiKeys",
     "Credentials",
     "Holdings",
     "Holds",

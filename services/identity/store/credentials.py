@@ -7,20 +7,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import or_, select, tuple_, update
 
 from chassis.database import Snapshot
-from services.identity.models import (
-    ServiceCredential,
-)
+from services.identity.models import CredentialKind, ServiceCredential
 
 
 class Credentials:
-    """The service credentials of one tenant."""
+    """The credentials of one kind that one tenant has."""
 
-    def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
+    def __init__(
+        self, tx: Snapshot, tenant_id: UUID, kind: CredentialKind = CredentialKind.CREDENTIAL
+    ) -> None:
         self._session = tx.session
         self._tenant_id = tenant_id
+        self._kind = kind
 
     async def get(self, credential_id: UUID) -> ServiceCredential | None:
         """Answers a credential."""
@@ -29,7 +30,9 @@ class Credentials:
     async def newest(self, before: tuple[datetime, UUID] | None, most: int) -> Sequence[ServiceCredential]:
         """Answers the credentials, the newest first."""
         key = (ServiceCredential.create_time, ServiceCredential.id)
-        query = select(ServiceCredential).where(ServiceCredential.tenant_id == self._tenant_id)
+        query = select(ServiceCredential).where(
+            ServiceCredential.tenant_id == self._tenant_id, ServiceCredential.kind == self._kind
+        )
         if before is not None:
             query = query.where(tuple_(*key) < before)
         order = (column.desc() for column in key)
@@ -45,5 +48,33 @@ class Credentials:
         )
         return await self._session.scalar(revoked)
 
-    def _is(self, credential_id: UUID) -> tuple[Any, Any]:
-        return ServiceCredential.tenant_id == self._tenant_id, ServiceCredential.id == credential_id
+    async def rename(self, credential_id: UUID, display_name: str) -> ServiceCredential | None:
+        """Gives a credential another name; None if it is not the tenant's."""
+        renamed = (
+            update(ServiceCredential)
+            .where(*self._is(credential_id))
+            .values(display_name=display_name, version=ServiceCredential.version + 1)
+        )
+        return await self._session.scalar(renamed.returning(ServiceCredential))
+
+    async def lock(self, credential_id: UUID) -> ServiceCredential | None:
+        """Answers a credential that nobody else changes before the end of the transaction."""
+        query = select(ServiceCredential).where(*self._is(credential_id)).with_for_update()
+        return await self._session.scalar(query)
+
+    async def used(self, credential_id: UUID, now: datetime, unless_after: datetime) -> None:
+        """Writes when a credential of any kind was last used, unless that was a moment before."""
+        last = ServiceCredential.last_use_time
+        used = update(ServiceCredential).where(
+            ServiceCredential.tenant_id == self._tenant_id,
+            ServiceCredential.id == credential_id,
+            or_(last.is_(None), last <= unless_after),
+        )
+        await self._session.execute(used.values(last_use_time=now))
+
+    def _is(self, credential_id: UUID) -> tuple[Any, Any, Any]:
+        return (
+            ServiceCredential.tenant_id == self._tenant_id,
+            ServiceCredential.id == credential_id,
+            ServiceCredential.kind == self._kind,
+        )

@@ -20,13 +20,13 @@ from services.identity.models import (
 )
 
 
-async def admit_member(tx: Snapshot, member_id: UUID) -> None:
+async def admit_member(tx: Snapshot, member_id: UUID | None) -> None:
     """Admits one member's rows to the rest of this transaction, in place of those of the scope's member.
 
     For a consumer, whose batch is opened for the tenants of its events and which learns of the members
     from the events themselves.
     """
-    await tx.session.execute(select(func.set_config("wrtn.member", str(member_id), True)))
+    await tx.session.execute(select(func.set_config("wrtn.member", str(member_id or ""), True)))
     tx.scope = Scope(tx.scope.tenants, member_id)
 
 

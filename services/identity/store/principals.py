@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import ColumnElement, Row, and_, or_, select
 
 from chassis.database import Snapshot
 from services.identity.models import (
     Account,
+    ApiKey,
     Login,
     Member,
     MemberState,
@@ -42,9 +43,32 @@ class Principals:
         )
         return (await self._session.execute(query)).one_or_none()
 
+    async def member_key(
+        self, member_id: UUID, *, key_id: UUID | None = None, key_hash: bytes | None = None
+    ) -> Row[ApiKey, UUID] | None:
+        """Answers a good key, by its id or its hash, and the tenant of its account.
+
+        None unless the member is active and holds the account at this moment.
+        """
+        named = ApiKey.id == key_id if key_id is not None else ApiKey.key_hash == key_hash
+        query = (
+            select(ApiKey, Account.tenant_id)
+            .join(Member, and_(Member.id == ApiKey.member_id, Member.state == MemberState.ACTIVE))
+            .join(
+                Account,
+                and_(Account.holder_member_id == ApiKey.member_id, Account.id == ApiKey.account_id),
+            )
+            .where(ApiKey.member_id == member_id, named, *self._good(ApiKey))
+        )
+        return (await self._session.execute(query)).one_or_none()
+
     async def credential(self, credential_id: UUID) -> ServiceCredential | None:
-        """Answers a credential that is not revoked."""
+        """Answers a credential, of any kind, that is neither revoked nor expired."""
         query = select(ServiceCredential).where(
-            ServiceCredential.id == credential_id, ServiceCredential.revoke_time.is_(None)
+            ServiceCredential.id == credential_id, *self._good(ServiceCredential)
         )
         return await self._session.scalar(query)
+
+    def _good(self, kind: type[ApiKey | ServiceCredential]) -> tuple[ColumnElement[bool], ...]:
+        unexpired = or_(kind.expire_time.is_(None), kind.expire_time > self._now)
+        return kind.revoke_time.is_(None), unexpired
