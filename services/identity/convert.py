@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis import timestamps
 from services.identity import members, models
 from services.identity.challenges import Challenge
+from services.identity.emails import Shown
 from services.identity.factors import Standing
 from services.identity.holds import Entry
 from services.identity.logins import Seen
@@ -50,7 +51,7 @@ def member(profile: Profile) -> members_pb2.Member:
         id=str(row.id),
         display_name=profile.display_name,
         state=members_pb2.Member.State.Value(f"STATE_{row.state}"),
-        emails=[_email(each, address) for each, address in profile.emails],
+        emails=[email(Shown(each, address)) for each, address in profile.emails],
         locale=row.locale,
         time_zone=row.time_zone,
         staff_right=cast("StaffRight.ValueType", row.staff_right),
@@ -82,9 +83,11 @@ def suspension(entry: Entry) -> suspensions_pb2.Suspension:
     )
 
 
-def _email(row: models.Email, address: str) -> members_pb2.Email:
+def email(shown: Shown) -> members_pb2.Email:
+    """Answers an address."""
+    row = shown.row
     return members_pb2.Email(
-        id=str(row.id), address=address, verify_time=timestamp(row.verify_time), primary=row.is_primary
+        id=str(row.id), address=shown.address, verify_time=timestamp(row.verify_time), primary=row.is_primary
     )
 
 

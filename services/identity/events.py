@@ -13,6 +13,8 @@ from wrtn.identity.v1.events_pb2 import (
     AccountTransferOffered,
     AccountTransferred,
     ApiKeyRevoked,
+    EmailRemoved,
+    EmailVerified,
     LoginEnded,
     MemberActivated,
     MemberClosed,
@@ -41,6 +43,18 @@ def member_reinstated(tx: Transaction, member_id: UUID, version: int) -> None:
 def member_closed(tx: Transaction, member_id: UUID, version: int) -> None:
     """Tells that a member ended the membership."""
     tx.publish(MemberClosed(member_id=str(member_id)), aggregate_id=member_id, version=version)
+
+
+def email_verified(tx: Transaction, member_id: UUID, email_id: UUID, version: int) -> None:
+    """Tells that a member verified a further address."""
+    event = EmailVerified(email_id=str(email_id), member_id=str(member_id))
+    tx.publish(event, aggregate_id=email_id, version=version)
+
+
+def email_removed(tx: Transaction, member_id: UUID, email_id: UUID, version: int) -> None:
+    """Tells that a verified address is free."""
+    event = EmailRemoved(email_id=str(email_id), member_id=str(member_id))
+    tx.publish(event, aggregate_id=email_id, version=version)
 
 
 def account_opened(tx: Transaction, account: Account) -> None:

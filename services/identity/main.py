@@ -18,6 +18,7 @@ from services.identity.rpc.addresses import AddressRpc
 from services.identity.rpc.api_keys import ApiKeyRpc
 from services.identity.rpc.auth import AuthRpc
 from services.identity.rpc.credentials import CredentialRpc
+from services.identity.rpc.emails import EmailRpc
 from services.identity.rpc.logins import LoginRpc
 from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
@@ -35,6 +36,7 @@ from wrtn.identity.v1.addresses_pb2_grpc import add_AddressServiceServicer_to_se
 from wrtn.identity.v1.api_keys_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
+from wrtn.identity.v1.emails_pb2_grpc import add_EmailServiceServicer_to_server
 from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
 from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
@@ -84,6 +86,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals, uses)),
             (add_ApiKeyServiceServicer_to_server, ApiKeyRpc(db, keyring, runtime.principals)),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
+            (add_EmailServiceServicer_to_server, EmailRpc(db, keyring, post)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),
             (add_OperationServiceServicer_to_server, OperationRpc(runtime, operations)),
             (add_SuspensionServiceServicer_to_server, SuspensionRpc(db, keyring, post, cache)),

@@ -6,7 +6,7 @@ import zoneinfo
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 from chassis.crypto import DataKey, Keyring
@@ -78,19 +78,25 @@ async def register(tx: Transaction, keyring: Keyring, post: Post, person: Person
     """
     key = await keyring.key(tx, person.id)
     email = await _add(tx, keyring, key, person)
-    token = bearers.bearer(bearers.VERIFICATION, person.id, tx.clock)
+    token = verification(tx, email)
+    owner = await Members(tx).owner_of(email.address_hash)
+    template = "verify_email" if owner is None else "already_registered"
+    post.queue(tx, key, person.address, post.letter(template, person.locale, {"token": token}))
+
+
+def verification(tx: Transaction, email: Email) -> str:
+    """Answers a new token that proves the address, once, within VERIFICATION_LIFETIME."""
+    token = bearers.bearer(bearers.VERIFICATION, email.member_id, tx.clock)
     tx.session.add(
         EmailVerification(
-            member_id=person.id,
+            member_id=email.member_id,
             token_hash=bearers.digest(token),
             email_id=email.id,
             expire_time=tx.now + VERIFICATION_LIFETIME,
             create_time=tx.now,
         )
     )
-    owner = await Members(tx).owner_of(email.address_hash)
-    template = "verify_email" if owner is None else "already_registered"
-    post.queue(tx, key, person.address, post.letter(template, person.locale, {"token": token}))
+    return token
 
 
 async def verify(tx: Transaction, keyring: Keyring, member_id: UUID, token: str, account_id: UUID) -> Member:
@@ -109,6 +115,10 @@ async def verify(tx: Transaction, keyring: Keyring, member_id: UUID, token: str,
     if member.state == MemberState.PENDING:
         email.is_primary = True
         await _activate(tx, keyring, member, account_id)
+    else:
+        member.version += 1
+        events.email_verified(tx, member_id, email.id, member.version)
+    tx.audit("email.verified", tenant_id=member_id, target_id=email.id)
     return member
 
 
@@ -179,15 +189,21 @@ def etag(member: Member) -> str:
     return str(member.version)
 
 
+def claimed(tx: Transaction, keyring: Keyring, key: DataKey, address: str) -> dict[str, Any]:
+    """Answers the columns of an address that the key's member claims, and has still to prove."""
+    email_id = tx.clock.new_id()
+    return {
+        "member_id": key.owner_id,
+        "id": email_id,
+        "address": key.encrypt(address.encode(), key.owner_id, email_id, _ADDRESS),
+        "address_hash": keyring.lookup(addresses.PURPOSE, addresses.same(address)),
+        "is_primary": False,
+        "create_time": tx.now,
+    }
+
+
 async def _add(tx: Transaction, keyring: Keyring, key: DataKey, person: Person) -> Email:
-    email = Email(
-        member_id=person.id,
-        id=tx.clock.new_id(),
-        address_hash=keyring.lookup(addresses.PURPOSE, addresses.same(person.address)),
-        is_primary=False,
-        create_time=tx.now,
-    )
-    email.address = key.encrypt(person.address.encode(), person.id, email.id, _ADDRESS)
+    email = Email(**claimed(tx, keyring, key, person.address))
     member = Member(
         id=person.id,
         state=MemberState.PENDING,

@@ -41,6 +41,7 @@ from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
 from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceStub
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceStub
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
+from wrtn.identity.v1.emails_pb2_grpc import EmailServiceStub
 from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceAsyncStub
     from wrtn.identity.v1.auth_pb2_grpc import AuthServiceAsyncStub
     from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
+    from wrtn.identity.v1.emails_pb2_grpc import EmailServiceAsyncStub
     from wrtn.identity.v1.logins_pb2_grpc import LoginServiceAsyncStub
     from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
@@ -101,6 +103,7 @@ class Identity:
     keys: ApiKeyServiceAsyncStub = field(init=False)
     principals: PrincipalServiceAsyncStub = field(init=False)
     mails: MailServiceAsyncStub = field(init=False)
+    emails: EmailServiceAsyncStub = field(init=False)
     transfers: TransferServiceAsyncStub = field(init=False)
     suspensions: SuspensionServiceAsyncStub = field(init=False)
     _channel: grpc.aio.Channel = field(init=False)
@@ -116,6 +119,7 @@ class Identity:
         self.keys = ApiKeyServiceStub(self._channel)
         self.principals = PrincipalServiceStub(self._channel)
         self.mails = MailServiceStub(self._channel)
+        self.emails = EmailServiceStub(self._channel)
         self.transfers = TransferServiceStub(self._channel)
         self.suspensions = SuspensionServiceStub(self._channel)
 

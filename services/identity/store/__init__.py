@@ -6,6 +6,7 @@ Row level security decides whose rows there are; the conditions here say which o
 from services.identity.store.accounts import Accounts, Holdings
 from services.identity.store.api_keys import ApiKeys
 from services.identity.store.credentials import Credentials
+from services.identity.store.emails import Emails
 from services.identity.store.holds import Holds
 from services.identity.store.logins import Logins
 from services.identity.store.members import Members, admit_member
@@ -16,6 +17,7 @@ __all__ = [
     "Accounts",
     "ApiKeys",
     "Credentials",
+    "Emails",
     "Holdings",
     "Holds",
     "Logins",
