@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -18,6 +19,7 @@ from services.identity.holds import Entry
 from services.identity.logins import Seen
 from services.identity.members import Profile
 from services.identity.models import PLATFORM, TransferState
+from services.identity.passkeys import Named
 from services.identity.signing_in import Tokens
 from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.identity.v1 import (
@@ -27,6 +29,7 @@ from wrtn.identity.v1 import (
     credentials_pb2,
     logins_pb2,
     members_pb2,
+    passkeys_pb2,
     second_factors_pb2,
     suspensions_pb2,
     transfers_pb2,
@@ -200,6 +203,24 @@ def second_factor(standing: Standing) -> second_factors_pb2.SecondFactor:
         create_time=timestamp(standing.activate_time),
         recovery_codes_left=standing.codes_left,
     )
+
+
+def passkey(named: Named) -> passkeys_pb2.Passkey:
+    """Answers a passkey."""
+    row = named.passkey
+    return passkeys_pb2.Passkey(
+        id=str(row.id),
+        display_name=named.display_name,
+        create_time=timestamp(row.create_time),
+        last_use_time=timestamp(row.last_use_time),
+    )
+
+
+def passkey_options(options: Mapping[str, Any]) -> passkeys_pb2.PasskeyOptions:
+    """Answers the options of WebAuthn."""
+    answer = passkeys_pb2.PasskeyOptions()
+    answer.public_key.update(dict(options))
+    return answer
 
 
 def token_pair(outcome: Tokens | Challenge) -> auth_pb2.TokenPair:

@@ -352,3 +352,33 @@ class ProofRefused(Unauthenticated):
     """The password that was to prove who calls is wrong."""
 
     reason = "PROOF_REFUSED"
+
+
+class PasskeyRefused(Unauthenticated):
+    """The assertion proves nothing: unknown passkey, wrong origin or signature, used or foreign challenge."""
+
+    reason = "PASSKEY_REFUSED"
+
+
+class PasskeyInvalid(InvalidArgument):
+    """What the authenticator made cannot be taken: wrong origin or signature, used or foreign challenge."""
+
+    reason = "PASSKEY_INVALID"
+
+
+class PasskeyExists(AlreadyExists):
+    """The member has this passkey already."""
+
+    reason = "PASSKEY_EXISTS"
+
+
+class PasskeyNotFound(NotFound):
+    """The member has no such passkey."""
+
+    reason = "PASSKEY_NOT_FOUND"
+
+
+class TooManyPasskeys(FailedPrecondition):
+    """The member has as many passkeys as they may."""
+
+    reason = "TOO_MANY_PASSKEYS"

@@ -22,6 +22,7 @@ from services.identity.rpc.emails import EmailRpc
 from services.identity.rpc.logins import LoginRpc
 from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
+from services.identity.rpc.passkeys import PasskeyRpc
 from services.identity.rpc.principals import PrincipalRpc
 from services.identity.rpc.second_factors import SecondFactorRpc
 from services.identity.rpc.suspensions import SuspensionRpc
@@ -41,6 +42,7 @@ from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
 from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
 from wrtn.identity.v1.operations_pb2_grpc import add_OperationServiceServicer_to_server
+from wrtn.identity.v1.passkeys_pb2_grpc import add_PasskeyServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
 from wrtn.identity.v1.second_factors_pb2_grpc import add_SecondFactorServiceServicer_to_server
@@ -56,8 +58,9 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     signer = Signer(db, keyring, runtime.clock)
     reach = Reach(db, runtime.access)
     uses = LastUses(db)
+    party = chosen.passkey_party()
     guessing = Guessing(db, keyring)
-    sign_ins = SignIns(db, keyring, runtime.clock, passwords, signer, guessing)
+    sign_ins = SignIns(db, keyring, runtime.clock, passwords, signer, guessing, party)
     proofs = Proofs(db, keyring, passwords, guessing)
 
     operations = Operations(runtime, [])
@@ -72,6 +75,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
                 MemberRpc(runtime.clock, db, keyring, passwords, post, cache),
             ),
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals, uses)),
+            (add_PasskeyServiceServicer_to_server, PasskeyRpc(db, keyring, post, proofs, party)),
             (
                 add_SecondFactorServiceServicer_to_server,
                 SecondFactorRpc(db, keyring, post, proofs, guessing),

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chassis.settings import ServiceSettings, SettingsError
+from services.identity.passkeys import Party
 from services.identity.smtp import MailServer
+
+LOCAL = "http://localhost:8080"
+"""The origin of the local gateway."""
+
+
+def origin_of(url: str) -> str:
+    """Answers the origin of a URL, as browsers write it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +33,28 @@ class IdentitySettings(ServiceSettings):
 
     Without it mails carry codes alone.
     """
+
+    passkey_origins: str = ""
+    """The origins of the pages that use passkeys, joined by commas; by default that of `public_url`, and
+    without one the local gateway's, http://localhost:8080.
+    """
+    passkey_domain: str = ""
+    """The domain for which passkeys are made (the RP id), equal to or above those of the origins; by default
+    that of the first one. To change it makes every passkey useless.
+    """
+
+    def passkey_party(self) -> Party:
+        """Answers who asks for passkeys; raises SettingsError if origins and domain do not go together."""
+        given = self.passkey_origins or origin_of(self.public_url or LOCAL)
+        origins = tuple(each.strip() for each in given.split(",") if each.strip())
+        hosts = [urlsplit(each).hostname or "" for each in origins]
+        domain = self.passkey_domain or (hosts[0] if hosts else "")
+        wrong = [each for each in origins if each != origin_of(each)]
+        if wrong or not all(host == domain or host.endswith(f".{domain}") for host in hosts) or not domain:
+            raise SettingsError(
+                ["WRTN_PASSKEY_ORIGINS are no origins (https://chat.example.com) within WRTN_PASSKEY_DOMAIN"]
+            )
+        return Party(domain, origins)
 
     def mail_server(self) -> MailServer:
         """Answers the mail server; raises SettingsError if the URL names none."""

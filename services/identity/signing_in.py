@@ -11,12 +11,23 @@ from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.errors import DomainError
-from services.identity import addresses, challenges, devices, factors, guesses, logins, members, refreshing
+from services.identity import (
+    addresses,
+    challenges,
+    devices,
+    factors,
+    guesses,
+    logins,
+    members,
+    passkeys,
+    refreshing,
+)
 from services.identity.challenges import Challenge
 from services.identity.errors import SignInRefused
 from services.identity.guesses import Bound, Guessing
 from services.identity.logins import Acting, Origin, Proof
 from services.identity.models import Account, LoginMethod, Member
+from services.identity.passkeys import Json, Party
 from services.identity.passwords import Passwords
 from services.identity.signing import Signer
 from services.identity.store import Accounts, Members
@@ -43,11 +54,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """The answer to a challenge: a code of an authenticator app, or a recovery code."""
+    """The answer to a challenge: a code of an authenticator app, a recovery code, or a passkey."""
 
     challenge: str
     method: LoginMethod
-    code: str
+    code: str = ""
+    passkey: Json | None = None
     device_token: str = ""
 
 
@@ -73,6 +85,7 @@ class SignIns:
         passwords: Passwords,
         signer: Signer,
         guessing: Guessing,
+        party: Party,
     ) -> None:
         self._db = db
         self._keyring = keyring
@@ -80,6 +93,7 @@ class SignIns:
         self._passwords = passwords
         self._signer = signer
         self._guessing = guessing
+        self._party = party
 
     async def sign_in(self, given: Credentials, origin: Origin) -> Tokens | Challenge:
         """Opens a login for the personal account, or asks for the second factor if one is active.
@@ -120,7 +134,7 @@ class SignIns:
         methods = (*map(LoginMethod, waiting.methods), given.method)
         async with self._db.transaction(scope) as tx:
             await challenges.use(tx, member_id, given.challenge)
-            await factors.use(tx, self._keyring, member_id, given.method, given.code)
+            await self._use(tx, member_id, given)
             await guesses.give_back(tx, spent)
             acting = await self._begin(tx, member_id, Proof(methods), origin)
             device_token = await devices.remember(tx, member_id, given.device_token)
@@ -133,6 +147,21 @@ class SignIns:
             after = await self._passwords.hash(password)
             async with self._db.transaction(Scope.of(member_id=member.id)) as tx:
                 await Members(tx).renew_password(member.id, before, after)
+
+    async def sign_in_with_passkey(self, credential: Json, device_token: str, origin: Origin) -> Tokens:
+        """Opens a login for whoever the passkey belongs to; raises PasskeyRefused, TooManyTries."""
+        given = passkeys.assertion_of(credential)
+        spent = await self._guessing.spend(guesses.client(origin.address))
+        async with self._db.transaction(Scope.of(member_id=given.member_id)) as tx:
+            await passkeys.prove(tx, self._keyring, self._party, given)
+            await guesses.give_back(tx, spent)
+            acting = await self._begin(tx, given.member_id, Proof((LoginMethod.PASSKEY,)), origin)
+            made = await devices.remember(tx, given.member_id, device_token)
+        return replace(await self.signed(acting), device_token=made)
+
+    def passkey_options(self) -> Json:
+        """Answers what a browser is to ask an authenticator for."""
+        return passkeys.assertion_options(self._keyring, self._clock, self._party)
 
     async def open(self, member_id: UUID, account_id: UUID, proof: Proof, origin: Origin) -> Tokens:
         """Opens a login in a transaction of its own; raises SignInRefused if the member is not active."""
@@ -172,6 +201,16 @@ class SignIns:
             device_hash = await devices.known(snapshot, member_id, given.device_token)
         bounds = _bounds(owner, address_hash, device_hash, origin)
         return _Sought(member_id, member, account, device_hash, bounds)
+
+    async def _use(self, tx: Transaction, member_id: UUID, given: SecondFactor) -> None:
+        """Uses the second factor, once; raises SecondFactorRefused or PasskeyRefused."""
+        if given.passkey is None:
+            await factors.use(tx, self._keyring, member_id, given.method, given.code)
+            return
+        assertion = passkeys.assertion_of(given.passkey)
+        if assertion.member_id != member_id:
+            raise passkeys.refused()
+        await passkeys.prove(tx, self._keyring, self._party, assertion)
 
     async def _begin(self, tx: Transaction, member_id: UUID, proof: Proof, origin: Origin) -> Acting:
         """Opens a login for the personal account."""

@@ -45,6 +45,7 @@ from wrtn.identity.v1.emails_pb2_grpc import EmailServiceStub
 from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
+from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceStub
 from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceStub
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.logins_pb2_grpc import LoginServiceAsyncStub
     from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
+    from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
     from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceAsyncStub
     from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceAsyncStub
@@ -97,6 +99,7 @@ class Identity:
     members: MemberServiceAsyncStub = field(init=False)
     auth: AuthServiceAsyncStub = field(init=False)
     logins: LoginServiceAsyncStub = field(init=False)
+    passkeys: PasskeyServiceAsyncStub = field(init=False)
     factors: SecondFactorServiceAsyncStub = field(init=False)
     accounts: AccountServiceAsyncStub = field(init=False)
     credentials: CredentialServiceAsyncStub = field(init=False)
@@ -113,6 +116,7 @@ class Identity:
         self.members = MemberServiceStub(self._channel)
         self.auth = AuthServiceStub(self._channel)
         self.factors = SecondFactorServiceStub(self._channel)
+        self.passkeys = PasskeyServiceStub(self._channel)
         self.logins = LoginServiceStub(self._channel)
         self.accounts = AccountServiceStub(self._channel)
         self.credentials = CredentialServiceStub(self._channel)

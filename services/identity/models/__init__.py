@@ -19,6 +19,7 @@ from services.identity.models.members import (
     MemberState,
     VerifiedAddress,
 )
+from services.identity.models.passkeys import AnsweredChallenge, Passkey
 from services.identity.models.passwords import PasswordReset
 from services.identity.models.staff import StaffAppointment
 from services.identity.models.transfers import AccountTransfer, TransferState
@@ -29,6 +30,7 @@ __all__ = [
     "AccountHolding",
     "AccountKind",
     "AccountTransfer",
+    "AnsweredChallenge",
     "ApiKey",
     "Avatar",
     "Base",
@@ -48,6 +50,7 @@ __all__ = [
     "MailState",
     "Member",
     "MemberState",
+    "Passkey",
     "PasswordReset",
     "RecoveryCode",
     "RefreshToken",

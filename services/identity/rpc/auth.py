@@ -15,12 +15,20 @@ from chassis.idempotency import once
 from services.identity import convert, credentials, logins
 from services.identity.logins import Origin
 from services.identity.models import LoginMethod
-from services.identity.rpc.callers import signed_in
+from services.identity.passkeys import refused
+from services.identity.rpc.callers import credential_of, signed_in
 from services.identity.signing import Signer
 from services.identity.signing_in import Credentials, SecondFactor, SignIns
 from services.identity.uses import LastUses
 from wrtn.identity.v1 import auth_pb2
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceServicer
+from wrtn.identity.v1.passkeys_pb2 import PasskeyOptions
+
+_METHODS = {
+    "totp_code": LoginMethod.TOTP,
+    "recovery_code": LoginMethod.RECOVERY_CODE,
+    "passkey": LoginMethod.PASSKEY,
+}
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -46,14 +54,30 @@ class AuthRpc(AuthServiceServicer):
         self, request: auth_pb2.CompleteSignInRequest, context: Context
     ) -> auth_pb2.TokenPair:
         """A challenge is good once; after a wrong code it still waits."""
-        totp = request.WhichOneof("factor") == "totp_code"
+        factor = request.WhichOneof("factor") or ""
         given = SecondFactor(
             request.challenge,
-            LoginMethod.TOTP if totp else LoginMethod.RECOVERY_CODE,
-            request.totp_code if totp else request.recovery_code,
+            _METHODS[factor],
+            request.totp_code or request.recovery_code,
+            credential_of(request.passkey, refused()) if factor == "passkey" else None,
             request.device_token,
         )
         return convert.token_pair(await self._sign_ins.complete(given, Origin.current()))
+
+    async def BeginPasskeySignIn(
+        self, request: auth_pb2.BeginPasskeySignInRequest, context: Context
+    ) -> PasskeyOptions:
+        """Writes nothing."""
+        return convert.passkey_options(self._sign_ins.passkey_options())
+
+    async def SignInWithPasskey(
+        self, request: auth_pb2.SignInWithPasskeyRequest, context: Context
+    ) -> auth_pb2.TokenPair:
+        """An assertion is good once."""
+        credential = credential_of(request.credential, refused())
+        return convert.token_pair(
+            await self._sign_ins.sign_in_with_passkey(credential, request.device_token, Origin.current())
+        )
 
     async def RefreshToken(
         self, request: auth_pb2.RefreshTokenRequest, context: Context

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from google.protobuf import json_format
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+
 from chassis import call
+from chassis.errors import DomainError
 from services.identity import members
+from services.identity.passkeys import Json
 from services.identity.proofs import Given
 from wrtn.identity.v1 import second_factors_pb2
 
@@ -34,3 +40,12 @@ def signed_in(caller: call.Caller) -> tuple[UUID, UUID]:
 def given(proof: second_factors_pb2.Proof) -> Given:
     """Answers the proof of a request, if it has one."""
     return Given(proof.password, proof.totp_code, proof.recovery_code)
+
+
+def credential_of(value: Struct, refusal: DomainError) -> Json:
+    """Answers what an authenticator said; raises the refusal for numbers that JSON does not have."""
+    try:
+        found: Json = MessageToDict(value)
+    except (json_format.Error, ValueError) as error:
+        raise refusal from error
+    return found
