@@ -53,6 +53,8 @@ class Access:
     """Whether the resource that was asked about may be used; False if none was."""
     content_readable: bool = False
     """Whether owners and managers may read the content of the enterprise's accounts."""
+    good_for: float | None = None
+    """Seconds after which the answer changes by itself, if it does: when a deputy's time is over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ class AnswerCache(Generic[K, V]):
     """Keeps the answers of `ask` for `ttl` seconds from when they were asked for.
 
     `names` answers the ids that a key is about: `drop` takes back every answer about an id, those in
-    flight included. An error is never kept. The oldest answers leave when there are more than `most`.
+    flight included. An error is never kept, nor an answer for longer than the seconds that `good_for` says.
+    The oldest answers leave when there are more than `most`.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class AnswerCache(Generic[K, V]):
         *,
         ttl: float = 5,
         most: int = 50_000,
+        good_for: Callable[[V], float | None] = lambda _: None,
     ) -> None:
         self._ask = ask
+        self._good_for = good_for
         self._names = names
         self._ttl = ttl
         self._most = most
@@ -117,7 +120,10 @@ class AnswerCache(Generic[K, V]):
                 self._unname(key)
             return
         self._kept.pop(key, None)
-        self._kept[key] = (flight.began + self._ttl, task.result())
+        answer = task.result()
+        limit = self._good_for(answer)
+        kept_for = self._ttl if limit is None else min(self._ttl, limit)
+        self._kept[key] = (flight.began + kept_for, answer)
         if len(self._kept) > self._most:
             self._evict(next(iter(self._kept)))
 

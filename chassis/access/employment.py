@@ -22,7 +22,7 @@ class AccessCache:
     def __init__(self, source: AccessSource, *, ttl: float = 5, most: int = 50_000) -> None:
         self._source = source
         self._cache: AnswerCache[_Key, Access | None] = AnswerCache(
-            self._ask, lambda key: key[:2], ttl=ttl, most=most
+            self._ask, lambda key: key[:2], ttl=ttl, most=most, good_for=_good_for
         )
 
     async def resolve(
@@ -78,7 +78,12 @@ def _access(enterprise_id: UUID, answer: access_pb2.Access) -> Access | None:
         duties=frozenset(answer.duties),
         granted=answer.granted,
         content_readable=answer.content_readable,
+        good_for=answer.good_for.ToNanoseconds() / 1e9 if answer.HasField("good_for") else None,
     )
+
+
+def _good_for(access: Access | None) -> float | None:
+    return access.good_for if access is not None else None
 
 
 def _place(team: access_pb2.TeamPlace) -> TeamPlace:

@@ -17,6 +17,7 @@ from wrtn.access.v1.access_pb2 import (
     TITLE_MANAGER,
     TITLE_MEMBER,
     TITLE_OWNER,
+    TITLE_UNSPECIFIED,
 )
 
 
@@ -54,6 +55,17 @@ def may_hire(decider_title: int, title: int) -> bool:
     return TITLE_MEMBER <= title <= TITLE_OWNER and decider_title >= least
 
 
+def may_retitle(decider_title: int, before: int, after: int, *, themself: bool) -> bool:
+    """Whether one of this title may change somebody's title from `before` to `after`, or dismiss them.
+
+    One demotes and dismisses only whom one could employ with that title, nobody raises themself, and who goes
+    by themself leaves (LeaveEnterprise) instead of dismissing themself.
+    """
+    if themself and (after > before or after == TITLE_UNSPECIFIED):
+        return False
+    return may_hire(decider_title, before) and (after == TITLE_UNSPECIFIED or may_hire(decider_title, after))
+
+
 def may_give(decider: Standing, role: int) -> bool:
     """Whether this decider may give that role in the team.
 
@@ -71,14 +83,23 @@ def may_give(decider: Standing, role: int) -> bool:
 
 
 def may_appoint(decider: Standing, before: int, after: int, *, themself: bool) -> bool:
-    """Whether this decider may change the appointee's role in the team from `before` to `after`.
+    """Whether this decider may change the appointee's role in the team from `before` to `after`, or to none.
 
-    One changes only the role that one could give, and nobody raises themself. Owners and managers of the
-    enterprise may join a team: their title lets them give every role already, so none of them raises it.
+    One changes and takes only the role that one could give, and nobody raises themself. Owners and managers
+    of the enterprise may join a team: their title lets them give every role, so none of them raises it.
     """
     if themself and after > before and decider.title < TITLE_MANAGER:
         return False
-    return may_give(decider, after) and (before == ROLE_UNSPECIFIED or may_give(decider, before))
+    changed = [each for each in (before, after) if each != ROLE_UNSPECIFIED]
+    return bool(changed) and all(may_give(decider, each) for each in changed)
+
+
+def may_keep(decider: Standing) -> bool:
+    """Whether this decider may move, archive or order the team, or one that is made below `above`.
+
+    Owners and managers of the enterprise may, and the chief of a team above it.
+    """
+    return decider.title >= TITLE_MANAGER or decider.above >= ROLE_CHIEF
 
 
 def _role_in(access: Access, team_id: UUID) -> int:

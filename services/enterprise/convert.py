@@ -7,14 +7,23 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import call, timestamps
 from services.enterprise import models, proofs
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
 from wrtn.enterprise.v1.access_pb2 import Access, TeamPlace, TeamRole
+from wrtn.enterprise.v1.deputies_pb2 import Deputy
 from wrtn.enterprise.v1.domains_pb2 import Domain
-from wrtn.enterprise.v1.employees_pb2 import Appointment, Employee
+from wrtn.enterprise.v1.employees_pb2 import (
+    EMPLOYEE_STATE_ACTIVE,
+    EMPLOYEE_STATE_DISMISSED,
+    Appointment,
+    Employee,
+    Handover,
+    HandoverState,
+)
 from wrtn.enterprise.v1.enterprises_pb2 import Enterprise
 from wrtn.enterprise.v1.teams_pb2 import Companion, Team
 
@@ -58,6 +67,8 @@ def employee(row: models.Employee) -> Employee:
         title=_title(row.title),
         create_time=timestamps.of(row.create_time),
         duties=_duties(row.duties),
+        state=EMPLOYEE_STATE_ACTIVE if row.title else EMPLOYEE_STATE_DISMISSED,
+        dismiss_time=_moment(row.dismiss_time),
     )
 
 
@@ -100,6 +111,37 @@ def appointment(row: models.Appointment, reason: str) -> Appointment:
         create_time=timestamps.of(row.create_time),
         duties_before=_duties(row.duties_before),
         duties_after=_duties(row.duties_after),
+        absent_employee_id=_id(row.absent_employee_id),
+        until_time=_moment(row.until_time),
+        successor_employee_id=_id(row.successor_employee_id),
+    )
+
+
+def deputy(row: models.Deputy) -> Deputy:
+    """Answers the deputyship."""
+    return Deputy(
+        id=str(row.id),
+        enterprise_id=str(row.tenant_id),
+        employee_id=str(row.employee_id),
+        absent_employee_id=str(row.absent_employee_id),
+        team_id=_id(row.team_id),
+        title=_title(row.title),
+        role=_role(row.role),
+        create_time=timestamps.of(row.create_time),
+        end_time=timestamps.of(row.end_time),
+    )
+
+
+def handover(row: models.Handover) -> Handover:
+    """Answers the handover."""
+    return Handover(
+        id=str(row.id),
+        employee_id=str(row.employee_id),
+        account_id=str(row.account_id),
+        successor_employee_id=str(row.successor_employee_id),
+        state=cast("HandoverState.ValueType", row.state),
+        create_time=timestamps.of(row.create_time),
+        update_time=timestamps.of(row.update_time),
     )
 
 
@@ -116,6 +158,7 @@ def access(found: call.Access | None) -> Access:
         duties=_duties(sorted(found.duties)),
         granted=found.granted,
         content_readable=found.content_readable,
+        good_for=_seconds(found.good_for),
     )
 
 
@@ -147,3 +190,11 @@ def _duties(numbers: Sequence[int]) -> list[Duty.ValueType]:
 def _moment(moment: datetime | None) -> Timestamp | None:
     """Answers the moment; None leaves the field unset."""
     return timestamps.of(moment) if moment is not None else None
+
+
+def _seconds(value: float | None) -> Duration | None:
+    if value is None:
+        return None
+    duration = Duration()
+    duration.FromNanoseconds(int(value * 1e9))
+    return duration

@@ -37,6 +37,7 @@ async def create(
         slug=request.slug,
         time_zone=time_zone,
         last_appointment=0,
+        last_change_time=tx.now,
         create_time=tx.now,
     )
     owner = await _add(tx, keyring, enterprise, member_id)
@@ -47,7 +48,6 @@ async def create(
 
 async def _add(tx: Transaction, keyring: Keyring, enterprise: Enterprise, member_id: UUID) -> Employee:
     """Adds the rows and the events of an enterprise and its owner, who is on record as their own decider."""
-    sequence = appointments.next_sequence(enterprise)
     tx.session.add(enterprise)
     await tx.session.flush()
     owner = Employee(
@@ -56,12 +56,12 @@ async def _add(tx: Transaction, keyring: Keyring, enterprise: Enterprise, member
         member_id=member_id,
         account_id=tx.clock.new_id(),
         title=TITLE_OWNER,
-        sequence=sequence,
+        sequence=appointments.next_sequence(enterprise),
         create_time=tx.now,
     )
     tx.session.add(owner)
-    act = Act(owner.id, owner.id, title_after=TITLE_OWNER)
-    await appointments.record(tx, keyring, enterprise.tenant_id, sequence, act)
+    act = Act("enterprise.created", owner.id, owner.id, title_after=TITLE_OWNER)
+    await appointments.record(tx, keyring, enterprise, act)
     events.enterprise_created(tx, enterprise)
     events.employee_hired(tx, owner)
     return owner

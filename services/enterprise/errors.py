@@ -104,6 +104,72 @@ class DutiesNeedAManager(FailedPrecondition):
     reason = "DUTIES_NEED_A_MANAGER"
 
 
+class EmployeeDismissed(FailedPrecondition):
+    """The employee was dismissed or left."""
+
+    reason = "EMPLOYEE_DISMISSED"
+
+
+class EmployeeActive(FailedPrecondition):
+    """The employee is employed: accounts are handed over after a dismissal."""
+
+    reason = "EMPLOYEE_ACTIVE"
+
+
+class LastOwner(FailedPrecondition):
+    """The enterprise would be left without an owner."""
+
+    reason = "LAST_OWNER"
+
+
+class SuccessorNotFound(NotFound):
+    """The enterprise employs no such successor, or it is who was dismissed."""
+
+    reason = "SUCCESSOR_NOT_FOUND"
+
+
+class HandoverPending(FailedPrecondition):
+    """The account is being handed over at this moment."""
+
+    reason = "HANDOVER_PENDING"
+
+
+class NothingToHandOver(FailedPrecondition):
+    """No account of the employee is frozen: each has a successor."""
+
+    reason = "NOTHING_TO_HAND_OVER"
+
+
+class CompanionNotFound(NotFound):
+    """The employee is not in the team."""
+
+    reason = "COMPANION_NOT_FOUND"
+
+
+class DeputyNotFound(NotFound):
+    """The enterprise has no such deputyship."""
+
+    reason = "DEPUTY_NOT_FOUND"
+
+
+class DeputyOfThemself(InvalidArgument):
+    """Nobody stands in for themself."""
+
+    reason = "DEPUTY_OF_THEMSELF"
+
+
+class DeputyTimeInvalid(InvalidArgument):
+    """The end of the deputyship is past, or too far away."""
+
+    reason = "DEPUTY_TIME_INVALID"
+
+
+class NothingToStandInFor(FailedPrecondition):
+    """The absent one is neither chief nor manager there."""
+
+    reason = "NOTHING_TO_STAND_IN_FOR"
+
+
 class TeamTooDeep(FailedPrecondition):
     """The team would stand deeper in the tree than teams may."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from chassis.database import Transaction
 from services.enterprise.models import (
     Companion,
+    Deputy,
     Domain,
     Employee,
     Enterprise,
@@ -20,16 +21,21 @@ from services.enterprise.models import (
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
 from wrtn.enterprise.v1.events_pb2 import (
     CompanionAppointed,
+    CompanionRemoved,
+    DeputyAppointed,
+    DeputyEnded,
     DomainLost,
     DomainRemoved,
     DomainVerified,
     DutiesChanged,
+    EmployeeDismissed,
     EmployeeHired,
     EnterpriseCreated,
     GrantChanged,
     GrantRequestClosed,
     GrantRequested,
     TeamCreated,
+    TitleChanged,
     VisibilityChanged,
 )
 from wrtn.enterprise.v1.grant_requests_pb2 import GrantRequest as GrantRequestMessage
@@ -51,7 +57,7 @@ def domain_changed(
 
 
 def employee_hired(tx: Transaction, row: Employee) -> None:
-    """Tells of a new employee; identity opens the account that it names."""
+    """Tells of one who is employed, for the first time or again; identity opens the account that it names."""
     event = EmployeeHired(
         enterprise_id=str(row.tenant_id),
         employee_id=str(row.id),
@@ -59,7 +65,30 @@ def employee_hired(tx: Transaction, row: Employee) -> None:
         account_id=str(row.account_id),
         title=cast("Title.ValueType", row.title),
     )
-    tx.publish(event, aggregate_id=row.id, tenant_id=row.tenant_id)
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def title_changed(tx: Transaction, row: Employee) -> None:
+    """Tells of the new title of an employee."""
+    event = TitleChanged(
+        enterprise_id=str(row.tenant_id),
+        employee_id=str(row.id),
+        account_id=str(row.account_id),
+        title=cast("Title.ValueType", row.title),
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def employee_dismissed(tx: Transaction, row: Employee, successor_id: UUID | None) -> None:
+    """Tells that an employment ended."""
+    event = EmployeeDismissed(
+        enterprise_id=str(row.tenant_id),
+        employee_id=str(row.id),
+        member_id=str(row.member_id),
+        account_id=str(row.account_id),
+        successor_employee_id=str(successor_id or ""),
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
 
 
 def duties_changed(tx: Transaction, row: Employee) -> None:
@@ -125,3 +154,31 @@ def visibility_changed(tx: Transaction, row: Visibility) -> None:
     """Tells whether content may now be read by owners and managers."""
     event = VisibilityChanged(enterprise_id=str(row.tenant_id), content_readable=row.content_readable)
     tx.publish(event, aggregate_id=row.tenant_id, version=row.version, tenant_id=row.tenant_id)
+
+
+def companion_removed(tx: Transaction, row: Companion) -> None:
+    """Tells of one who is in the team no more."""
+    event = CompanionRemoved(
+        enterprise_id=str(row.tenant_id), team_id=str(row.team_id), employee_id=str(row.employee_id)
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def deputy_appointed(tx: Transaction, row: Deputy) -> None:
+    """Tells of one who stands in from now on."""
+    event = DeputyAppointed(
+        enterprise_id=str(row.tenant_id),
+        deputy_id=str(row.id),
+        employee_id=str(row.employee_id),
+        absent_employee_id=str(row.absent_employee_id),
+        team_id=str(row.team_id or ""),
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def deputy_ended(tx: Transaction, row: Deputy) -> None:
+    """Tells of a deputyship that was ended before its time."""
+    event = DeputyEnded(
+        enterprise_id=str(row.tenant_id), deputy_id=str(row.id), employee_id=str(row.employee_id)
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)

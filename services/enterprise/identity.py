@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import grpc
 import structlog
+from google.rpc.error_details_pb2 import ErrorInfo
+from grpc_status import rpc_status
 
 from chassis.call import Caller
 from chassis.errors import DomainError
 from chassis.rpc.client import Peers
 from services.enterprise.errors import ActingEnded, MemberNotFound
+from services.enterprise.models import HandoverState
 from wrtn.identity.v1.accounts_pb2 import OpenAccountRequest
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
 from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest
 from wrtn.identity.v1.addresses_pb2_grpc import AddressServiceStub
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
+from wrtn.identity.v1.transfers_pb2 import TransferAccountRequest
+from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceStub
 
 _OPEN_SECONDS = 2.0
 """How long an answer waits for the account to be open. What was committed is told in any case."""
 
+_TRANSFER_SECONDS = 2.0
+_NEVER = frozenset({"MEMBER_NOT_FOUND", "ACCOUNT_HELD_BY_ANOTHER", "TRANSFER_EXISTS"})
+"""The reasons for which asking again is of no use. An account that is not there yet is about to be opened."""
+
 _log = structlog.get_logger("services.enterprise.identity")
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One account passing from one who has left to their successor; by its id a repetition is known."""
+
+    id: UUID
+    enterprise_id: UUID
+    account_id: UUID
+    holder_member_id: UUID
+    receiver_member_id: UUID
+    decider_member_id: UUID
 
 
 class Identity:
@@ -31,6 +53,7 @@ class Identity:
         self._principals = peers.stub(PrincipalServiceStub, "identity")
         self._addresses = peers.stub(AddressServiceStub, "identity")
         self._accounts = peers.stub(AccountServiceStub, "identity")
+        self._transfers = peers.stub(TransferServiceStub, "identity")
 
     async def require_active(self, member_id: str) -> None:
         """Raises MemberNotFound unless the member is known and active; AioRpcError if identity is away."""
@@ -70,5 +93,33 @@ class Identity:
             code = error.code() if isinstance(error, grpc.aio.AioRpcError) else error.code
             _log.warning("account_not_open_yet", account_id=account_id, code=code.name)
 
+    async def transfer_account(self, transfer: Transfer) -> HandoverState | None:
+        """Asks for the transfer; answers how it ended, or None if that is not known yet: ask again."""
+        request = TransferAccountRequest(
+            transfer_id=str(transfer.id),
+            enterprise_id=str(transfer.enterprise_id),
+            account_id=str(transfer.account_id),
+            holder_member_id=str(transfer.holder_member_id),
+            receiver_member_id=str(transfer.receiver_member_id),
+            decider_member_id=str(transfer.decider_member_id),
+        )
+        try:
+            await self._transfers.TransferAccount(request, timeout=_TRANSFER_SECONDS)
+        except (grpc.aio.AioRpcError, DomainError) as error:
+            reason = error.reason if isinstance(error, DomainError) else _reason(error)
+            _log.warning("account_not_handed_over", transfer_id=request.transfer_id, reason=reason)
+            return HandoverState.REFUSED if reason in _NEVER else None
+        return HandoverState.DONE
+
     async def _resolve(self, member: ResolvePrincipalRequest.MemberLogin) -> Principal:
         return await self._principals.ResolvePrincipal(ResolvePrincipalRequest(member=member))
+
+
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    """Answers the reason that the details of the failure name, else its code."""
+    status = rpc_status.from_call(error)
+    for detail in status.details if status is not None else ():
+        info = ErrorInfo()
+        if detail.Unpack(info):
+            return str(info.reason)
+    return error.code().name

@@ -6,10 +6,14 @@ from chassis import names, settings
 from chassis.jobs import Job
 from chassis.service import Parts, Runtime, run
 from services.enterprise import access, rechecks
+from services.enterprise.consumers import CONSUMERS
+from services.enterprise.handovers import HandoverSaga
 from services.enterprise.identity import Identity
 from services.enterprise.proofs import Proofs
 from services.enterprise.rechecks import Rechecks
 from services.enterprise.rpc.access import Access
+from services.enterprise.rpc.deciding import Deciding
+from services.enterprise.rpc.deputies import Deputies
 from services.enterprise.rpc.domains import DomainRpc
 from services.enterprise.rpc.employees import Employees
 from services.enterprise.rpc.enterprises import Enterprises
@@ -19,6 +23,7 @@ from services.enterprise.rpc.teams import Teams
 from services.enterprise.rpc.visibility import Visibility
 from services.enterprise.settings import EnterpriseSettings
 from wrtn.enterprise.v1.access_pb2_grpc import add_AccessServiceServicer_to_server
+from wrtn.enterprise.v1.deputies_pb2_grpc import add_DeputyServiceServicer_to_server
 from wrtn.enterprise.v1.domains_pb2_grpc import add_DomainServiceServicer_to_server
 from wrtn.enterprise.v1.employees_pb2_grpc import add_EmployeeServiceServicer_to_server
 from wrtn.enterprise.v1.enterprises_pb2_grpc import add_EnterpriseServiceServicer_to_server
@@ -32,19 +37,26 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
     """Builds the parts. Access is resolved from our own tables instead of by a peer."""
     identity = Identity(runtime.peers)
     resolve = access.source(runtime.db)
+    deciding = Deciding(runtime, identity)
+    saga = HandoverSaga(runtime.db, runtime.worker, identity)
     proofs = Proofs(names.resolver(runtime.settings.dns_server), identity)
     return Parts(
         servicers=[
             (add_EnterpriseServiceServicer_to_server, Enterprises(runtime, identity)),
-            (add_EmployeeServiceServicer_to_server, Employees(runtime, identity)),
-            (add_TeamServiceServicer_to_server, Teams(runtime, identity)),
+            (add_EmployeeServiceServicer_to_server, Employees(runtime, identity, deciding, saga)),
+            (add_TeamServiceServicer_to_server, Teams(runtime, deciding)),
+            (add_DeputyServiceServicer_to_server, Deputies(runtime, deciding)),
             (add_GrantServiceServicer_to_server, Grants(runtime, identity)),
             (add_GrantRequestServiceServicer_to_server, GrantRequests(runtime, identity)),
             (add_VisibilityServiceServicer_to_server, Visibility(runtime, identity)),
             (add_AccessServiceServicer_to_server, Access(resolve)),
             (add_DomainServiceServicer_to_server, DomainRpc(runtime.db, identity, proofs)),
         ],
-        jobs=[Job("recheck-domains", rechecks.RUN_EVERY, Rechecks(runtime.db, proofs).run)],
+        jobs=[
+            Job("recheck-domains", rechecks.RUN_EVERY, Rechecks(runtime.db, proofs).run),
+            saga.job(),
+        ],
+        consumers=CONSUMERS,
         access_source=resolve,
     )
 

@@ -21,16 +21,35 @@ WITH RECURSIVE line (of, id, above, steps) AS (
 # Of each team, itself and the teams above it, the nearest first.
 LINES = f"{_WALK} SELECT of, array_agg(id ORDER BY steps) FROM line GROUP BY of"  # noqa: S608 - constants
 
-_ACCESS = f"""{_WALK}
-SELECT employee.id, employee.member_id, employee.title, employee.duties, held.team_ids, held.roles,
-       (SELECT array_agg(id ORDER BY steps) FROM line),
-       EXISTS (SELECT FROM wrtn_visibilities WHERE tenant_id = %(tenant)s AND content_readable)
+_LIVE_WALK = _WALK.replace("AND id = ANY (%(teams)s)", "AND id = ANY (%(teams)s) AND archive_time IS NULL")
+
+# A team above a live one is live (archiving takes all below along), so only the first needs a look.
+# What a deputy stands in for counts like the employee's own, while the deputyship lasts.
+_ACCESS = f"""{_LIVE_WALK}
+SELECT employee.id, employee.member_id, greatest(employee.title, standing_in.title), employee.duties,
+       held.team_ids, held.roles, (SELECT array_agg(id ORDER BY steps) FROM line),
+       EXISTS (SELECT FROM wrtn_visibilities WHERE tenant_id = %(tenant)s AND content_readable),
+       standing_in.good_for
 FROM wrtn_employees AS employee
+JOIN wrtn_enterprises AS enterprise ON enterprise.tenant_id = employee.tenant_id AND enterprise.state = 1
 CROSS JOIN LATERAL (
-    SELECT array_agg(team_id) AS team_ids, array_agg(role) AS roles FROM wrtn_companions
-    WHERE tenant_id = %(tenant)s AND employee_id = employee.id
+    SELECT max(title) AS title, extract(epoch FROM min(end_time) - %(now)s)::float8 AS good_for
+    FROM wrtn_deputies
+    WHERE tenant_id = %(tenant)s AND employee_id = employee.id AND end_time > %(now)s
+) AS standing_in
+CROSS JOIN LATERAL (
+    SELECT array_agg(role.team_id) AS team_ids, array_agg(role.role) AS roles FROM (
+        SELECT team_id, max(role) AS role FROM (
+            SELECT team_id, role FROM wrtn_companions
+            WHERE tenant_id = %(tenant)s AND employee_id = employee.id AND role > 0
+            UNION ALL
+            SELECT team_id, role FROM wrtn_deputies
+            WHERE tenant_id = %(tenant)s AND employee_id = employee.id AND role > 0 AND end_time > %(now)s
+        ) AS either GROUP BY team_id
+    ) AS role
+    WHERE (SELECT archive_time IS NULL FROM wrtn_teams WHERE tenant_id = %(tenant)s AND id = role.team_id)
 ) AS held
-WHERE employee.tenant_id = %(tenant)s
+WHERE employee.tenant_id = %(tenant)s AND employee.title > 0
 """  # noqa: S608 - constants
 
 # Who somebody is: one row for an employee, none else; by the account opened for them, or by the member.

@@ -53,6 +53,19 @@ async def test_an_answer_is_kept() -> None:
     assert store.asked == 1
 
 
+async def test_an_answer_is_kept_no_longer_than_it_is_good_for() -> None:
+    store = Store()
+    lives: list[float | None] = [0.02, None, 90]
+    cache = AnswerCache[UUID, str](store, lambda key: (key,), ttl=60, good_for=lambda _: lives.pop(0))
+    await cache.resolve(ONE)
+    await until(lambda: cache.get(ONE) is None)
+    for _ in range(2):
+        await cache.resolve(ONE, fresh=True)
+        found = cache.get(ONE)
+        assert found is not None
+        assert 50 < found[0] - time.monotonic() <= 60
+
+
 async def test_an_answer_ends_by_itself() -> None:
     store = Store()
     cache = cache_of(store, ttl=0.02)

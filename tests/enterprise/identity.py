@@ -11,11 +11,13 @@ from typing import Any
 from uuid import UUID
 
 import grpc
+from grpc_status import rpc_status
 from joserfc.jwk import OKPKey
 
 from chassis.auth import keys, tokens
 from chassis.auth.tokens import AccessToken
 from chassis.clock import Clock
+from chassis.errors import FailedPrecondition, to_status
 from wrtn.identity.v1.accounts_pb2 import Account, OpenAccountRequest
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceServicer, add_AccountServiceServicer_to_server
 from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest, ListVerifiedAddressesResponse
@@ -30,6 +32,8 @@ from wrtn.identity.v1.principals_pb2_grpc import (
     PrincipalServiceServicer,
     add_PrincipalServiceServicer_to_server,
 )
+from wrtn.identity.v1.transfers_pb2 import AccountTransfer, TransferAccountRequest
+from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceServicer, add_TransferServiceServicer_to_server
 
 KID = "test-1"
 
@@ -47,7 +51,13 @@ class Person:
 
 
 @dataclass
-class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServicer, AddressServiceServicer):
+class Identity(
+    PrincipalServiceServicer,
+    AccountServiceServicer,
+    AuthServiceServicer,
+    AddressServiceServicer,
+    TransferServiceServicer,
+):
     """Knows members, logins and accounts, and signs tokens. `opening_fails` and `away` make calls fail."""
 
     clock: Clock
@@ -60,7 +70,10 @@ class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServ
     """Of each member the verified addresses."""
     opened: list[str] = field(default_factory=list)
     """The account of each OpenAccount, repetitions included."""
+    transfers: dict[str, TransferAccountRequest] = field(default_factory=dict)
+    """Each transfer by its id."""
     opening_fails: bool = False
+    transferring_fails: bool = False
     away: bool = False
     opening_hangs: bool = False
 
@@ -101,6 +114,19 @@ class Identity(PrincipalServiceServicer, AccountServiceServicer, AuthServiceServ
         self.accounts[request.account_id] = (request.enterprise_id, request.member_id)
         return Account(id=request.account_id, tenant_id=request.enterprise_id)
 
+    async def TransferAccount(self, request: TransferAccountRequest, context: Context) -> AccountTransfer:
+        """Gives the account to the receiver, once, or is away."""
+        if self.transferring_fails:
+            await context.abort(grpc.StatusCode.UNAVAILABLE)
+        if request.transfer_id not in self.transfers:
+            if self.accounts[request.account_id][1] != request.holder_member_id:
+                held = FailedPrecondition("Another holds it.")
+                held.reason = "ACCOUNT_HELD_BY_ANOTHER"  # type: ignore[misc]
+                await context.abort_with_status(rpc_status.to_status(to_status(held)))
+            self.transfers[request.transfer_id] = request
+            self.accounts[request.account_id] = (request.enterprise_id, request.receiver_member_id)
+        return AccountTransfer()
+
     async def ListVerifiedAddresses(
         self, request: ListVerifiedAddressesRequest, context: Context
     ) -> ListVerifiedAddressesResponse:
@@ -123,6 +149,7 @@ async def serving(identity: Identity) -> AsyncIterator[str]:
     add_AccountServiceServicer_to_server(identity, server)
     add_AuthServiceServicer_to_server(identity, server)
     add_AddressServiceServicer_to_server(identity, server)
+    add_TransferServiceServicer_to_server(identity, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import grpc
+import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
+from chassis import timestamps
 from chassis.clock import Clock
 from chassis.database import Scope, Transaction
 from chassis.service import Running
@@ -24,14 +27,33 @@ from tests.enterprise.identity import Identity, Metadata, Person
 from wrtn.access.v1.access_pb2 import TITLE_MEMBER, Duty, Role, Title
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
 from wrtn.enterprise.v1.access_pb2_grpc import AccessServiceStub
+from wrtn.enterprise.v1.deputies_pb2 import AppointDeputyRequest, Deputy
+from wrtn.enterprise.v1.deputies_pb2_grpc import DeputyServiceStub
 from wrtn.enterprise.v1.domains_pb2_grpc import DomainServiceStub
-from wrtn.enterprise.v1.employees_pb2 import Employee, HireEmployeeRequest, SetDutiesRequest
+from wrtn.enterprise.v1.employees_pb2 import (
+    Appointment,
+    ChangeTitleRequest,
+    DismissEmployeeRequest,
+    Employee,
+    Handover,
+    HireEmployeeRequest,
+    LeaveEnterpriseRequest,
+    ListAppointmentsRequest,
+    ListHandoversRequest,
+    SetDutiesRequest,
+)
 from wrtn.enterprise.v1.employees_pb2_grpc import EmployeeServiceStub
 from wrtn.enterprise.v1.enterprises_pb2 import CreateEnterpriseRequest
 from wrtn.enterprise.v1.enterprises_pb2_grpc import EnterpriseServiceStub
 from wrtn.enterprise.v1.grant_requests_pb2_grpc import GrantRequestServiceStub
 from wrtn.enterprise.v1.grants_pb2_grpc import GrantServiceStub
-from wrtn.enterprise.v1.teams_pb2 import AppointCompanionRequest, Companion, CreateTeamRequest
+from wrtn.enterprise.v1.teams_pb2 import (
+    AppointCompanionRequest,
+    Companion,
+    CreateTeamRequest,
+    LeaveTeamRequest,
+    RemoveCompanionRequest,
+)
 from wrtn.enterprise.v1.teams_pb2_grpc import TeamServiceStub
 from wrtn.enterprise.v1.visibility_pb2_grpc import VisibilityServiceStub
 
@@ -66,6 +88,7 @@ class World:
         self.enterprises = EnterpriseServiceStub(channel)
         self.employees = EmployeeServiceStub(channel)
         self.teams = TeamServiceStub(channel)
+        self.deputies = DeputyServiceStub(channel)
         self.access = AccessServiceStub(channel)
         self.domains = DomainServiceStub(channel)
         self.grants = GrantServiceStub(channel)
@@ -106,11 +129,74 @@ class World:
         )
         return await self.employees.SetDuties(request, metadata=by.metadata)
 
+    async def promote(self, by: Worker, whom: Worker, title: Title.ValueType, reason: str = "") -> Employee:
+        """Changes the employee's title, up or down."""
+        request = ChangeTitleRequest(
+            enterprise_id=by.enterprise_id, employee_id=whom.employee_id, title=title, reason=reason
+        )
+        return await self.employees.ChangeTitle(request, metadata=by.metadata)
+
+    async def dismiss(
+        self, by: Worker, whom: Worker, successor: Worker | None = None, reason: str = ""
+    ) -> Employee:
+        """Dismisses the employee."""
+        request = DismissEmployeeRequest(
+            enterprise_id=by.enterprise_id,
+            employee_id=whom.employee_id,
+            successor_employee_id=successor.employee_id if successor else "",
+            reason=reason,
+        )
+        return await self.employees.DismissEmployee(request, metadata=by.metadata)
+
+    async def leave(self, who: Worker) -> None:
+        """Ends their own employment."""
+        request = LeaveEnterpriseRequest(enterprise_id=who.enterprise_id)
+        await self.employees.LeaveEnterprise(request, metadata=who.metadata)
+
+    async def handovers(self, by: Worker, whom: Worker) -> list[Handover]:
+        """Answers the handovers of the employee's accounts."""
+        request = ListHandoversRequest(enterprise_id=by.enterprise_id, employee_id=whom.employee_id)
+        return list((await self.employees.ListHandovers(request, metadata=by.metadata)).handovers)
+
+    async def remove(self, by: Worker, team_id: str, whom: Worker, reason: str = "") -> None:
+        """Takes the employee out of the team."""
+        request = RemoveCompanionRequest(
+            enterprise_id=by.enterprise_id, team_id=team_id, employee_id=whom.employee_id, reason=reason
+        )
+        await self.teams.RemoveCompanion(request, metadata=by.metadata)
+
+    async def leave_team(self, who: Worker, team_id: str) -> None:
+        """Takes themself out of the team."""
+        request = LeaveTeamRequest(enterprise_id=who.enterprise_id, team_id=team_id)
+        await self.teams.LeaveTeam(request, metadata=who.metadata)
+
+    async def deputise(
+        self, by: Worker, whom: Worker, absent: Worker, team_id: str = "", days: float = 0.005
+    ) -> Deputy:
+        """Has the employee stand in for the absent one, by default for some seven minutes."""
+        request = AppointDeputyRequest(
+            enterprise_id=by.enterprise_id,
+            employee_id=whom.employee_id,
+            absent_employee_id=absent.employee_id,
+            team_id=team_id,
+            end_time=timestamps.of(self.clock.now() + timedelta(days=days)),
+            reason="She is at sea.",
+        )
+        return await self.deputies.AppointDeputy(request, metadata=by.metadata)
+
+    async def records(self, by: Worker, whom: Worker | None = None) -> list[Appointment]:
+        """Answers the records of the enterprise, or of the employee, the newest first."""
+        request = ListAppointmentsRequest(
+            enterprise_id=by.enterprise_id, employee_id=whom.employee_id if whom else "", page_size=200
+        )
+        return list((await self.employees.ListAppointments(request, metadata=by.metadata)).appointments)
+
     async def resolve(self, whom: Worker, team_id: str = "", resource: str = "") -> Access:
         """Answers who the employee is, as the peers are told."""
         request = ResolveAccessRequest(
             enterprise_id=whom.enterprise_id,
             account_id=whom.account_id,
+            member_id=str(whom.person.member_id),
             team_id=team_id,
             resource=resource,
         )
@@ -149,10 +235,10 @@ class World:
             await Enterprises(tx, tenant_id).lock()
             yield tx
 
-    async def waits_for_a_lock(self) -> None:
-        """Returns once some transaction waits for another one's lock."""
+    async def waits_for_a_lock(self, many: int = 1) -> None:
+        """Returns once so many transactions wait for a lock of another one."""
         async with asyncio.timeout(15):
-            while not await self.rows("SELECT FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - nobody tells
+            while len(await self.rows("SELECT FROM pg_locks WHERE NOT granted")) < many:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 
     async def subjects(self) -> list[str]:
@@ -171,3 +257,10 @@ def refusal(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str]:
         if detail.Is(ErrorInfo.DESCRIPTOR):
             detail.Unpack(info)
     return error.code(), info.reason
+
+
+async def refused(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
+    """Answers the code and the reason by which the call is refused; fails if it is not."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return refusal(caught.value)

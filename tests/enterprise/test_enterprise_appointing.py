@@ -8,7 +8,15 @@ from uuid import UUID
 import pytest
 
 from chassis.call import Access, TeamPlace
-from services.enterprise.appointing import Standing, may_appoint, may_give, may_hire, standing_of
+from services.enterprise.appointing import (
+    Standing,
+    may_appoint,
+    may_give,
+    may_hire,
+    may_keep,
+    may_retitle,
+    standing_of,
+)
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,
     ROLE_MANAGER,
@@ -69,6 +77,45 @@ def test_titles_are_given_as_the_table_of_hiring_says(decider: int, title: int) 
     assert may_hire(decider, title) == (title in HIRING[decider])
 
 
+# What the title of another may be changed to, by the decider's title and what it was before.
+RETITLING: dict[int, dict[int, set[int]]] = {
+    TITLE_UNSPECIFIED: {},
+    TITLE_MEMBER: {},
+    TITLE_MANAGER: {TITLE_MEMBER: {TITLE_UNSPECIFIED, TITLE_MEMBER}},
+    TITLE_OWNER: {
+        TITLE_MEMBER: {TITLE_UNSPECIFIED, TITLE_MEMBER, TITLE_MANAGER, TITLE_OWNER},
+        TITLE_MANAGER: {TITLE_UNSPECIFIED, TITLE_MEMBER, TITLE_MANAGER, TITLE_OWNER},
+        TITLE_OWNER: {TITLE_UNSPECIFIED, TITLE_MEMBER, TITLE_MANAGER, TITLE_OWNER},
+    },
+}
+
+
+@pytest.mark.parametrize(("decider", "before"), list(product(TITLES, TITLES)))
+def test_titles_are_changed_as_the_table_of_retitling_says(decider: int, before: int) -> None:
+    allowed = {each for each in TITLES if may_retitle(decider, before, each, themself=False)}
+    assert allowed == RETITLING[decider].get(before, set())
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_of_their_own_title_only_an_owner_gives_something_away(title: int) -> None:
+    allowed = {each for each in TITLES if may_retitle(title, title, each, themself=True)}
+    wanted = {TITLE_MEMBER, TITLE_MANAGER, TITLE_OWNER} if title == TITLE_OWNER else set()
+    assert allowed == wanted
+
+
+@pytest.mark.parametrize("before", TITLES)
+def test_nobody_raises_themself_whatever_they_stand_in_for(before: int) -> None:
+    for decider, after in product(TITLES, TITLES):
+        if after > before:
+            assert not may_retitle(decider, before, after, themself=True)
+
+
+@pytest.mark.parametrize(("title", "role", "above"), list(product(TITLES, ROLES, ROLES)))
+def test_teams_are_kept_by_titles_and_by_chiefs_above(title: int, role: int, above: int) -> None:
+    wanted = title in (TITLE_MANAGER, TITLE_OWNER) or above == ROLE_CHIEF
+    assert may_keep(Standing(title, role, above)) == wanted
+
+
 @pytest.mark.parametrize(("title", "role", "above"), list(product(TITLES, ROLES, ROLES)))
 def test_roles_are_given_as_the_table_of_giving_says(title: int, role: int, above: int) -> None:
     standing = Standing(title, role, above)
@@ -79,7 +126,8 @@ def test_roles_are_given_as_the_table_of_giving_says(title: int, role: int, abov
 def test_one_changes_only_a_role_that_one_could_give(title: int, role: int, above: int) -> None:
     standing = Standing(title, role, above)
     for before, after in product(ROLES, ROLES):
-        allowed = after in givable(standing) and before in givable(standing) | {ROLE_UNSPECIFIED}
+        changed = {before, after} - {ROLE_UNSPECIFIED}
+        allowed = bool(changed) and changed <= givable(standing)
         assert may_appoint(standing, before, after, themself=False) == allowed, (before, after)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from chassis.embedded.nats import Nats
 from services.enterprise.tree import MOST_DEEP
-from tests.enterprise.make import Worker, World, refusal
+from tests.enterprise.make import Worker, World, refusal, refused
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,
     ROLE_MANAGER,
@@ -280,3 +280,50 @@ async def test_the_companions_of_a_team_are_listed_page_by_page(world: World) ->
         request.page_token = answer.next_page_token
     assert found == {(each.employee_id, ROLE_MEMBER) for each in workers}
     assert request.page_token == ""
+
+
+async def test_one_takes_out_of_a_team_only_whom_one_could_appoint(world: World) -> None:
+    owner = await world.owner()
+    team = await world.team(owner)
+    chief, manager, member = [await world.hire(owner) for _ in range(3)]
+    await world.appoint(owner, team, chief, ROLE_CHIEF)
+    await world.appoint(chief, team, manager, ROLE_MANAGER)
+    await world.appoint(manager, team, member, ROLE_MEMBER)
+    above = (grpc.StatusCode.PERMISSION_DENIED, "APPOINTMENT_ABOVE_RIGHT")
+    assert await refused(world.remove(manager, team, chief)) == above
+    assert await refused(world.remove(manager, team, manager)) == above
+    assert await refused(world.remove(chief, team, chief)) == above
+    await world.remove(manager, team, member, "Moved to Braga.")
+    await world.remove(chief, team, manager)
+    record = (await world.records(owner, member))[0]
+    assert (record.team_id, record.role_before, record.role_after, record.reason) == (
+        team,
+        ROLE_MEMBER,
+        ROLE_UNSPECIFIED,
+        "Moved to Braga.",
+    )
+    assert (await world.resolve(member, team)).team.companion is False
+    gone = (grpc.StatusCode.NOT_FOUND, "COMPANION_NOT_FOUND")
+    assert await refused(world.remove(chief, team, member)) == gone
+    assert (await world.subjects())[-2:] == ["companion.removed"] * 2
+
+
+async def test_everybody_may_leave_a_team_and_be_appointed_again(world: World) -> None:
+    owner = await world.owner()
+    team = await world.team(owner)
+    chief = await world.hire(owner)
+    first = await world.appoint(owner, team, chief, ROLE_CHIEF)
+    await world.leave_team(chief, team)
+    assert list((await world.resolve(chief)).teams) == []
+    gone = (grpc.StatusCode.NOT_FOUND, "COMPANION_NOT_FOUND")
+    assert await refused(world.leave_team(chief, team)) == gone
+    listed = await world.teams.ListCompanions(
+        ListCompanionsRequest(enterprise_id=owner.enterprise_id, team_id=team), metadata=owner.metadata
+    )
+    assert list(listed.companions) == []
+    again = await world.appoint(owner, team, chief, ROLE_MEMBER)
+    assert (again.id, again.role) == (first.id, ROLE_MEMBER)
+    rows = await world.rows(
+        "SELECT aggregate_version FROM wrtn_outbox WHERE subject LIKE '%%.companion.%%' ORDER BY id"
+    )
+    assert [row[0] for row in rows] == [1, 2, 3]

@@ -5,27 +5,36 @@ no statistics yet took any of them for a tenant's few rows, and read all of a la
 """
 
 from services.enterprise.models.base import Base
+from services.enterprise.models.deputies import Deputy
 from services.enterprise.models.domains import Domain, DomainProof, DomainState, ProvenDomain
 from services.enterprise.models.employees import Appointment, Employee
-from services.enterprise.models.enterprises import Enterprise, Slug
+from services.enterprise.models.enterprises import Enterprise, EnterpriseStateChange, Logo, Slug
 from services.enterprise.models.grants import Grant, GrantChange, GrantDefault, GrantRequest, Visibility
-from services.enterprise.models.teams import Companion, Team
+from services.enterprise.models.handovers import AccountHolder, Handover, HandoverState
+from services.enterprise.models.teams import Companion, Team, TeamChange
 
 __all__ = [
+    "AccountHolder",
     "Appointment",
     "Base",
     "Companion",
+    "Deputy",
     "Domain",
     "DomainProof",
     "DomainState",
     "Employee",
     "Enterprise",
+    "EnterpriseStateChange",
     "Grant",
     "GrantChange",
     "GrantDefault",
     "GrantRequest",
+    "Handover",
+    "HandoverState",
+    "Logo",
     "ProvenDomain",
     "Slug",
     "Team",
+    "TeamChange",
     "Visibility",
 ]

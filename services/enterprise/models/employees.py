@@ -28,7 +28,8 @@ class Employee(Base):
         UniqueConstraint("member_id", "tenant_id"),
         UniqueConstraint("account_id", "tenant_id"),
         UniqueConstraint("tenant_id", "sequence"),
-        CheckConstraint("title BETWEEN 1 AND 3", name="title"),
+        CheckConstraint("title BETWEEN 0 AND 3", name="title"),
+        CheckConstraint("(title = 0) = (dismiss_time IS NOT NULL)", name="dismiss_time"),
         CheckConstraint("duties <@ '{1,2}' AND (duties = '{}' OR title = 2)", name="duties"),
     )
 
@@ -37,7 +38,7 @@ class Employee(Base):
     member_id: Mapped[UUID]
     account_id: Mapped[UUID]
     title: Mapped[int] = mapped_column(SmallInteger)
-    """A wrtn.access.v1.Title."""
+    """A wrtn.access.v1.Title; 0 for one who was dismissed or left."""
     sequence: Mapped[int] = mapped_column(BigInteger)
     """The order of employment: the sequence of the appointment by which they were employed."""
     create_time: Mapped[datetime]
@@ -45,10 +46,11 @@ class Employee(Base):
     """Each a wrtn.access.v1.Duty, in order."""
     version: Mapped[int] = mapped_column(default=1)
     """Counts the changes, for the events' aggregate version."""
+    dismiss_time: Mapped[datetime | None]
 
 
 class Appointment(Base):
-    """A record of one appointment, of a title or of a role in a team. The database refuses to alter it."""
+    """A record of one act on a title, on duties or on a role in a team. The database refuses to alter it."""
 
     __tablename__ = "wrtn_appointments"
     __table_args__ = (
@@ -57,6 +59,12 @@ class Appointment(Base):
             ["tenant_id", "decider_employee_id"], ["wrtn_employees.tenant_id", "wrtn_employees.id"]
         ),
         ForeignKeyConstraint(["tenant_id", "team_id"], ["wrtn_teams.tenant_id", "wrtn_teams.id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "absent_employee_id"], ["wrtn_employees.tenant_id", "wrtn_employees.id"]
+        ),
+        ForeignKeyConstraint(
+            ["tenant_id", "successor_employee_id"], ["wrtn_employees.tenant_id", "wrtn_employees.id"]
+        ),
         UniqueConstraint("tenant_id", "sequence"),
         CheckConstraint("sequence > 0", name="sequence"),
         CheckConstraint(
@@ -67,7 +75,9 @@ class Appointment(Base):
             " AND duties_before = '{}' AND duties_after = '{}' END",
             name="act",
         ),
+        CheckConstraint("absent_employee_id IS NOT NULL OR until_time IS NULL", name="deputy"),
         Index(None, "tenant_id", "employee_id", "sequence"),
+        Index(None, "tenant_id", "team_id", "sequence"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -82,6 +92,10 @@ class Appointment(Base):
     role_after: Mapped[int] = mapped_column(SmallInteger)
     duties_before: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), default=list)
     duties_after: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger), default=list)
+    absent_employee_id: Mapped[UUID | None]
+    """Of a deputyship: for whom they stand in. Title and role are those that they stand in for."""
+    until_time: Mapped[datetime | None]
+    successor_employee_id: Mapped[UUID | None]
     decider_employee_id: Mapped[UUID]
     reason: Mapped[bytes | None]
     """Encrypted under the enterprise's key; None if nothing was said."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     ForeignKeyConstraint,
+    SmallInteger,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.enterprise.models.base import Base
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Slug(Base):
@@ -32,6 +36,8 @@ class Enterprise(Base):
     __tablename__ = "wrtn_enterprises"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "slug"], ["wrtn_slugs.tenant_id", "wrtn_slugs.slug"]),
+        CheckConstraint("state BETWEEN 1 AND 3", name="state"),
+        CheckConstraint("(state = 3) = (close_time IS NOT NULL)", name="close_time"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -44,4 +50,51 @@ class Enterprise(Base):
     """The sequence of the newest change of a grant, counted under the same lock."""
     last_grant_request: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     """The same of the newest request for a right."""
+    create_time: Mapped[datetime]
+    locale: Mapped[str] = mapped_column(default="en")
+    currency: Mapped[str] = mapped_column(default="USD")
+    settings: Mapped[bytes] = mapped_column(default=b"")
+    """A serialised wrtn.enterprise.v1.EnterpriseSettings: a new setting needs no migration."""
+    logo_etag: Mapped[str] = mapped_column(default="")
+    """Names the content of the logo; empty without one."""
+    state: Mapped[int] = mapped_column(SmallInteger, default=1)
+    """A wrtn.enterprise.v1.EnterpriseState."""
+    close_time: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+    """Counts the changes, for etags and the events' aggregate version."""
+    last_team_change: Mapped[int] = mapped_column(BigInteger, default=0)
+    """The sequence of the newest change of a team."""
+    last_change_time: Mapped[datetime] = mapped_column(default=EPOCH)
+    """The time of the newest appointment or change of a team: a later record is never of an earlier time."""
+
+
+class Logo(Base):
+    """The logo of an enterprise."""
+
+    __tablename__ = "wrtn_logos"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["wrtn_enterprises.tenant_id"]),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    content_type: Mapped[str]
+    image: Mapped[bytes]
+
+
+class EnterpriseStateChange(Base):
+    """A record of one change of an enterprise's state. The database refuses to alter it."""
+
+    __tablename__ = "wrtn_enterprise_states"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["wrtn_enterprises.tenant_id"]),
+        CheckConstraint("state_before <> state_after", name="state"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    state_before: Mapped[int] = mapped_column(SmallInteger)
+    state_after: Mapped[int] = mapped_column(SmallInteger)
+    cause: Mapped[int] = mapped_column(SmallInteger)
+    """A wrtn.enterprise.v1.SuspensionCause; 0 for what is no suspension."""
+    decider_member_id: Mapped[UUID]
+    note: Mapped[bytes | None]
+    """Encrypted under the enterprise's key; None if nothing was said."""
     create_time: Mapped[datetime]

@@ -8,43 +8,43 @@ from uuid import UUID
 import grpc
 
 from chassis.call import current
-from chassis.idempotency import once, replayed
+from chassis.idempotency import replayed
 from chassis.paging import Page
 from chassis.service import Runtime
-from chassis.settings import ServiceSettings
-from services.enterprise import appointments, convert, employees, models, store
+from services.enterprise import appointments, convert, dismissals, employees, handovers, models, store
 from services.enterprise.errors import EmployeeNotFound
+from services.enterprise.handovers import HandoverSaga
 from services.enterprise.identity import Identity
-from services.enterprise.rpc.asking import after, sure
+from services.enterprise.rpc.asking import after
+from services.enterprise.rpc.deciding import Deciding
+from services.enterprise.settings import EnterpriseSettings
 from wrtn.enterprise.v1 import employees_pb2
 from wrtn.enterprise.v1.employees_pb2_grpc import EmployeeServiceServicer
+
+_ACTIVE = {employees_pb2.EMPLOYEE_STATE_ACTIVE: True, employees_pb2.EMPLOYEE_STATE_DISMISSED: False}
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Employees(EmployeeServiceServicer):
-    """Employs members, and shows employees and appointments."""
+    """Employs and dismisses members, and shows employees and appointments."""
 
-    def __init__(self, runtime: Runtime[ServiceSettings], identity: Identity) -> None:
+    def __init__(
+        self, runtime: Runtime[EnterpriseSettings], identity: Identity, deciding: Deciding, saga: HandoverSaga
+    ) -> None:
         self._runtime = runtime
         self._identity = identity
+        self._deciding = deciding
+        self._saga = saga
 
     async def HireEmployee(
         self, request: employees_pb2.HireEmployeeRequest, context: Context
     ) -> employees_pb2.Employee:
         """Employs an active member, then has their account opened."""
-        runtime, caller = self._runtime, current().caller
-        await self._identity.require_acting(caller)
-        hired = await replayed(runtime.db, request, employees_pb2.Employee)
+        hired = await replayed(self._runtime.db, request, employees_pb2.Employee)
         if hired is None:
             await self._identity.require_active(request.member_id)
-            account_id = sure(caller.account_id)
-            hired = await once(
-                runtime.db,
-                caller.scope,
-                request,
-                lambda tx: employees.hire(tx, runtime.keyring, account_id, request),
-            )
+        hired = await self._deciding.decide(request.enterprise_id, request, employees.hire)
         await self._identity.open_account(
             account_id=hired.account_id, enterprise_id=hired.enterprise_id, member_id=hired.member_id
         )
@@ -53,19 +53,50 @@ class Employees(EmployeeServiceServicer):
     async def SetDuties(
         self, request: employees_pb2.SetDutiesRequest, context: Context
     ) -> employees_pb2.Employee:
-        """Sets the duties of a manager; from then on this process knows them."""
-        runtime, caller = self._runtime, current().caller
-        await self._identity.require_acting(caller)
-        account_id = sure(caller.account_id)
-        changed = await once(
-            runtime.db,
-            caller.scope,
-            request,
-            lambda tx: employees.set_duties(tx, runtime.keyring, account_id, request),
+        """Sets the duties of a manager."""
+        return await self._deciding.decide(request.enterprise_id, request, employees.set_duties)
+
+    async def ChangeTitle(
+        self, request: employees_pb2.ChangeTitleRequest, context: Context
+    ) -> employees_pb2.Employee:
+        """Changes the title."""
+        return await self._deciding.decide(request.enterprise_id, request, employees.change_title)
+
+    async def DismissEmployee(
+        self, request: employees_pb2.DismissEmployeeRequest, context: Context
+    ) -> employees_pb2.Employee:
+        """Dismisses the employee, then begins to hand the accounts over; the job goes on if that fails."""
+        dismissed = await self._deciding.decide(request.enterprise_id, request, dismissals.dismiss)
+        await self._saga.advance(UUID(dismissed.enterprise_id), UUID(dismissed.id))
+        return dismissed
+
+    async def LeaveEnterprise(
+        self, request: employees_pb2.LeaveEnterpriseRequest, context: Context
+    ) -> employees_pb2.LeaveEnterpriseResponse:
+        """Ends the caller's own employment."""
+        return await self._deciding.decide(request.enterprise_id, request, dismissals.leave)
+
+    async def HandOverAccounts(
+        self, request: employees_pb2.HandOverAccountsRequest, context: Context
+    ) -> employees_pb2.HandOverAccountsResponse:
+        """Hands frozen accounts over; the job goes on if identity does not answer."""
+        begun = await self._deciding.decide(request.enterprise_id, request, handovers.hand_over)
+        await self._saga.advance(UUID(request.enterprise_id), UUID(request.employee_id))
+        return begun
+
+    async def ListHandovers(
+        self, request: employees_pb2.ListHandoversRequest, context: Context
+    ) -> employees_pb2.ListHandoversResponse:
+        """Lists the handovers of the employee's accounts."""
+        page = Page.of(request)
+        tenant_id = UUID(request.enterprise_id)
+        async with self._runtime.db.snapshot(current().caller.scope) as tx:
+            row = await _employee(store.Employees(tx, tenant_id), request.employee_id)
+            found = await store.Handovers(tx, tenant_id).page(row.id, after(page, UUID), page.size + 1)
+        rows, token = page.cut(found, key=lambda each: (str(each.id),))
+        return employees_pb2.ListHandoversResponse(
+            handovers=[convert.handover(each) for each in rows], next_page_token=token
         )
-        # The event does the same in every process, a moment later.
-        runtime.access.drop([UUID(request.enterprise_id)])
-        return changed
 
     async def GetEmployee(
         self, request: employees_pb2.GetEmployeeRequest, context: Context
@@ -82,7 +113,7 @@ class Employees(EmployeeServiceServicer):
         page = Page.of(request)
         async with self._runtime.db.snapshot(current().caller.scope) as tx:
             found = await store.Employees(tx, UUID(request.enterprise_id)).page(
-                after(page, int) or 0, page.size + 1
+                after(page, int) or 0, page.size + 1, active=_ACTIVE.get(request.state)
             )
         rows, token = page.cut(found, key=lambda row: (str(row.sequence),))
         return employees_pb2.ListEmployeesResponse(

@@ -11,11 +11,11 @@ from chassis.call import current
 from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
-from chassis.settings import ServiceSettings
-from services.enterprise import convert, store, teams
+from services.enterprise import companions, convert, store, teams
 from services.enterprise.errors import TeamNotFound
-from services.enterprise.identity import Identity
-from services.enterprise.rpc.asking import after, sure
+from services.enterprise.rpc.asking import after
+from services.enterprise.rpc.deciding import Deciding
+from services.enterprise.settings import EnterpriseSettings
 from wrtn.enterprise.v1 import teams_pb2
 from wrtn.enterprise.v1.teams_pb2_grpc import TeamServiceServicer
 
@@ -25,9 +25,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class Teams(TeamServiceServicer):
     """Makes and shows teams, and appoints and shows their companions."""
 
-    def __init__(self, runtime: Runtime[ServiceSettings], identity: Identity) -> None:
+    def __init__(self, runtime: Runtime[EnterpriseSettings], deciding: Deciding) -> None:
         self._runtime = runtime
-        self._identity = identity
+        self._deciding = deciding
 
     async def CreateTeam(self, request: teams_pb2.CreateTeamRequest, context: Context) -> teams_pb2.Team:
         """Creates the team."""
@@ -64,19 +64,20 @@ class Teams(TeamServiceServicer):
     async def AppointCompanion(
         self, request: teams_pb2.AppointCompanionRequest, context: Context
     ) -> teams_pb2.Companion:
-        """Appoints the employee to a role in the team; from then on this process knows it."""
-        runtime, caller = self._runtime, current().caller
-        await self._identity.require_acting(caller)
-        account_id = sure(caller.account_id)
-        appointed = await once(
-            runtime.db,
-            caller.scope,
-            request,
-            lambda tx: teams.appoint(tx, runtime.keyring, account_id, request),
-        )
-        # The event does the same in every process, a moment later.
-        runtime.access.drop([UUID(request.enterprise_id)])
-        return appointed
+        """Appoints the employee to a role in the team."""
+        return await self._deciding.decide(request.enterprise_id, request, companions.appoint)
+
+    async def RemoveCompanion(
+        self, request: teams_pb2.RemoveCompanionRequest, context: Context
+    ) -> teams_pb2.RemoveCompanionResponse:
+        """Takes the employee out of the team."""
+        return await self._deciding.decide(request.enterprise_id, request, companions.remove)
+
+    async def LeaveTeam(
+        self, request: teams_pb2.LeaveTeamRequest, context: Context
+    ) -> teams_pb2.LeaveTeamResponse:
+        """Takes the caller out of the team."""
+        return await self._deciding.decide(request.enterprise_id, request, companions.leave)
 
     async def ListCompanions(
         self, request: teams_pb2.ListCompanionsRequest, context: Context

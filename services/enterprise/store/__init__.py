@@ -1,17 +1,20 @@
 """Every query. A class an aggregate, bound to one tenant at construction."""
 
 from services.enterprise.store.appointments import Appointments
+from services.enterprise.store.deputies import Deputies
 from services.enterprise.store.domains import Domains, ProvenDomains
 from services.enterprise.store.employees import Employees
 from services.enterprise.store.enterprises import Enterprises, employers, enterprises
 from services.enterprise.store.grant_requests import GrantRequests, Visibilities
 from services.enterprise.store.grants import GrantChanges, GrantDefaults, Grants
+from services.enterprise.store.handovers import Handovers, tenants_handing_over
 from services.enterprise.store.rights import Rights
 from services.enterprise.store.teams import Companions, Teams
 
 __all__ = [
     "Appointments",
     "Companions",
+    "Deputies",
     "Domains",
     "Employees",
     "Enterprises",
@@ -19,10 +22,12 @@ __all__ = [
     "GrantDefaults",
     "GrantRequests",
     "Grants",
+    "Handovers",
     "ProvenDomains",
     "Rights",
     "Teams",
     "Visibilities",
     "employers",
     "enterprises",
+    "tenants_handing_over",
 ]

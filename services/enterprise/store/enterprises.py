@@ -39,7 +39,7 @@ async def employers(tx: Snapshot, member_id: UUID, after: UUID | None, size: int
 
     Needs a scope of that member: the second policy of row level security shows their own rows in any tenant.
     """
-    wanted = select(Employee.tenant_id).where(Employee.member_id == member_id)
+    wanted = select(Employee.tenant_id).where(Employee.member_id == member_id, Employee.title > 0)
     if after is not None:
         wanted = wanted.where(Employee.tenant_id > after)
     return (await tx.session.scalars(wanted.order_by(Employee.tenant_id).limit(size))).all()

@@ -22,11 +22,11 @@ class Rights(Rows):
 
     async def _found(self, statement: str, subject: dict[str, object], team_id: UUID | None) -> Access | None:
         driver = await self._tx.driver()
-        parameters = self._walk_from([] if team_id is None else [team_id]) | subject
+        parameters = self._walk_from([] if team_id is None else [team_id]) | subject | {"now": self._tx.now}
         row = await (await driver.execute(statement, parameters)).fetchone()
         if row is None:
             return None
-        employee_id, member_id, title, duties, team_ids, held, line, readable = row
+        employee_id, member_id, title, duties, team_ids, held, line, readable, good_for = row
         roles = dict(zip(team_ids or (), held or (), strict=True))
         return Access(
             self._tenant_id,
@@ -37,6 +37,7 @@ class Rights(Rows):
             _place(line, roles),
             frozenset(duties),
             content_readable=readable,
+            good_for=good_for,
         )
 
 

@@ -39,7 +39,7 @@ class Companions(Rows):
     """The employees in the teams."""
 
     async def get(self, team_id: UUID, employee_id: UUID) -> Companion | None:
-        """Answers the employee in the team."""
+        """Answers the employee in the team, with the role 0 if they are in it no more."""
         wanted = select(Companion).where(
             Companion.tenant_id == self._tenant_id,
             Companion.team_id == team_id,
@@ -49,7 +49,18 @@ class Companions(Rows):
 
     async def page(self, team_id: UUID, after: UUID | None, size: int) -> Sequence[Companion]:
         """Answers the companions of the team with greater ids."""
-        wanted = select(Companion).where(Companion.tenant_id == self._tenant_id, Companion.team_id == team_id)
+        wanted = select(Companion).where(
+            Companion.tenant_id == self._tenant_id, Companion.team_id == team_id, Companion.role > 0
+        )
         if after is not None:
             wanted = wanted.where(Companion.id > after)
         return (await self._session.scalars(wanted.order_by(Companion.id).limit(size))).all()
+
+    async def of_employee(self, employee_id: UUID) -> Sequence[Companion]:
+        """Answers every team membership of the employee, in the order of ids."""
+        wanted = select(Companion).where(
+            Companion.tenant_id == self._tenant_id,
+            Companion.employee_id == employee_id,
+            Companion.role > 0,
+        )
+        return (await self._session.scalars(wanted.order_by(Companion.id))).all()

@@ -1,0 +1,27 @@
+"""What enterprise does when identity tells of something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from chassis.database import Transaction
+from chassis.events.consumer import Consumer
+from chassis.events.envelope import Event
+from services.enterprise.store import Enterprises, Handovers
+from wrtn.identity.v1.events_pb2 import AccountTransferred
+
+
+async def note_holder(tx: Transaction, events: Sequence[Event[AccountTransferred]]) -> None:
+    """Notes who holds an enterprise's account now, so that a dismissal hands over all that they hold.
+
+    Rights do not hang on it: they are resolved by the member. Personal accounts are none of our business.
+    """
+    for event in events:
+        tenant_id = UUID(event.message.tenant_id)
+        if await Enterprises(tx, tenant_id).get() is not None:
+            holder_id = UUID(event.message.new_holder_member_id)
+            await Handovers(tx, tenant_id).hold(UUID(event.message.account_id), holder_id, event.version)
+
+
+CONSUMERS = (Consumer("account-holders", "identity", {AccountTransferred: note_holder}),)
