@@ -8,6 +8,7 @@ global one; a test refuses those that are none (`chassis.testing.tables.assert_t
 from __future__ import annotations
 
 from typing import Protocol
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -181,6 +182,14 @@ def insert_only(op: Operations, table: str) -> None:
         "FOR EACH STATEMENT EXECUTE FUNCTION wrtn_refuse_change()"
     )
     op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_insert_only")
+
+
+def platform_reads(op: Operations, table: str) -> None:
+    """Lets transactions of the platform's tenant (all zeros) read the rows of every tenant or member.
+
+    For what staff list; the use case judges the right before it opens such a transaction.
+    """
+    _policy(op, table, "platform", "SELECT", f"'{UUID(int=0)}'::uuid = ANY ({_TENANTS})")
 
 
 def tenant_list(op: Operations, table: str, *columns: str) -> None:

@@ -55,8 +55,8 @@ class Admin:
             if not asked.create:
                 raise Refused("nobody has verified this address; register it first, or add --create")
             member_id = await self._create(address, asked)
-        async with self._db.transaction(Scope.of(member_id=member_id)) as tx:
-            changed = await staff.appoint(tx, member_id, STAFF_RIGHT_ADMINISTRATOR, None)
+        async with self._db.transaction(Scope.of(PLATFORM, member_id=member_id)) as tx:
+            changed = await staff.appoint(tx, self._keyring, member_id, STAFF_RIGHT_ADMINISTRATOR, None)
         say("member", member_id)
         say("administrator", "appointed" if changed else "is one already")
 

@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import timestamps
 from services.identity import members, models
+from services.identity.break_glass import Use
 from services.identity.challenges import Challenge
 from services.identity.emails import Shown
 from services.identity.factors import Standing
@@ -26,11 +27,13 @@ from wrtn.identity.v1 import (
     accounts_pb2,
     api_keys_pb2,
     auth_pb2,
+    break_glass_pb2,
     credentials_pb2,
     logins_pb2,
     members_pb2,
     passkeys_pb2,
     second_factors_pb2,
+    staff_pb2,
     suspensions_pb2,
     transfers_pb2,
 )
@@ -240,4 +243,39 @@ def token_pair(outcome: Tokens | Challenge) -> auth_pb2.TokenPair:
         member_id=str(acting.member_id),
         account_id=str(acting.account_id),
         device_token=tokens.device_token,
+    )
+
+
+def staff(row: models.Staff) -> staff_pb2.Staff:
+    """Answers a member of staff."""
+    return staff_pb2.Staff(
+        member_id=str(row.member_id),
+        staff_right=cast("StaffRight.ValueType", row.staff_right),
+        appoint_time=timestamp(row.appoint_time),
+    )
+
+
+def staff_appointment(row: models.StaffAppointment, reason: str) -> staff_pb2.StaffAppointment:
+    """Answers a record of an appointment."""
+    return staff_pb2.StaffAppointment(
+        member_id=str(row.member_id),
+        right_before=cast("StaffRight.ValueType", row.right_before),
+        right_after=cast("StaffRight.ValueType", row.right_after),
+        decider_member_id=str(row.decider_member_id or ""),
+        reason=reason,
+        create_time=timestamp(row.create_time),
+    )
+
+
+def break_glass(use: Use) -> break_glass_pb2.BreakGlass:
+    """Answers a use of break-glass."""
+    row = use.row
+    return break_glass_pb2.BreakGlass(
+        id=str(row.id),
+        tenant_id=str(row.tenant_id),
+        member_id=str(row.member_id),
+        reason=use.reason,
+        create_time=timestamp(row.create_time),
+        expire_time=timestamp(row.expire_time),
+        close_time=timestamp(row.close_time),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from chassis.database import Transaction
-from services.identity.models import Account, AccountTransfer
+from services.identity.models import Account, AccountTransfer, BreakGlass
 from wrtn.identity.v1.events_pb2 import (
     AccountCodeChanged,
     AccountOpened,
@@ -13,6 +13,7 @@ from wrtn.identity.v1.events_pb2 import (
     AccountTransferOffered,
     AccountTransferred,
     ApiKeyRevoked,
+    BreakGlassOpened,
     EmailRemoved,
     EmailVerified,
     LoginEnded,
@@ -126,3 +127,9 @@ def api_key_revoked(tx: Transaction, member_id: UUID, key_id: UUID, version: int
     """Tells that an API key of a member was revoked."""
     event = ApiKeyRevoked(api_key_id=str(key_id), member_id=str(member_id))
     tx.publish(event, aggregate_id=key_id, version=version)
+
+
+def break_glass_opened(tx: Transaction, row: BreakGlass) -> None:
+    """Tells that staff may read a tenant's content."""
+    event = BreakGlassOpened(break_glass_id=str(row.id), tenant_id=str(row.tenant_id))
+    tx.publish(event, aggregate_id=row.id, version=1, tenant_id=row.tenant_id)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from wrtn.identity.v1.api_keys_pb2_grpc import add_ApiKeyServiceServicer_to_server
+from wrtn.identity.v1.emails_pb2_grpc import add_EmailServiceServicer_to_server
+from wrtn.identity.v1.passkeys_pb2_grpc import add_PasskeyServiceServicer_to_server
+from wrtn.identity.v1.suspensions_pb2_grpc import add_SuspensionServiceServicer_to_server
+
 from chassis import settings
 from chassis.operations import Operations
 from chassis.operations.rpc import OperationRpc
@@ -17,6 +22,7 @@ from services.identity.rpc.accounts import AccountRpc
 from services.identity.rpc.addresses import AddressRpc
 from services.identity.rpc.api_keys import ApiKeyRpc
 from services.identity.rpc.auth import AuthRpc
+from services.identity.rpc.break_glass import BreakGlassRpc
 from services.identity.rpc.credentials import CredentialRpc
 from services.identity.rpc.emails import EmailRpc
 from services.identity.rpc.logins import LoginRpc
@@ -25,6 +31,7 @@ from services.identity.rpc.members import MemberRpc
 from services.identity.rpc.passkeys import PasskeyRpc
 from services.identity.rpc.principals import PrincipalRpc
 from services.identity.rpc.second_factors import SecondFactorRpc
+from services.identity.rpc.staff import StaffRpc
 from services.identity.rpc.suspensions import SuspensionRpc
 from services.identity.rpc.transfers import TransferRpc
 from services.identity.sender import Sender
@@ -34,19 +41,17 @@ from services.identity.signing_in import SignIns
 from services.identity.uses import LastUses
 from wrtn.identity.v1.accounts_pb2_grpc import add_AccountServiceServicer_to_server
 from wrtn.identity.v1.addresses_pb2_grpc import add_AddressServiceServicer_to_server
-from wrtn.identity.v1.api_keys_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
+from wrtn.identity.v1.break_glass_pb2_grpc import add_BreakGlassServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
-from wrtn.identity.v1.emails_pb2_grpc import add_EmailServiceServicer_to_server
 from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
 from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
 from wrtn.identity.v1.operations_pb2_grpc import add_OperationServiceServicer_to_server
-from wrtn.identity.v1.passkeys_pb2_grpc import add_PasskeyServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
 from wrtn.identity.v1.second_factors_pb2_grpc import add_SecondFactorServiceServicer_to_server
-from wrtn.identity.v1.suspensions_pb2_grpc import add_SuspensionServiceServicer_to_server
+from wrtn.identity.v1.staff_pb2_grpc import add_StaffServiceServicer_to_server
 from wrtn.identity.v1.transfers_pb2_grpc import add_TransferServiceServicer_to_server
 
 
@@ -95,6 +100,8 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_OperationServiceServicer_to_server, OperationRpc(runtime, operations)),
             (add_SuspensionServiceServicer_to_server, SuspensionRpc(db, keyring, post, cache)),
             (add_PrincipalServiceServicer_to_server, PrincipalRpc(db, uses)),
+            (add_StaffServiceServicer_to_server, StaffRpc(db, keyring)),
+            (add_BreakGlassServiceServicer_to_server, BreakGlassRpc(db, keyring)),
         ],
         consumers=[Employment(keyring).consumer()],
         background=[passwords, uses, operations, Sender(db, keyring, post, chosen.mail_server())],

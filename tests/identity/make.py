@@ -20,6 +20,10 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 from sqlalchemy import make_url, text
+from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceStub
+from wrtn.identity.v1.emails_pb2_grpc import EmailServiceStub
+from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceStub
+from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceStub
 
 from chassis import service
 from chassis.clock import Clock
@@ -31,6 +35,7 @@ from chassis.service import Parts, Running, Runtime
 from chassis.testing.callers import Callers, Metadata
 from chassis.testing.databases import ServiceDatabase
 from services.identity import main
+from services.identity.models import PLATFORM
 from services.identity.settings import IdentitySettings
 from services.identity.staff import appoint
 from tests.identity.smtp_server import Mailbox, code_in
@@ -38,32 +43,33 @@ from wrtn.access.v1.access_pb2 import Duty, StaffRight, Title
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
 from wrtn.identity.v1 import accounts_pb2, auth_pb2, events_pb2, members_pb2
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
-from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceStub
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceStub
+from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceStub
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
-from wrtn.identity.v1.emails_pb2_grpc import EmailServiceStub
 from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
-from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceStub
-from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceStub
+from wrtn.identity.v1.staff_pb2_grpc import StaffServiceStub
 from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceStub
 
 if TYPE_CHECKING:
-    from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceAsyncStub
     from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceAsyncStub
-    from wrtn.identity.v1.auth_pb2_grpc import AuthServiceAsyncStub
-    from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
     from wrtn.identity.v1.emails_pb2_grpc import EmailServiceAsyncStub
+    from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceAsyncStub
+    from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceAsyncStub
+
+    from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceAsyncStub
+    from wrtn.identity.v1.auth_pb2_grpc import AuthServiceAsyncStub
+    from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceAsyncStub
+    from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
     from wrtn.identity.v1.logins_pb2_grpc import LoginServiceAsyncStub
     from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
-    from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
     from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceAsyncStub
-    from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceAsyncStub
+    from wrtn.identity.v1.staff_pb2_grpc import StaffServiceAsyncStub
     from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceAsyncStub
 
 PASSWORD = "seven purple giraffes"
@@ -109,6 +115,8 @@ class Identity:
     emails: EmailServiceAsyncStub = field(init=False)
     transfers: TransferServiceAsyncStub = field(init=False)
     suspensions: SuspensionServiceAsyncStub = field(init=False)
+    staff: StaffServiceAsyncStub = field(init=False)
+    break_glass: BreakGlassServiceAsyncStub = field(init=False)
     _channel: grpc.aio.Channel = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,6 +134,8 @@ class Identity:
         self.emails = EmailServiceStub(self._channel)
         self.transfers = TransferServiceStub(self._channel)
         self.suspensions = SuspensionServiceStub(self._channel)
+        self.staff = StaffServiceStub(self._channel)
+        self.break_glass = BreakGlassServiceStub(self._channel)
 
     async def close(self) -> None:
         """Closes the client's channel."""
@@ -335,11 +345,19 @@ async def staff(
     identity: Identity, right: StaffRight.ValueType = StaffRight.STAFF_RIGHT_MODERATOR
 ) -> SignedIn:
     """Makes a member with a right as staff, and signs them in."""
-    made = await member(identity)
-    member_id = UUID(made.member_id)
-    async with identity.database.app.transaction(Scope.of(member_id=member_id)) as tx:
-        await appoint(tx, member_id, right, None)
-    return await sign_in(identity, made.email)
+    return await sign_in(identity, (await appointed(identity, right)).email)
+
+
+async def appointed(
+    identity: Identity, right: StaffRight.ValueType = StaffRight.STAFF_RIGHT_ADMINISTRATOR
+) -> SignedIn:
+    """Makes a member of staff, as the command line does."""
+    signed_in = await member(identity)
+    member_id, runtime = UUID(signed_in.member_id), identity.running.runtime
+    async with runtime.db.transaction(Scope.of(PLATFORM, member_id=member_id)) as tx:
+        await appoint(tx, runtime.keyring, member_id, right, None)
+    runtime.principals.drop([member_id])
+    return signed_in
 
 
 _EVENTS: Mapping[str, type[Message]] = {
@@ -354,6 +372,7 @@ _EVENTS: Mapping[str, type[Message]] = {
     "account.transfer_offered": events_pb2.AccountTransferOffered,
     "account.transfer_ended": events_pb2.AccountTransferEnded,
     "account.transferred": events_pb2.AccountTransferred,
+    "break_glass.opened": events_pb2.BreakGlassOpened,
     "login.ended": events_pb2.LoginEnded,
     "staff.appointed": events_pb2.StaffAppointed,
     "api_key.revoked": events_pb2.ApiKeyRevoked,

@@ -21,7 +21,7 @@ from services.identity.models.members import (
 )
 from services.identity.models.passkeys import AnsweredChallenge, Passkey
 from services.identity.models.passwords import PasswordReset
-from services.identity.models.staff import StaffAppointment
+from services.identity.models.staff import BreakGlass, Staff, StaffAppointment
 from services.identity.models.transfers import AccountTransfer, TransferState
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "ApiKey",
     "Avatar",
     "Base",
+    "BreakGlass",
     "CredentialKind",
     "Email",
     "EmailVerification",
@@ -57,6 +58,7 @@ __all__ = [
     "ServiceCredential",
     "SignInChallenge",
     "SigningKey",
+    "Staff",
     "StaffAppointment",
     "Suspension",
     "TotpFactor",

@@ -5,17 +5,20 @@ Row level security decides whose rows there are; the conditions here say which o
 
 from services.identity.store.accounts import Accounts, Holdings
 from services.identity.store.api_keys import ApiKeys
+from services.identity.store.break_glass import BreakGlasses
 from services.identity.store.credentials import Credentials
 from services.identity.store.emails import Emails
 from services.identity.store.holds import Holds
 from services.identity.store.logins import Logins
 from services.identity.store.members import Members, admit_member
 from services.identity.store.principals import Principals
+from services.identity.store.staff import Staffs
 from services.identity.store.transfers import Transfers
 
 __all__ = [
     "Accounts",
     "ApiKeys",
+    "BreakGlasses",
     "Credentials",
     "Emails",
     "Holdings",
@@ -23,6 +26,7 @@ __all__ = [
     "Logins",
     "Members",
     "Principals",
+    "Staffs",
     "Transfers",
     "admit_member",
 ]
