@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from wrtn.identity.v1.api_keys_pb2_grpc import add_ApiKeyServiceServicer_to_server
-from wrtn.identity.v1.emails_pb2_grpc import add_EmailServiceServicer_to_server
-from wrtn.identity.v1.passkeys_pb2_grpc import add_PasskeyServiceServicer_to_server
-from wrtn.identity.v1.suspensions_pb2_grpc import add_SuspensionServiceServicer_to_server
-
 from chassis import settings
 from chassis.operations import Operations
 from chassis.operations.rpc import OperationRpc
@@ -41,17 +36,21 @@ from services.identity.signing_in import SignIns
 from services.identity.uses import LastUses
 from wrtn.identity.v1.accounts_pb2_grpc import add_AccountServiceServicer_to_server
 from wrtn.identity.v1.addresses_pb2_grpc import add_AddressServiceServicer_to_server
+from wrtn.identity.v1.api_keys_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from wrtn.identity.v1.break_glass_pb2_grpc import add_BreakGlassServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
+from wrtn.identity.v1.emails_pb2_grpc import add_EmailServiceServicer_to_server
 from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
 from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
 from wrtn.identity.v1.operations_pb2_grpc import add_OperationServiceServicer_to_server
+from wrtn.identity.v1.passkeys_pb2_grpc import add_PasskeyServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
 from wrtn.identity.v1.second_factors_pb2_grpc import add_SecondFactorServiceServicer_to_server
 from wrtn.identity.v1.staff_pb2_grpc import add_StaffServiceServicer_to_server
+from wrtn.identity.v1.suspensions_pb2_grpc import add_SuspensionServiceServicer_to_server
 from wrtn.identity.v1.transfers_pb2_grpc import add_TransferServiceServicer_to_server
 
 

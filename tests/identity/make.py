@@ -20,10 +20,6 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 from sqlalchemy import make_url, text
-from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceStub
-from wrtn.identity.v1.emails_pb2_grpc import EmailServiceStub
-from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceStub
-from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceStub
 
 from chassis import service
 from chassis.clock import Clock
@@ -43,33 +39,36 @@ from wrtn.access.v1.access_pb2 import Duty, StaffRight, Title
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
 from wrtn.identity.v1 import accounts_pb2, auth_pb2, events_pb2, members_pb2
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
+from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceStub
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceStub
 from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceStub
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
+from wrtn.identity.v1.emails_pb2_grpc import EmailServiceStub
 from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
+from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceStub
 from wrtn.identity.v1.staff_pb2_grpc import StaffServiceStub
+from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceStub
 from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceStub
 
 if TYPE_CHECKING:
-    from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceAsyncStub
-    from wrtn.identity.v1.emails_pb2_grpc import EmailServiceAsyncStub
-    from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceAsyncStub
-    from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceAsyncStub
-
     from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceAsyncStub
+    from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceAsyncStub
     from wrtn.identity.v1.auth_pb2_grpc import AuthServiceAsyncStub
     from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceAsyncStub
     from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
+    from wrtn.identity.v1.emails_pb2_grpc import EmailServiceAsyncStub
     from wrtn.identity.v1.logins_pb2_grpc import LoginServiceAsyncStub
     from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
+    from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
     from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceAsyncStub
     from wrtn.identity.v1.staff_pb2_grpc import StaffServiceAsyncStub
+    from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceAsyncStub
     from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceAsyncStub
 
 PASSWORD = "seven purple giraffes"
