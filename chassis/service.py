@@ -22,7 +22,7 @@ import uvloop
 
 from chassis import telemetry
 from chassis.access.employment import AccessCache
-from chassis.access.invalidation import named_ids
+from chassis.access.invalidation import AUDITED, changed_ids, named_ids
 from chassis.access.principals import Principals
 from chassis.access.rules import RulesError
 from chassis.access.sources import Sources
@@ -46,8 +46,6 @@ from chassis.upkeep import Readiness, Upkeep
 
 __all__ = ["Background", "Parts", "Running", "Runtime", "Wire", "run", "start"]
 
-_AUDITED = ".audit.recorded"
-"""The end of a subject that tells of no change by itself, though it names ids."""
 
 _log = structlog.get_logger("chassis.service")
 
@@ -192,14 +190,12 @@ def _addresses(settings: ServiceSettings) -> dict[str, str]:
 
 def _forget_on_change(bus: Bus, principals: Principals, access: AccessCache) -> None:
     def changed_principals(notice: Notice) -> None:
-        if notice.subject.endswith(_AUDITED):
+        if notice.subject.endswith(AUDITED):
             return
         principals.drop(named_ids(notice.headers, notice.data))
 
     def changed_access(notice: Notice) -> None:
-        if notice.subject.endswith(_AUDITED):
-            return
-        access.drop(named_ids(notice.headers, notice.data))
+        access.drop(changed_ids(notice.subject, notice.headers, notice.data))
 
     bus.listen("wrtn.identity.v1.>", changed_principals)
     bus.listen("wrtn.enterprise.v1.>", changed_access)

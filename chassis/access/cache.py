@@ -20,11 +20,13 @@ _ATTEMPTS = 3
 class _Flight(Generic[V]):
     """A question under way. It turns stale when an event takes its answer back before it arrives."""
 
-    __slots__ = ("began", "stale", "task")
+    __slots__ = ("began", "dropped", "stale", "task")
 
     def __init__(self, answer: Awaitable[V]) -> None:
         self.began = time.monotonic()
         self.stale = False
+        self.dropped: set[UUID] = set()
+        """What was dropped meanwhile: whether the answer is about it, only the answer tells."""
         # In a context of its own: the deadline and the trace of whoever asks first bind no one else.
         self.task = asyncio.get_running_loop().create_task(_awaited(answer), context=Context())
         self.task.add_done_callback(_seen)
@@ -43,9 +45,9 @@ def _seen(task: asyncio.Task[V]) -> None:
 class AnswerCache(Generic[K, V]):
     """Keeps the answers of `ask` for `ttl` seconds from when they were asked for.
 
-    `names` answers the ids that a key is about: `drop` takes back every answer about an id, those in
-    flight included. An error is never kept, nor an answer for longer than the seconds that `good_for` says.
-    The oldest answers leave when there are more than `most`.
+    `names` answers the ids that a key is about, `learned` those that its answer is about besides: `drop`
+    takes back every answer about an id, those in flight included. An error is never kept, nor an answer for
+    longer than the seconds that `good_for` says. The oldest answers leave when there are more than `most`.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class AnswerCache(Generic[K, V]):
         ask: Callable[[K], Awaitable[V]],
         names: Callable[[K], Iterable[UUID]],
         *,
+        learned: Callable[[V], Iterable[UUID]] = lambda _: (),
         ttl: float = 5,
         most: int = 50_000,
         good_for: Callable[[V], float | None] = lambda _: None,
@@ -60,6 +63,7 @@ class AnswerCache(Generic[K, V]):
         self._ask = ask
         self._good_for = good_for
         self._names = names
+        self._learned = learned
         self._ttl = ttl
         self._most = most
         self._kept: dict[K, tuple[float, V]] = {}
@@ -90,9 +94,12 @@ class AnswerCache(Generic[K, V]):
 
     def drop(self, ids: Iterable[UUID]) -> None:
         """Takes back every answer about one of these ids."""
-        for each in ids:
+        dropped = set(ids)
+        for each in dropped:
             for key in tuple(self._about.get(each, ())):
                 self._forget(key)
+        for flight in self._flights.values():
+            flight.dropped |= dropped
 
     def clear(self) -> None:
         """Takes back every answer."""
@@ -105,42 +112,54 @@ class AnswerCache(Generic[K, V]):
     def _depart(self, key: K) -> _Flight[V]:
         flight = _Flight(self._ask(key))
         self._flights[key] = flight
-        for each in self._names(key):
-            self._about.setdefault(each, set()).add(key)
+        self._name(key, self._names(key))
         flight.task.add_done_callback(lambda task: self._land(key, flight, task))
         return flight
 
     def _land(self, key: K, flight: _Flight[V], task: asyncio.Task[V]) -> None:
         """Keeps the answer, unless it was taken back or a later question replaced this one."""
+        failed = task.cancelled() or task.exception() is not None
+        learned = () if failed else tuple(self._learned(task.result()))
+        if not flight.dropped.isdisjoint(learned):
+            flight.stale = True
         if self._flights.get(key) is not flight:
             return
         del self._flights[key]
-        if task.cancelled() or task.exception() is not None:
+        if failed or flight.stale:
             if key not in self._kept:
                 self._unname(key)
             return
-        self._kept.pop(key, None)
+        self._drop_kept(key)
         answer = task.result()
         limit = self._good_for(answer)
         kept_for = self._ttl if limit is None else min(self._ttl, limit)
         self._kept[key] = (flight.began + kept_for, answer)
+        self._name(key, (*self._names(key), *learned))
         if len(self._kept) > self._most:
             self._evict(next(iter(self._kept)))
 
     def _evict(self, key: K) -> None:
-        del self._kept[key]
-        if key not in self._flights:
-            self._unname(key)
+        self._drop_kept(key)
+        if key in self._flights:
+            self._name(key, self._names(key))
+
+    def _drop_kept(self, key: K) -> None:
+        """Forgets the kept answer with all that it is about."""
+        kept = self._kept.pop(key, None)
+        self._unname(key, () if kept is None else self._learned(kept[1]))
 
     def _forget(self, key: K) -> None:
-        self._kept.pop(key, None)
+        self._drop_kept(key)
         flight = self._flights.pop(key, None)
         if flight is not None:
             flight.stale = True
-        self._unname(key)
 
-    def _unname(self, key: K) -> None:
-        for each in self._names(key):
+    def _name(self, key: K, ids: Iterable[UUID]) -> None:
+        for each in ids:
+            self._about.setdefault(each, set()).add(key)
+
+    def _unname(self, key: K, learned: Iterable[UUID] = ()) -> None:
+        for each in (*self._names(key), *learned):
             keys = self._about.get(each)
             if keys is not None:
                 keys.discard(key)

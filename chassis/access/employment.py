@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from uuid import UUID
 
 from chassis.access.cache import AnswerCache
@@ -22,7 +22,7 @@ class AccessCache:
     def __init__(self, source: AccessSource, *, ttl: float = 5, most: int = 50_000) -> None:
         self._source = source
         self._cache: AnswerCache[_Key, Access | None] = AnswerCache(
-            self._ask, lambda key: key[:2], ttl=ttl, most=most, good_for=_good_for
+            self._ask, _asked_about, learned=_told_about, ttl=ttl, most=most, good_for=_good_for
         )
 
     async def resolve(
@@ -46,7 +46,7 @@ class AccessCache:
         )
 
     def drop(self, ids: Iterable[UUID]) -> None:
-        """Forgets what is known of these enterprises and accounts."""
+        """Forgets what is known of these enterprises, accounts, members, employees, and below these teams."""
         self._cache.drop(ids)
 
     def clear(self) -> None:
@@ -63,6 +63,19 @@ class AccessCache:
             resource=resource,
         )
         return _access(enterprise_id, await self._source(request))
+
+
+def _asked_about(key: _Key) -> Iterator[UUID]:
+    enterprise_id, account_id, team_id, member_id, _ = key
+    yield from (enterprise_id, account_id)
+    yield from (each for each in (team_id, member_id) if each is not None)
+
+
+def _told_about(answer: Access | None) -> Iterator[UUID]:
+    if answer is not None:
+        yield from (answer.employee_id, answer.member_id)
+        if answer.team is not None:
+            yield from answer.team.ancestor_ids
 
 
 def _access(enterprise_id: UUID, answer: access_pb2.Access) -> Access | None:

@@ -40,12 +40,14 @@ class Authorities:
         self._clock = clock
         self._kept: dict[UUID, Authority] = {}
         self._about: dict[UUID, set[Authority]] = {}
+        self._within: dict[UUID, set[Authority]] = {}
+        """By the enterprise, the employee and the teams: what grants and appointments are about."""
 
     async def of(self, connection_id: UUID, credential_id: UUID) -> Authority:
         """Answers the authority of a connection, renewed if it is due.
 
-        Raises ConnectionNotFound unless the credential opened it, and RightRevoked. Whether it is still
-        open is decided when something is stored over it.
+        Raises ConnectionNotFound unless the credential opened it, RightRevoked and ModelNotGranted. Whether
+        it is still open is decided when something is stored over it.
         """
         authority = self._kept.get(connection_id)
         if authority is None:
@@ -57,14 +59,16 @@ class Authorities:
         return authority
 
     async def renew(self, authority: Authority, *, fresh: bool = False) -> None:
-        """Asks again whether the credential is good, and whose the usage is. Raises RightRevoked.
+        """Asks again whether the credential is good, and whose the usage is.
+
+        Raises RightRevoked and ModelNotGranted.
 
         When identity or enterprise does not answer, the last answer stands: a conversation under way goes
         on while they restart, and with them down nobody's rights can change either.
         """
         try:
             await self._rights.check_credential(authority.credential_id, fresh=fresh)
-            pinned = await self._rights.attribution(authority.holder, fresh=fresh)
+            pinned = await self._rights.attribution(authority.holder, authority.model, fresh=fresh)
         except Unavailable as error:
             _log.warning("rights could not be renewed", connection=authority.connection_id, exc_info=error)
             authority.fresh_until = time.monotonic() + RETRY_SECONDS
@@ -76,7 +80,7 @@ class Authorities:
                 await Attributions(tx).keep(pinned)
                 authority.key = await self._key(tx, tenant_id)
             authority.key_until = now + KEY_SECONDS
-        authority.pinned = pinned
+        self._pin(authority, pinned)
         authority.fresh_until = now + FRESH_SECONDS
 
     async def build(
@@ -92,6 +96,8 @@ class Authorities:
         self._kept[authority.connection_id] = authority
         for each in _names(authority):
             self._about.setdefault(each, set()).add(authority)
+        for each in _places(authority):
+            self._within.setdefault(each, set()).add(authority)
         if len(self._kept) > MOST_KEPT:
             self.drop(next(iter(self._kept)))
         return authority
@@ -101,15 +107,29 @@ class Authorities:
         authority = self._kept.pop(connection_id, None)
         if authority is None:
             return
-        for each in _names(authority):
-            about = self._about.get(each, set())
-            about.discard(authority)
-            if not about:
-                self._about.pop(each, None)
+        for index, names in ((self._about, _names(authority)), (self._within, _places(authority))):
+            for each in names:
+                found = index.get(each, set())
+                found.discard(authority)
+                if not found:
+                    index.pop(each, None)
 
     def about(self, ids: Iterable[UUID]) -> set[Authority]:
         """Answers the authorities that concern one of these members, logins, accounts or credentials."""
         return {authority for each in ids for authority in self._about.get(each, ())}
+
+    def within(self, ids: Iterable[UUID]) -> set[Authority]:
+        """Answers the authorities of one of these enterprises, employees, or teams with those below."""
+        return {authority for each in ids for authority in self._within.get(each, ())}
+
+    def _pin(self, authority: Authority, pinned: Pinned) -> None:
+        """Changes the attribution, and by what the authority is found with it."""
+        held = pinned.id != authority.pinned.id and self._kept.get(authority.connection_id) is authority
+        if held:
+            self.drop(authority.connection_id)
+        authority.pinned = pinned
+        if held:
+            self.keep(authority)
 
     async def _key(self, tx: Transaction, tenant_id: UUID) -> DataKey:
         """Answers the tenant's key; nothing is recorded any more for a tenant that was erased."""
@@ -127,7 +147,7 @@ class Authorities:
             session = await Connections(tx, row.tenant_id).session_of(row.chat_session_id)
         if session is None:
             raise ConnectionNotFound
-        pinned = await self._rights.attribution(holder_of(row, session))
+        pinned = await self._rights.attribution(holder_of(row, session), session.model)
         async with self._db.transaction(Scope.of(row.tenant_id)) as tx:
             authority = await self.build(tx, row, session, pinned)
         return self.keep(authority)
@@ -156,3 +176,11 @@ def _authority(row: Connection, session: ChatSession, key: DataKey, pinned: Pinn
 def _names(authority: Authority) -> Iterator[UUID]:
     holder = authority.holder
     yield from {holder.account_id, holder.member_id, holder.login_id, authority.credential_id}
+
+
+def _places(authority: Authority) -> Iterator[UUID]:
+    if authority.holder.personal:
+        return
+    usage = authority.pinned.message
+    yield authority.holder.tenant_id
+    yield from (UUID(each) for each in (usage.employee_id, usage.team_id, *usage.ancestor_team_ids) if each)

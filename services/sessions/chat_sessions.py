@@ -11,8 +11,9 @@ from chassis.call import Caller
 from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
 from services.sessions import content, convert, events, tickets
-from services.sessions.errors import NotEmployed, SessionNotFound, TeamNotJoined
+from services.sessions.errors import ModelNotGranted, NotEmployed, SessionNotFound, TeamNotJoined
 from services.sessions.models import ChatSession, Ticket
+from services.sessions.rights import resource_of
 from services.sessions.store import ChatSessions, Connections, HistoryRow, Tickets
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 
@@ -36,22 +37,30 @@ class Acting:
         return cls(tenant_id, account_id, member_id, login_id)
 
 
-async def check_team(access: AccessCache, acting: Acting, team_id: UUID | None) -> None:
-    """Asks enterprise anew whether the account may open a session on the budget of this team.
+async def check_rights(access: AccessCache, acting: Acting, team_id: UUID | None, model: str) -> None:
+    """Asks enterprise anew whether the account may work with the model on the budget of this team.
 
-    The holder has to be a companion of that very team: a role above it appoints, and does not spend.
+    The holder has to be a companion of that very team: a role above it appoints, and does not spend. The
+    model has to be granted there; a personal account needs no grant.
     """
     if acting.tenant_id == acting.account_id:
         if team_id is not None:
             raise TeamNotJoined
         return
     found = await access.resolve(
-        acting.tenant_id, acting.account_id, team_id, member_id=acting.member_id, fresh=True
+        acting.tenant_id,
+        acting.account_id,
+        team_id,
+        member_id=acting.member_id,
+        resource=resource_of(model),
+        fresh=True,
     )
     if found is None:
         raise NotEmployed
     if team_id is not None and (found.team is None or not found.team.companion):
         raise TeamNotJoined
+    if not found.granted:
+        raise ModelNotGranted
 
 
 async def create(

@@ -55,7 +55,7 @@ class Doors:
     async def open(self, request: OpenConnectionRequest, caller: Caller, process_id: UUID | None) -> Open:
         """Opens a connection for a credential; `process_id` is that of the process whose stream carries it.
 
-        Raises TicketRefused, ConnectionNotFound, SessionDeleted, RightRevoked, or Unavailable.
+        Raises TicketRefused, ConnectionNotFound, SessionDeleted, RightRevoked, ModelNotGranted, Unavailable.
         """
         if request.WhichOneof("authority") == "ticket":
             return await self._by_ticket(request, caller, process_id)
@@ -89,7 +89,7 @@ class Doors:
         if ticket is None or session is None:
             raise TicketRefused
         holder = Holder(tenant_id, ticket.account_id, ticket.member_id, ticket.login_id, session.team_id)
-        pinned = await self._rights.attribution(holder, fresh=True)
+        pinned = await self._rights.attribution(holder, session.model, fresh=True)
         connection_id = self._clock.new_id()
         async with self._opening(tenant_id, connection_id) as tx:
             if not await Tickets(tx, tenant_id).use(digest, tx.now):
@@ -117,7 +117,7 @@ class Doors:
             if not await _resumable(seen, broken):
                 raise ConnectionNotFound
         holder = holder_of(broken, session)
-        pinned = await self._rights.attribution(holder, fresh=True)
+        pinned = await self._rights.attribution(holder, session.model, fresh=True)
         connection_id = self._clock.new_id()
         async with self._opening(tenant_id, connection_id) as tx:
             await _session(tx, tenant_id, broken.chat_session_id, lock=True)

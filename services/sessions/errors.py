@@ -41,6 +41,15 @@ class TeamNotJoined(FailedPrecondition):
         super().__init__("The account's holder is no companion of the team.", field="team_id")
 
 
+class ModelNotGranted(PermissionDenied):
+    """The enterprise does not let the account use the model on this team, or on none."""
+
+    reason = "MODEL_NOT_GRANTED"
+
+    def __init__(self) -> None:
+        super().__init__("The model may not be used here: ask for the right to it.", field="model")
+
+
 class TicketRefused(Unauthenticated):
     """The ticket is unknown, used, expired or of a tenant of others. It does not say which."""
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 import structlog
 from google.protobuf.message import DecodeError
 
-from chassis.access.invalidation import named_ids
+from chassis.access.invalidation import AUDITED, changed_ids, named_ids
 from chassis.errors import DomainError
 from chassis.events.bus import Bus, Notice
 from chassis.events.envelope import subject_of
 from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
 from services.sessions.closings import Closings
-from services.sessions.errors import RightRevoked
+from services.sessions.errors import ModelNotGranted, RightRevoked
 from services.sessions.stream import Stream
 from wrtn.identity.v1.events_pb2 import AccountTransferred
 from wrtn.sessions.v1.events_pb2 import ChatSessionDeleted
@@ -58,7 +58,7 @@ class Live:
         """Begins to listen."""
         self._listeners = [
             self._bus.listen("wrtn.identity.v1.>", self._rights_changed),
-            self._bus.listen("wrtn.enterprise.v1.>", self._rights_changed),
+            self._bus.listen("wrtn.enterprise.v1.>", self._enterprise_changed),
             self._bus.listen(subject_of(ChatSessionDeleted), self._deleted_elsewhere),
         ]
         self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._watch())]
@@ -106,7 +106,15 @@ class Live:
         """Renews the authorities that an event names; unary ones when they are used next."""
         if notice.subject == subject_of(AccountTransferred):
             self._account_transferred(notice)
-        concerned = self._authorities.about(named_ids(notice.headers, notice.data))
+        if not notice.subject.endswith(AUDITED):
+            self._renew(self._authorities.about(named_ids(notice.headers, notice.data)))
+
+    def _enterprise_changed(self, notice: Notice) -> None:
+        """Renews the authorities of those whose rights in their enterprise an event may have changed."""
+        changed = changed_ids(notice.subject, notice.headers, notice.data)
+        self._renew(self._authorities.about(changed) | self._authorities.within(changed))
+
+    def _renew(self, concerned: Collection[Authority]) -> None:
         for authority in concerned:
             authority.fresh_until = 0
         self._ask_soon(authority for authority in concerned if authority.connection_id in self._streams)
@@ -132,7 +140,7 @@ class Live:
         async with self._asking:
             try:
                 await self._authorities.renew(authority, fresh=True)
-            except RightRevoked:
+            except (RightRevoked, ModelNotGranted):
                 stream = self._streams.get(authority.connection_id)
                 if stream is not None:
                     stream.tell(Control.KIND_RIGHT_REVOKED)

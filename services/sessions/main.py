@@ -14,6 +14,7 @@ from services.sessions.committer import Committer
 from services.sessions.connections import Doors
 from services.sessions.live import Live
 from services.sessions.processes import Heartbeat, close_dead
+from services.sessions.readers import Readers
 from services.sessions.rights import Rights
 from services.sessions.rpc.chat_sessions import ChatSessionsService
 from services.sessions.rpc.recorder import Recorder
@@ -44,7 +45,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
         servicers=[
             (
                 add_ChatSessionServiceServicer_to_server,
-                ChatSessionsService(db, runtime.keyring, runtime.access, live),
+                ChatSessionsService(db, runtime.keyring, runtime.access, live, Readers(db, runtime.access)),
             ),
             (add_RecorderServiceServicer_to_server, recorder),
         ],

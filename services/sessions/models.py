@@ -60,6 +60,14 @@ class ChatSession(Base):
             "id",
             postgresql_where=text("delete_time IS NULL"),
         ),
+        Index(
+            "wrtn_chat_sessions_team_idx",
+            "team_id",
+            "tenant_id",
+            "create_time",
+            "id",
+            postgresql_where=text("delete_time IS NULL"),
+        ),
     )
 
 

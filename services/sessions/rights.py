@@ -9,7 +9,12 @@ from chassis.access.principals import Principals
 from chassis.auth.tokens import AccessToken
 from services.sessions.attributions import Pinned, pin
 from services.sessions.authority import Holder
-from services.sessions.errors import RightRevoked
+from services.sessions.errors import ModelNotGranted, RightRevoked
+
+
+def resource_of(model: str) -> str:
+    """Answers the resource that enterprise grants or denies, for a model."""
+    return f"model:{model}"
 
 
 class Rights:
@@ -24,11 +29,12 @@ class Rights:
         if await self._principals.resolve(AccessToken(credential_id=credential_id), fresh=fresh) is None:
             raise RightRevoked
 
-    async def attribution(self, holder: Holder, *, fresh: bool = False) -> Pinned:
-        """Answers the attribution of the holder's usage.
+    async def attribution(self, holder: Holder, model: str, *, fresh: bool = False) -> Pinned:
+        """Answers the attribution of the holder's usage of the model.
 
-        Raises RightRevoked if the login ended, the account is held by another or no longer of the tenant,
-        or its holder is no longer employed; Unavailable if that cannot be known.
+        Raises ModelNotGranted if the enterprise denies the model on the holder's team; RightRevoked if the
+        login ended, the account is held by another or no longer of the tenant, or its holder is no longer
+        employed; Unavailable if that cannot be known.
         """
         token = AccessToken(holder.member_id, holder.login_id, holder.account_id)
         caller = await self._principals.resolve(token, fresh=fresh)
@@ -41,10 +47,13 @@ class Rights:
                 holder.account_id,
                 holder.team_id,
                 member_id=holder.member_id,
+                resource=resource_of(model),
                 fresh=fresh,
             )
             if access is None:
                 raise RightRevoked
+            if not access.granted:
+                raise ModelNotGranted
         return pin(
             tenant_id=holder.tenant_id,
             account_id=holder.account_id,

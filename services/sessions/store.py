@@ -50,6 +50,29 @@ class ChatSessions:
         )
         return await self._session.scalar(query.with_for_update() if lock else query)
 
+    async def of_tenant(self, session_id: UUID) -> ChatSession | None:
+        """Answers the session of any account of the tenant unless it is deleted."""
+        query = select(ChatSession).where(
+            ChatSession.tenant_id == self._tenant_id,
+            ChatSession.id == session_id,
+            ChatSession.delete_time.is_(None),
+        )
+        return await self._session.scalar(query)
+
+    async def on_team(
+        self, team_id: UUID | None, after: tuple[datetime, UUID] | None, count: int
+    ) -> Sequence[ChatSession]:
+        """Answers the sessions of all accounts on the team, or on none, the newest first, from there on."""
+        query = select(ChatSession).where(
+            ChatSession.tenant_id == self._tenant_id,
+            ChatSession.team_id == team_id if team_id is not None else ChatSession.team_id.is_(None),
+            ChatSession.delete_time.is_(None),
+        )
+        if after is not None:
+            query = query.where(tuple_(ChatSession.create_time, ChatSession.id) < after)
+        query = query.order_by(ChatSession.create_time.desc(), ChatSession.id.desc()).limit(count)
+        return (await self._session.scalars(query)).all()
+
     async def page(
         self,
         account_id: UUID,

@@ -16,7 +16,7 @@ from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
 from services.sessions.committer import Committer
 from services.sessions.convert import timestamp
-from services.sessions.errors import AcksUnread, FateUnknown, OpenFirst, RightRevoked
+from services.sessions.errors import AcksUnread, FateUnknown, ModelNotGranted, OpenFirst, RightRevoked
 from services.sessions.frames import Line, Outcome, Pending, Recorded, prepare
 from wrtn.sessions.v1.recorder_pb2 import (
     Ack,
@@ -118,7 +118,7 @@ class Stream:
                 raise OpenFirst
             try:
                 await self._accept(request.frame)
-            except RightRevoked:
+            except (RightRevoked, ModelNotGranted):
                 self.tell(Control.KIND_RIGHT_REVOKED)
                 return
             except DomainError as error:

@@ -8,15 +8,21 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from google.protobuf.message import Message
 
 from chassis.access.cache import AnswerCache
-from chassis.access.invalidation import named_ids
+from chassis.access.employment import AccessCache
+from chassis.access.invalidation import changed_ids, named_ids
 from chassis.access.principals import Principals
 from chassis.auth.tokens import AccessToken
 from chassis.clock import Clock
 from chassis.errors import Unavailable
+from chassis.events.envelope import subject_of
 from chassis.testing.callers import Callers
 from chassis.testing.waiting import until
+from wrtn.access.v1.access_pb2 import Title
+from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest, TeamPlace
+from wrtn.enterprise.v1.events_pb2 import CompanionAppointed, GrantChanged, VisibilityChanged
 
 ONE, TWO = Clock().new_id(), Clock().new_id()
 
@@ -245,3 +251,98 @@ async def test_a_hit_is_quick(callers: Callers) -> None:
     for _ in range(rounds):
         principals.cached(member.token)
     assert (time.perf_counter() - started) / rounds < 50e-6
+
+
+def learning(store: Store) -> AnswerCache[UUID, str]:
+    """A cache whose answers are about more than was asked: about TWO, if the answer says so."""
+    return AnswerCache(
+        store, lambda key: (key,), learned=lambda answer: [TWO] if answer == "old" else [], ttl=60
+    )
+
+
+async def test_an_answer_is_taken_back_by_what_it_told_and_nothing_else_is() -> None:
+    store = Store()
+    cache = learning(store)
+    await cache.resolve(ONE)
+    cache.drop([Clock().new_id()])
+    assert cache.get(ONE) is not None
+    cache.drop([TWO])
+    assert cache.get(ONE) is None
+    store.value = "new"
+    assert await cache.resolve(ONE) == "new"
+    cache.drop([TWO])
+    assert cache.get(ONE) is not None
+
+
+async def test_an_answer_under_way_is_asked_again_when_it_turns_out_to_be_about_what_was_dropped() -> None:
+    store = Store()
+    cache = learning(store)
+    store.gate.clear()
+    asking = asyncio.create_task(cache.resolve(ONE))
+    await until(lambda: store.asked == 1)
+    gate, store.gate, store.value = store.gate, asyncio.Event(), "new"
+    store.gate.set()
+    cache.drop([TWO])
+    gate.set()
+    assert await asking == "new"
+    assert store.asked == 2
+
+
+async def test_an_answer_under_way_is_kept_when_others_were_dropped() -> None:
+    store = Store()
+    cache = learning(store)
+    store.gate.clear()
+    asking = asyncio.create_task(cache.resolve(ONE))
+    await until(lambda: store.asked == 1)
+    cache.drop([Clock().new_id()])
+    store.gate.set()
+    assert await asking == "old"
+    assert cache.get(ONE) is not None
+
+
+def changed(event: Message) -> set[UUID]:
+    """Answers whose rights are asked anew when the event is heard, with the enterprise in its headers."""
+    return changed_ids(subject_of(type(event)), {"ce-wrtntenant": str(ONE)}, event.SerializeToString())
+
+
+def test_an_event_about_one_person_takes_back_what_is_known_of_them_alone() -> None:
+    appointed = CompanionAppointed(enterprise_id=str(ONE), team_id=str(ONE), employee_id=str(TWO))
+    assert changed(appointed) == {TWO}
+
+
+def test_a_grant_of_a_team_concerns_the_team_and_one_of_the_enterprise_everybody() -> None:
+    assert changed(GrantChanged(enterprise_id=str(ONE), team_id=str(TWO))) == {TWO}
+    assert changed(GrantChanged(enterprise_id=str(ONE))) == {ONE}
+
+
+def test_an_event_that_declares_nothing_or_is_unknown_concerns_all_that_it_names() -> None:
+    assert changed(VisibilityChanged(enterprise_id=str(ONE))) == {ONE}
+    assert changed_ids("wrtn.enterprise.v1.thing.done", {"ce-wrtntenant": str(ONE)}, str(TWO).encode()) == {
+        ONE,
+        TWO,
+    }
+
+
+def test_an_audit_entry_changes_no_rights() -> None:
+    assert changed_ids("wrtn.enterprise.v1.audit.recorded", {"ce-wrtntenant": str(ONE)}, b"") == set()
+
+
+async def test_access_is_taken_back_by_employee_and_by_every_team_above() -> None:
+    clock = Clock()
+    enterprise, account, employee, member, team, above = (clock.new_id() for _ in range(6))
+    asked = []
+
+    async def source(request: ResolveAccessRequest) -> Access:
+        asked.append(request)
+        place = TeamPlace(team_id=str(team), ancestor_ids=[str(above)])
+        return Access(employee_id=str(employee), member_id=str(member), title=Title.TITLE_MEMBER, team=place)
+
+    cache = AccessCache(source, ttl=60)
+    for count, dropped in enumerate((employee, above, team, account, enterprise), start=2):
+        await cache.resolve(enterprise, account, team, resource="model:a/b")
+        cache.drop([clock.new_id()])
+        cache.drop([dropped])
+        await cache.resolve(enterprise, account, team, resource="model:a/b")
+        assert len(asked) == count
+    await cache.resolve(enterprise, account, team, resource="model:a/c")
+    assert len(asked) == 7

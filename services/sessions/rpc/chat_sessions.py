@@ -13,12 +13,14 @@ from chassis import masks
 from chassis.access.employment import AccessCache
 from chassis.call import current
 from chassis.crypto import Keyring
-from chassis.database import Database, Transaction
+from chassis.database import Database, Snapshot, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, PageTokenInvalid
 from services.sessions import chat_sessions, content, convert
 from services.sessions.chat_sessions import Acting
 from services.sessions.live import Live
+from services.sessions.models import ChatSession
+from services.sessions.readers import Readers
 from services.sessions.store import ChatSessions, Connections, Histories
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 from wrtn.sessions.v1.chat_sessions_pb2_grpc import ChatSessionServiceServicer
@@ -28,21 +30,23 @@ _PAGE_BYTES = 3 * 1024 * 1024
 
 
 class ChatSessionsService(ChatSessionServiceServicer):
-    """Every method works on the acting account's sessions alone."""
+    """Nearly every method works on the acting account's sessions alone; `readers` knows the others."""
 
-    def __init__(self, db: Database, keyring: Keyring, access: AccessCache, live: Live) -> None:
+    def __init__(
+        self, db: Database, keyring: Keyring, access: AccessCache, live: Live, readers: Readers
+    ) -> None:
         self._db = db
         self._keyring = keyring
         self._access = access
         self._live = live
+        self._readers = readers
 
     async def CreateChatSession(self, request: pb.CreateChatSessionRequest, context: Any) -> pb.ChatSession:
         """Creates a session of the acting account; its holder must have joined the team that is named."""
         caller = current().caller
         acting = Acting.of(caller)
-        await chat_sessions.check_team(
-            self._access, acting, UUID(request.team_id) if request.team_id else None
-        )
+        team_id = UUID(request.team_id) if request.team_id else None
+        await chat_sessions.check_rights(self._access, acting, team_id, request.model)
 
         async def work(tx: Transaction) -> pb.ChatSession:
             return await chat_sessions.create(tx, self._keyring, acting, request)
@@ -51,10 +55,12 @@ class ChatSessionsService(ChatSessionServiceServicer):
 
     async def GetChatSession(self, request: pb.GetChatSessionRequest, context: Any) -> pb.ChatSession:
         """Gets the session."""
-        caller = current().caller
-        async with self._db.snapshot(caller.scope) as tx:
-            row = await chat_sessions.found(tx, Acting.of(caller), request.chat_session_id)
+
+        async def read(tx: Snapshot, row: ChatSession) -> pb.ChatSession:
             return (await chat_sessions.shown(tx, self._keyring, [row]))[0]
+
+        session_id = UUID(request.chat_session_id)
+        return await self._readers.content(current().caller, session_id, read, what="title")
 
     async def ListChatSessions(
         self, request: pb.ListChatSessionsRequest, context: Any
@@ -98,9 +104,13 @@ class ChatSessionsService(ChatSessionServiceServicer):
     ) -> pb.ConnectChatSessionResponse:
         """Gives out a ticket. Repeating it with the same request id answers the same one."""
         caller = current().caller
+        acting = Acting.of(caller)
+        async with self._db.snapshot(caller.scope) as seen:
+            session = await chat_sessions.found(seen, acting, request.chat_session_id)
+        await chat_sessions.check_rights(self._access, acting, session.team_id, session.model)
 
         async def work(tx: Transaction) -> pb.ConnectChatSessionResponse:
-            return await chat_sessions.connect(tx, Acting.of(caller), request.chat_session_id)
+            return await chat_sessions.connect(tx, acting, request.chat_session_id)
 
         return await once(self._db, caller.scope, request, work)
 
@@ -109,18 +119,20 @@ class ChatSessionsService(ChatSessionServiceServicer):
 
         Cuts the page where its bodies get too many; whether there is more, the last sequence tells.
         """
-        caller = current().caller
         page = Page.of(request)
-        async with self._db.snapshot(caller.scope) as tx:
-            session = await chat_sessions.found(tx, Acting.of(caller), request.chat_session_id)
+
+        async def read(tx: Snapshot, session: ChatSession) -> pb.ListHistoriesResponse:
             store = Histories(tx, session.tenant_id)
             rows = await store.page(session.id, _sequence(page), page.size, _PAGE_BYTES)
             histories = await chat_sessions.histories(tx, self._keyring, session.tenant_id, rows)
-        token = ""
-        if rows and rows[-1].sequence < session.last_sequence:
-            shorter = replace(page, size=len(rows))
-            _, token = shorter.cut([*rows, rows[-1]], lambda row: (str(row.sequence),))
-        return pb.ListHistoriesResponse(histories=histories, next_page_token=token)
+            token = ""
+            if rows and rows[-1].sequence < session.last_sequence:
+                shorter = replace(page, size=len(rows))
+                _, token = shorter.cut([*rows, rows[-1]], lambda row: (str(row.sequence),))
+            return pb.ListHistoriesResponse(histories=histories, next_page_token=token)
+
+        session_id = UUID(request.chat_session_id)
+        return await self._readers.content(current().caller, session_id, read, what="histories")
 
     async def ListConnections(
         self, request: pb.ListConnectionsRequest, context: Any
@@ -140,11 +152,23 @@ class ChatSessionsService(ChatSessionServiceServicer):
 
     async def GetTokenUsage(self, request: pb.GetTokenUsageRequest, context: Any) -> TokenUsage:
         """Gets the sum of what the histories of the session cost, exact at every ack."""
-        caller = current().caller
-        async with self._db.snapshot(caller.scope) as tx:
-            return convert.token_usage(
-                await chat_sessions.found(tx, Acting.of(caller), request.chat_session_id)
+        session_id = UUID(request.chat_session_id)
+        return convert.token_usage(await self._readers.metadata(current().caller, session_id))
+
+    async def ListTeamChatSessions(
+        self, request: pb.ListTeamChatSessionsRequest, context: Any
+    ) -> pb.ListTeamChatSessionsResponse:
+        """Lists the sessions of all accounts on a team, or on none, without what was said in them."""
+        page = Page.of(request)
+        team_id = UUID(request.team_id) if request.team_id else None
+        async with self._db.snapshot(current().caller.scope) as tx:
+            found = await ChatSessions(tx, UUID(request.enterprise_id)).on_team(
+                team_id, _place(page), page.size + 1
             )
+        rows, token = page.cut(found, lambda row: (row.create_time.isoformat(), str(row.id)))
+        return pb.ListTeamChatSessionsResponse(
+            chat_sessions=[convert.chat_session(row, "") for row in rows], next_page_token=token
+        )
 
 
 def _place(page: Page) -> tuple[datetime, UUID] | None:
