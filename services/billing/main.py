@@ -7,6 +7,7 @@ from genai_prices.data_snapshot import get_snapshot
 from chassis import settings
 from chassis.service import Parts, Runtime, run
 from chassis.settings import ServiceSettings
+from services.billing import subjects
 from services.billing.consumers import Rating
 from services.billing.price_list import PriceList
 from services.billing.price_source import Source
@@ -15,6 +16,7 @@ from services.billing.rpc.costs import Costs
 from services.billing.rpc.prices import Prices
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
 from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
+from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 
 async def wire(runtime: Runtime[ServiceSettings]) -> Parts:
@@ -26,6 +28,7 @@ async def wire(runtime: Runtime[ServiceSettings]) -> Parts:
         servicers=[
             (add_CostServiceServicer_to_server, Costs(runtime)),
             (add_PriceServiceServicer_to_server, Prices(runtime, known)),
+            (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
         ],
         consumers=[Rating(known).consumer()],
     )

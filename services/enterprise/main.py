@@ -5,7 +5,7 @@ from __future__ import annotations
 from chassis import names, settings
 from chassis.jobs import Job
 from chassis.service import Parts, Runtime, run
-from services.enterprise import access, rechecks
+from services.enterprise import access, rechecks, subjects
 from services.enterprise.consumers import CONSUMERS
 from services.enterprise.handovers import HandoverSaga
 from services.enterprise.identity import Identity
@@ -31,6 +31,7 @@ from wrtn.enterprise.v1.grant_requests_pb2_grpc import add_GrantRequestServiceSe
 from wrtn.enterprise.v1.grants_pb2_grpc import add_GrantServiceServicer_to_server
 from wrtn.enterprise.v1.teams_pb2_grpc import add_TeamServiceServicer_to_server
 from wrtn.enterprise.v1.visibility_pb2_grpc import add_VisibilityServiceServicer_to_server
+from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 
 def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
@@ -50,6 +51,7 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
             (add_GrantRequestServiceServicer_to_server, GrantRequests(runtime, identity)),
             (add_VisibilityServiceServicer_to_server, Visibility(runtime, identity)),
             (add_AccessServiceServicer_to_server, Access(resolve)),
+            (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
             (add_DomainServiceServicer_to_server, DomainRpc(runtime.db, identity, proofs)),
         ],
         jobs=[

@@ -7,7 +7,7 @@ from datetime import timedelta
 from chassis import settings
 from chassis.jobs import Job
 from chassis.service import Parts, Runtime, run
-from services.sessions import consumers, recording
+from services.sessions import consumers, recording, subjects
 from services.sessions.authorities import Authorities
 from services.sessions.closings import Closings
 from services.sessions.committer import Committer
@@ -22,6 +22,7 @@ from services.sessions.settings import SessionsSettings
 from wrtn.sessions.v1.chat_sessions_pb2_grpc import add_ChatSessionServiceServicer_to_server
 from wrtn.sessions.v1.recorder_pb2 import Control
 from wrtn.sessions.v1.recorder_pb2_grpc import add_RecorderServiceServicer_to_server
+from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 
 def wire(runtime: Runtime[SessionsSettings]) -> Parts:
@@ -48,6 +49,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
                 ChatSessionsService(db, runtime.keyring, runtime.access, live, Readers(db, runtime.access)),
             ),
             (add_RecorderServiceServicer_to_server, recorder),
+            (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
         ],
         consumers=[consumers.transfers()],
         jobs=[Job("close-dead-processes", timedelta(seconds=10), close_dead_processes)],

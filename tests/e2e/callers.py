@@ -140,7 +140,10 @@ def rpcs() -> Iterator[Rpc]:
                 owner = f"{file.package}.{service.name}"
                 found = pool.FindMethodByName(f"{owner}.{method.name}")
                 path = f"/{owner}/{method.name}"
-                yield Rpc(file.package.split(".")[1], path, method.options.Extensions[rule], found)
+                package = file.package.split(".")[1]
+                # What is in no service's own package is served by all of them.
+                for each in (package,) if package in SERVICES else SERVICES:
+                    yield Rpc(each, path, method.options.Extensions[rule], found)
 
 
 class Caller:
@@ -160,7 +163,12 @@ class Caller:
         metadata = () if token is None else (("authorization", f"Bearer {token}"),)
         channel, write = self._channels[rpc.service], type(request).SerializeToString
         try:
-            if rpc.descriptor.client_streaming:
+            if rpc.descriptor.server_streaming and not rpc.descriptor.client_streaming:
+                answers: Iterator[bytes] = channel.unary_stream(rpc.path, write)(
+                    request, timeout=10, metadata=metadata
+                )
+                body = b"".join(answers)
+            elif rpc.descriptor.client_streaming:
                 stream: Iterator[bytes] = channel.stream_stream(rpc.path, write)(
                     iter([request]), timeout=10, metadata=metadata
                 )

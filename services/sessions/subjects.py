@@ -1,0 +1,73 @@
+"""What sessions holds about a member. The content of enterprise accounts is not theirs, and stays out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from chassis.crypto import Keyring
+from chassis.database import Snapshot
+from chassis.runtime import Runtime
+from chassis.subjects import Listing, Subject, SubjectRpc
+from chassis.subjects.documents import Record
+from chassis.subjects.rpc import Documents
+from services.sessions import content
+
+KEPT = {
+    "chat sessions and histories of enterprise accounts": "they belong to the enterprise",
+    "attributions of usage": "ids, to which costs refer",
+}
+
+_SESSIONS = """
+SELECT id, tenant_id, account_id, model, team_id, title, create_time, last_activity_time, delete_time,
+    last_sequence FROM wrtn_chat_sessions
+WHERE account_id = ANY (%(accounts)s) AND id > %(after)s ORDER BY id LIMIT %(page)s
+"""
+_HISTORIES = """
+SELECT history.id, history.tenant_id, chat_session_id, sequence, type, body, history.create_time,
+    history.model, history.input_total, history.output_total
+FROM wrtn_histories AS history
+WHERE history.tenant_id = ANY (%(tenants)s) AND history.id > %(after)s ORDER BY history.id LIMIT %(page)s
+"""
+_CONNECTIONS = """
+SELECT id, tenant_id, account_id, chat_session_id, login_id, client, address, connect_time, disconnect_time
+FROM wrtn_connections WHERE member_id = %(member)s AND id > %(after)s ORDER BY id LIMIT %(page)s
+"""
+
+
+def documents(keyring: Keyring) -> Documents:
+    """Answers the listings of a subject."""
+
+    def listings(subject: Subject) -> Iterator[Listing]:
+        personal = list(subject.personal_account_ids)
+
+        async def session(snapshot: Snapshot, record: Record) -> Record:
+            title = record.pop("title")
+            if record["tenant_id"] in subject.personal_account_ids:
+                key = await keyring.key(snapshot, record["tenant_id"])
+                record["title"] = content.open_title(key, record["id"], title)
+            return record
+
+        async def history(snapshot: Snapshot, record: Record) -> Record:
+            key = await keyring.key(snapshot, record["tenant_id"])
+            session_id, history_id = str(record["chat_session_id"]), str(record["id"])
+            return record | {"body": content.open_body(key, session_id, history_id, record["body"])}
+
+        async def connection(snapshot: Snapshot, record: Record) -> Record:
+            sealed = record.pop("client"), record.pop("address")
+            key = await keyring.key(snapshot, record["tenant_id"])
+            client, address = content.open_origin(key, record["id"], *sealed)
+            return record | {"client": client, "address": address}
+
+        accounts = {"accounts": [*personal, *subject.enterprise_accounts]}
+        yield Listing("chat_sessions", subject.everything, _SESSIONS, accounts, session)
+        yield Listing("histories", subject.own, _HISTORIES, {"tenants": personal}, history)
+        member = {"member": subject.member_id}
+        yield Listing("connections", subject.everything, _CONNECTIONS, member, connection)
+
+    return listings
+
+
+def rpc(runtime: Runtime[Any]) -> SubjectRpc:
+    """Answers the servicer."""
+    return SubjectRpc(runtime, documents(runtime.keyring), kept=KEPT)
