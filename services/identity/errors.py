@@ -150,6 +150,12 @@ class MemberIsStaff(FailedPrecondition):
     reason = "MEMBER_IS_STAFF"
 
 
+class ResetRefused(InvalidArgument):
+    """The token to reset a password is unknown, used or expired."""
+
+    reason = "RESET_REFUSED"
+
+
 class PasswordWrong(InvalidArgument):
     """The current password is not this one."""
 

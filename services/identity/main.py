@@ -12,6 +12,7 @@ from services.identity.guesses import Guessing
 from services.identity.passwords import Passwords
 from services.identity.post import Post
 from services.identity.proofs import Proofs
+from services.identity.proving import PasswordCheck
 from services.identity.reach import Reach
 from services.identity.rpc.accounts import AccountRpc
 from services.identity.rpc.addresses import AddressRpc
@@ -24,6 +25,7 @@ from services.identity.rpc.logins import LoginRpc
 from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
 from services.identity.rpc.passkeys import PasskeyRpc
+from services.identity.rpc.passwords import PasswordRpc
 from services.identity.rpc.principals import PrincipalRpc
 from services.identity.rpc.second_factors import SecondFactorRpc
 from services.identity.rpc.staff import StaffRpc
@@ -46,6 +48,7 @@ from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
 from wrtn.identity.v1.operations_pb2_grpc import add_OperationServiceServicer_to_server
 from wrtn.identity.v1.passkeys_pb2_grpc import add_PasskeyServiceServicer_to_server
+from wrtn.identity.v1.passwords_pb2_grpc import add_PasswordServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
 from wrtn.identity.v1.second_factors_pb2_grpc import add_SecondFactorServiceServicer_to_server
@@ -65,6 +68,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     party = chosen.passkey_party()
     guessing = Guessing(db, keyring)
     sign_ins = SignIns(db, keyring, runtime.clock, passwords, signer, guessing, party)
+    check = PasswordCheck(db, passwords, guessing)
     proofs = Proofs(db, keyring, passwords, guessing)
 
     operations = Operations(runtime, [])
@@ -76,7 +80,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
         servicers=[
             (
                 add_MemberServiceServicer_to_server,
-                MemberRpc(runtime.clock, db, keyring, passwords, post, cache),
+                MemberRpc(runtime.clock, db, keyring, passwords, post, check, cache),
             ),
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals, uses)),
             (add_PasskeyServiceServicer_to_server, PasskeyRpc(db, keyring, post, proofs, party)),
@@ -94,6 +98,10 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals, uses)),
             (add_ApiKeyServiceServicer_to_server, ApiKeyRpc(db, keyring, runtime.principals)),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
+            (
+                add_PasswordServiceServicer_to_server,
+                PasswordRpc(db, keyring, passwords, check, post, cache),
+            ),
             (add_EmailServiceServicer_to_server, EmailRpc(db, keyring, post)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),
             (add_OperationServiceServicer_to_server, OperationRpc(runtime, operations)),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -12,9 +14,11 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
 from services.identity.errors import PasswordChecksBusy, PasswordTooWeak
+from services.identity.letters import PRODUCT
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """Argon2id with 19 MiB, two passes, one lane: the OWASP password storage cheat sheet of 2025."""
+_SHORTEST = 8
 _WEIGHED = 72
 """Characters that are weighed; the search for patterns takes longer than linear time."""
 _LEAST_SCORE = 2
@@ -23,11 +27,28 @@ _LEAST_SCORE = 2
 R = TypeVar("R")
 
 
-def check_strength(password: str, known: Iterable[str]) -> None:
-    """Raises PasswordTooWeak for what is common or derived from `known`: the name and the address."""
-    hints = [word for text in known for word in (*text.replace("@", " ").split(), "".join(text.split()))]
-    if zxcvbn(password[:_WEIGHED], hints)["score"] < _LEAST_SCORE:
-        raise PasswordTooWeak("The password is too easily guessed.", field="password")
+def check_strength(password: str, known: Iterable[str], field: str = "password") -> None:
+    """Raises PasswordTooWeak for what is short, common or derived from `known`: the name and the addresses.
+
+    After NIST SP 800-63B: any characters are good, and none are asked for.
+    """
+    plain = normalised(password)
+    if len(plain) < _SHORTEST:
+        raise PasswordTooWeak(f"The password has less than {_SHORTEST} characters.", field=field)
+    hints = [word for text in (PRODUCT, *known) for word in _words(text)]
+    if zxcvbn(plain[:_WEIGHED], hints)["score"] < _LEAST_SCORE:
+        raise PasswordTooWeak("The password is too easily guessed; make it longer.", field=field)
+
+
+def normalised(password: str) -> str:
+    """Answers the form that is hashed: the same, however a keyboard composes its characters (NFKC)."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _words(text: str) -> Iterable[str]:
+    """Answers what somebody might make a password of: the text, its parts, its words, and these joined."""
+    words = [word for word in re.split(r"[\W_]+", text) if word]
+    return {text, *text.replace("@", " ").split(), "".join(words), *words}
 
 
 class Passwords:
@@ -43,13 +64,13 @@ class Passwords:
         # No password has this hash's; verifying against it takes the time of a real one.
         self._nobody = _HASHER.hash("nobody")
 
-    async def check_strength(self, password: str, *known: str) -> None:
-        """Raises PasswordTooWeak; `known` is the name and the address."""
-        await self._aside(lambda: check_strength(password, known))
+    async def check_strength(self, password: str, *known: str, field: str = "password") -> None:
+        """Raises PasswordTooWeak, naming the field; `known` is the name and the addresses."""
+        await self._aside(lambda: check_strength(password, known, field))
 
     async def hash(self, password: str) -> str:
         """Answers the password's hash."""
-        return await self._aside(lambda: _HASHER.hash(password))
+        return await self._aside(lambda: _HASHER.hash(normalised(password)))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Says whether the password is right; takes the same time where there is no hash at all."""
@@ -79,6 +100,6 @@ class Passwords:
 
 def _matches(password_hash: str, password: str) -> bool:
     try:
-        return _HASHER.verify(password_hash, password)
+        return _HASHER.verify(password_hash, normalised(password))
     except (VerificationError, InvalidHashError):
         return False

@@ -48,6 +48,7 @@ from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
 from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceStub
+from wrtn.identity.v1.passwords_pb2_grpc import PasswordServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceStub
 from wrtn.identity.v1.staff_pb2_grpc import StaffServiceStub
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
     from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceAsyncStub
+    from wrtn.identity.v1.passwords_pb2_grpc import PasswordServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
     from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceAsyncStub
     from wrtn.identity.v1.staff_pb2_grpc import StaffServiceAsyncStub
@@ -111,6 +113,7 @@ class Identity:
     keys: ApiKeyServiceAsyncStub = field(init=False)
     principals: PrincipalServiceAsyncStub = field(init=False)
     mails: MailServiceAsyncStub = field(init=False)
+    passwords: PasswordServiceAsyncStub = field(init=False)
     emails: EmailServiceAsyncStub = field(init=False)
     transfers: TransferServiceAsyncStub = field(init=False)
     suspensions: SuspensionServiceAsyncStub = field(init=False)
@@ -130,6 +133,7 @@ class Identity:
         self.keys = ApiKeyServiceStub(self._channel)
         self.principals = PrincipalServiceStub(self._channel)
         self.mails = MailServiceStub(self._channel)
+        self.passwords = PasswordServiceStub(self._channel)
         self.emails = EmailServiceStub(self._channel)
         self.transfers = TransferServiceStub(self._channel)
         self.suspensions = SuspensionServiceStub(self._channel)

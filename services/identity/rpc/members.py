@@ -13,9 +13,10 @@ from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from services.identity import addresses, bearers, closing, convert, members, profiles, proving
+from services.identity import addresses, bearers, closing, convert, guesses, members, profiles
 from services.identity.passwords import Passwords
 from services.identity.post import Post
+from services.identity.proving import PasswordCheck
 from services.identity.rpc.callers import oneself
 from wrtn.identity.v1 import members_pb2
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceServicer
@@ -33,6 +34,7 @@ class MemberRpc(MemberServiceServicer):
         keyring: Keyring,
         passwords: Passwords,
         post: Post,
+        check: PasswordCheck,
         cache: Principals,
     ) -> None:
         self._clock = clock
@@ -40,6 +42,7 @@ class MemberRpc(MemberServiceServicer):
         self._keyring = keyring
         self._passwords = passwords
         self._post = post
+        self._check = check
         self._cache = cache
 
     async def RegisterMember(
@@ -108,9 +111,10 @@ class MemberRpc(MemberServiceServicer):
     ) -> members_pb2.Member:
         """This process knows at once, the others by the events."""
         member_id = oneself(call.current().caller, request.member_id)
-        await proving.check_password(self._db, self._passwords, member_id, request.password)
+        proven = await self._check.check(member_id, request.password, "password")
 
         async def work(tx: Transaction) -> members_pb2.Member:
+            await guesses.give_back(tx, proven.spent)
             member, ended = await closing.close(tx, self._keyring, self._post, member_id)
             tx.after_commit(lambda: self._cache.drop([member_id, *ended]))
             return convert.member(await members.profile(tx, self._keyring, member))

@@ -12,6 +12,7 @@ from services.identity.store.holds import Holds
 from services.identity.store.logins import Logins
 from services.identity.store.members import Members, admit_member
 from services.identity.store.principals import Principals
+from services.identity.store.resets import Resets
 from services.identity.store.staff import Staffs
 from services.identity.store.transfers import Transfers
 
@@ -26,6 +27,7 @@ __all__ = [
     "Logins",
     "Members",
     "Principals",
+    "Resets",
     "Staffs",
     "Transfers",
     "admit_member",
