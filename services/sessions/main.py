@@ -9,6 +9,7 @@ from chassis.jobs import Job
 from chassis.service import Parts, Runtime, run
 from services.sessions import consumers, recording, subjects
 from services.sessions.authorities import Authorities
+from services.sessions.break_glass import BreakGlass
 from services.sessions.closings import Closings
 from services.sessions.committer import Committer
 from services.sessions.connections import Doors
@@ -39,6 +40,8 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
     heartbeat.on_loss(lambda: live.tell_all(Control.KIND_SERVER_DRAINING))
     recorder = Recorder(doors, authorities, committer, live, closings, heartbeat, own.ack_window)
 
+    readers = Readers(db, runtime.access, BreakGlass(runtime.peers))
+
     async def close_dead_processes() -> None:
         await close_dead(db, clock, timedelta(seconds=own.dead_seconds))
 
@@ -46,7 +49,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
         servicers=[
             (
                 add_ChatSessionServiceServicer_to_server,
-                ChatSessionsService(db, runtime.keyring, runtime.access, live, Readers(db, runtime.access)),
+                ChatSessionsService(db, runtime.keyring, runtime.access, live, readers),
             ),
             (add_RecorderServiceServicer_to_server, recorder),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from chassis.access.employment import AccessCache
 from chassis.call import Access, Caller
-from chassis.database import Database, Snapshot
+from chassis.database import Database, Scope, Snapshot
+from services.sessions.break_glass import BreakGlass
 from services.sessions.chat_sessions import Acting
 from services.sessions.errors import SessionNotFound
 from services.sessions.models import ChatSession
@@ -24,9 +25,10 @@ READ = "chat_session.read"
 class Readers:
     """Opens sessions for those who may read them. Who may not finds nothing: SessionNotFound."""
 
-    def __init__(self, db: Database, access: AccessCache) -> None:
+    def __init__(self, db: Database, access: AccessCache, break_glass: BreakGlass) -> None:
         self._db = db
         self._access = access
+        self._break_glass = break_glass
 
     async def content(
         self,
@@ -35,13 +37,16 @@ class Readers:
         read: Callable[[Snapshot, ChatSession], Awaitable[R]],
         *,
         what: str,
+        tenant: str = "",
     ) -> R:
         """Answers what `read` makes of the session, its content included.
 
         The holder reads at once. Owners and managers of the enterprise read where it says so, asked anew; the
         read is audited in the transaction that it is part of, and committed before anything is answered.
-        `what` names what is read, for the audit.
+        `what` names what is read, for the audit. With `tenant`, staff read there by break-glass.
         """
+        if tenant:
+            return await self._by_break_glass(caller, UUID(tenant), session_id, read, what)
         acting = Acting.of(caller)
         async with self._db.snapshot(caller.scope) as seen:
             row = await ChatSessions(seen, acting.tenant_id).get(session_id, acting.account_id)
@@ -52,6 +57,31 @@ class Readers:
         async with self._db.transaction(caller.scope) as tx:
             row = await _of_tenant(tx, acting, session_id)
             tx.audit(READ, tenant_id=row.tenant_id, target_id=row.id, account_id=row.account_id, what=what)
+            return await read(tx, row)
+
+    async def _by_break_glass(
+        self,
+        caller: Caller,
+        tenant_id: UUID,
+        session_id: UUID,
+        read: Callable[[Snapshot, ChatSession], Awaitable[R]],
+        what: str,
+    ) -> R:
+        used = await self._break_glass.open_to(caller, tenant_id)
+        if used is None:
+            raise SessionNotFound
+        async with self._db.transaction(Scope.of(tenant_id)) as tx:
+            row = await ChatSessions(tx, tenant_id).of_tenant(session_id)
+            if row is None:
+                raise SessionNotFound
+            tx.audit(
+                READ,
+                tenant_id=tenant_id,
+                target_id=row.id,
+                account_id=row.account_id,
+                break_glass_id=used,
+                what=what,
+            )
             return await read(tx, row)
 
     async def metadata(self, caller: Caller, session_id: UUID) -> ChatSession:

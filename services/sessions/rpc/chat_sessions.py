@@ -60,7 +60,9 @@ class ChatSessionsService(ChatSessionServiceServicer):
             return (await chat_sessions.shown(tx, self._keyring, [row]))[0]
 
         session_id = UUID(request.chat_session_id)
-        return await self._readers.content(current().caller, session_id, read, what="title")
+        return await self._readers.content(
+            current().caller, session_id, read, what="title", tenant=request.tenant_id
+        )
 
     async def ListChatSessions(
         self, request: pb.ListChatSessionsRequest, context: Any
@@ -132,7 +134,9 @@ class ChatSessionsService(ChatSessionServiceServicer):
             return pb.ListHistoriesResponse(histories=histories, next_page_token=token)
 
         session_id = UUID(request.chat_session_id)
-        return await self._readers.content(current().caller, session_id, read, what="histories")
+        return await self._readers.content(
+            current().caller, session_id, read, what="histories", tenant=request.tenant_id
+        )
 
     async def ListConnections(
         self, request: pb.ListConnectionsRequest, context: Any
