@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
-from services.enterprise import access, appointing, convert_grants, events, grants, models, reasons
+from services.enterprise import access, appointing, convert_grants, events, grants, letters, models, reasons
 from services.enterprise.errors import (
     AlreadyGranted,
     GrantAboveRight,
@@ -21,7 +21,7 @@ from services.enterprise.errors import (
 )
 from services.enterprise.granting import Decision
 from services.enterprise.grants import Change, Desk
-from services.enterprise.store import GrantRequests
+from services.enterprise.store import Employees, GrantRequests, Runners
 from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER
 from wrtn.enterprise.v1.grant_requests_pb2 import CreateGrantRequestRequest, GrantRequest
 from wrtn.enterprise.v1.grants_pb2 import (
@@ -34,6 +34,8 @@ from wrtn.enterprise.v1.grants_pb2 import (
 
 REASON = "wrtn_grant_requests.reason"
 DECISION = "wrtn_grant_requests.decision_reason"
+_MOST_TOLD = 20
+"""How many of those who may decide a request get a mail."""
 
 
 def line_of(found: Access) -> tuple[UUID, ...]:
@@ -62,7 +64,8 @@ async def create(desk: Desk, request: CreateGrantRequestRequest) -> GrantRequest
     tx, requester, tenant_id = desk.tx, desk.decider, desk.tenant_id
     if requester.team is not None and not requester.team.companion:
         raise TeamNotJoined("The person is no companion of the team.", field="team_id")
-    if (await access.decided(tx, requester, request.resource)).allowed:
+    decision = await access.decided(tx, requester, request.resource)
+    if decision.allowed:
         raise AlreadyGranted("The person may use the resource there.", field="resource")
     desk.enterprise.last_grant_request += 1
     row = models.GrantRequest(
@@ -78,6 +81,7 @@ async def create(desk: Desk, request: CreateGrantRequestRequest) -> GrantRequest
     row.reason = await reasons.seal(tx, desk.keyring, REASON, tenant_id, row.id, request.reason)
     if not await GrantRequests(tx, tenant_id).add(row):
         raise GrantRequestOpen("A request for this resource is open already.", field="resource")
+    await _tell_deciders(desk, row, decision)
     events.grant_requested(tx, row)
     return convert_grants.grant_request(row, request.reason, "")
 
@@ -169,8 +173,36 @@ async def _close(
         state_before=GrantRequest.STATE_OPEN,
         state_after=state,
     )
+    if state != GrantRequest.STATE_WITHDRAWN:
+        await _tell_requester(desk, row)
     events.grant_request_closed(tx, row)
     return (await shown(tx, desk.keyring, desk.tenant_id, [row]))[0]
+
+
+async def _tell_deciders(desk: Desk, row: models.GrantRequest, decision: Decision) -> None:
+    """Writes to some of those who may decide, but for the requester: those nearest to what denies."""
+    runners, step = Runners(desk.tx, desk.tenant_id), decision.last
+    if step.kind == ExplanationStep.KIND_TEAM_DENY and step.team_id is not None:
+        line = line_of(desk.decider)
+        found = await runners.of_teams(line[line.index(step.team_id) :], _MOST_TOLD)
+    else:
+        found = await runners.of_enterprise(_MOST_TOLD)
+    fills = {"enterprise": desk.enterprise.display_name, "resource": row.resource}
+    for member_id in found:
+        if member_id != desk.decider.member_id:
+            letters.write(desk.tx, desk.tenant_id, member_id, "grant_requested", fills)
+
+
+async def _tell_requester(desk: Desk, row: models.GrantRequest) -> None:
+    requester = await Employees(desk.tx, desk.tenant_id).get(row.employee_id)
+    if requester is not None:
+        outcome = "approved" if row.state == GrantRequest.STATE_APPROVED else "refused"
+        fills = {
+            "enterprise": desk.enterprise.display_name,
+            "resource": row.resource,
+            "outcome": outcome,
+        }
+        letters.write(desk.tx, desk.tenant_id, requester.member_id, "grant_request_decided", fills)
 
 
 async def shown(

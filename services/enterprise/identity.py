@@ -14,11 +14,13 @@ from chassis.call import Caller
 from chassis.errors import DomainError
 from chassis.rpc.client import Peers
 from services.enterprise.errors import ActingEnded, MemberNotFound
-from services.enterprise.models import HandoverState
+from services.enterprise.models import HandoverState, Letter
 from wrtn.identity.v1.accounts_pb2 import OpenAccountRequest
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
 from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest
 from wrtn.identity.v1.addresses_pb2_grpc import AddressServiceStub
+from wrtn.identity.v1.mails_pb2 import SendMailRequest
+from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 from wrtn.identity.v1.transfers_pb2 import TransferAccountRequest
@@ -30,6 +32,10 @@ _OPEN_SECONDS = 2.0
 _TRANSFER_SECONDS = 2.0
 _NEVER = frozenset({"MEMBER_NOT_FOUND", "ACCOUNT_HELD_BY_ANOTHER", "TRANSFER_EXISTS"})
 """The reasons for which asking again is of no use. An account that is not there yet is about to be opened."""
+
+_SEND_SECONDS = 5.0
+_UNDELIVERABLE = frozenset({"MEMBER_NOT_FOUND", "MEMBER_HAS_NO_ADDRESS"})
+"""Why a letter reaches nobody, now or later."""
 
 _log = structlog.get_logger("services.enterprise.identity")
 
@@ -53,6 +59,7 @@ class Identity:
         self._principals = peers.stub(PrincipalServiceStub, "identity")
         self._addresses = peers.stub(AddressServiceStub, "identity")
         self._accounts = peers.stub(AccountServiceStub, "identity")
+        self._mails = peers.stub(MailServiceStub, "identity")
         self._transfers = peers.stub(TransferServiceStub, "identity")
 
     async def require_active(self, member_id: str) -> None:
@@ -110,6 +117,22 @@ class Identity:
             _log.warning("account_not_handed_over", transfer_id=request.transfer_id, reason=reason)
             return HandoverState.REFUSED if reason in _NEVER else None
         return HandoverState.DONE
+
+    async def send(self, letter: Letter) -> bool:
+        """Gives a letter to identity; says whether it need not be given again, taken or never to be."""
+        request = SendMailRequest(
+            member_id=str(letter.member_id),
+            template=letter.template,
+            values=letter.fills,
+            request_id=str(letter.id),
+        )
+        try:
+            await self._mails.SendMail(request, timeout=_SEND_SECONDS)
+        except (grpc.aio.AioRpcError, DomainError) as error:
+            reason = error.reason if isinstance(error, DomainError) else _reason(error)
+            _log.warning("letter_not_taken", letter_id=request.request_id, reason=reason)
+            return reason in _UNDELIVERABLE
+        return True
 
     async def _resolve(self, member: ResolvePrincipalRequest.MemberLogin) -> Principal:
         return await self._principals.ResolvePrincipal(ResolvePrincipalRequest(member=member))

@@ -9,6 +9,7 @@ from services.enterprise import access, rechecks, subjects
 from services.enterprise.consumers import CONSUMERS
 from services.enterprise.handovers import HandoverSaga
 from services.enterprise.identity import Identity
+from services.enterprise.letters import Postman
 from services.enterprise.proofs import Proofs
 from services.enterprise.rechecks import Rechecks
 from services.enterprise.rpc.access import Access
@@ -57,6 +58,7 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
         jobs=[
             Job("recheck-domains", rechecks.RUN_EVERY, Rechecks(runtime.db, proofs).run),
             saga.job(),
+            Postman(runtime.db, runtime.worker, identity).job(),
         ],
         consumers=CONSUMERS,
         access_source=resolve,

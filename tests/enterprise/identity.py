@@ -27,6 +27,8 @@ from wrtn.identity.v1.addresses_pb2_grpc import (
 )
 from wrtn.identity.v1.auth_pb2 import GetJwksRequest, Jwks
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceServicer, add_AuthServiceServicer_to_server
+from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
+from wrtn.identity.v1.mails_pb2_grpc import MailServiceServicer, add_MailServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import (
     PrincipalServiceServicer,
@@ -57,6 +59,7 @@ class Identity(
     AuthServiceServicer,
     AddressServiceServicer,
     TransferServiceServicer,
+    MailServiceServicer,
 ):
     """Knows members, logins and accounts, and signs tokens. `opening_fails` and `away` make calls fail."""
 
@@ -72,6 +75,9 @@ class Identity(
     """The account of each OpenAccount, repetitions included."""
     transfers: dict[str, TransferAccountRequest] = field(default_factory=dict)
     """Each transfer by its id."""
+    mails: dict[str, SendMailRequest] = field(default_factory=dict)
+    """Each mail by the id of its request."""
+    mailing_fails: bool = False
     opening_fails: bool = False
     transferring_fails: bool = False
     away: bool = False
@@ -136,6 +142,13 @@ class Identity(
         known = self.addresses.get(request.member_id, []) if request.member_id in self.active else []
         return ListVerifiedAddressesResponse(addresses=known)
 
+    async def SendMail(self, request: SendMailRequest, context: Context) -> SendMailResponse:
+        """Takes the mail, or is away."""
+        if self.mailing_fails:
+            await context.abort(grpc.StatusCode.UNAVAILABLE)
+        self.mails[request.request_id] = request
+        return SendMailResponse(mail_id=request.request_id)
+
     async def GetJwks(self, request: GetJwksRequest, context: Context) -> Jwks:
         """Publishes the key."""
         return keys.published({KID: self.key})
@@ -148,6 +161,7 @@ async def serving(identity: Identity) -> AsyncIterator[str]:
     add_PrincipalServiceServicer_to_server(identity, server)
     add_AccountServiceServicer_to_server(identity, server)
     add_AuthServiceServicer_to_server(identity, server)
+    add_MailServiceServicer_to_server(identity, server)
     add_AddressServiceServicer_to_server(identity, server)
     add_TransferServiceServicer_to_server(identity, server)
     port = server.add_insecure_port("127.0.0.1:0")

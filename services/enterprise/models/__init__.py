@@ -11,6 +11,7 @@ from services.enterprise.models.employees import Appointment, Employee
 from services.enterprise.models.enterprises import Enterprise, EnterpriseStateChange, Logo, Slug
 from services.enterprise.models.grants import Grant, GrantChange, GrantDefault, GrantRequest, Visibility
 from services.enterprise.models.handovers import AccountHolder, Handover, HandoverState
+from services.enterprise.models.letters import Letter
 from services.enterprise.models.teams import Companion, Team, TeamChange
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "GrantRequest",
     "Handover",
     "HandoverState",
+    "Letter",
     "Logo",
     "ProvenDomain",
     "Slug",

@@ -8,6 +8,7 @@ from services.enterprise.store.enterprises import Enterprises, employers, enterp
 from services.enterprise.store.grant_requests import GrantRequests, Visibilities
 from services.enterprise.store.grants import GrantChanges, GrantDefaults, Grants
 from services.enterprise.store.handovers import Handovers, tenants_handing_over
+from services.enterprise.store.letters import Letters, Runners, tenants_writing
 from services.enterprise.store.rights import Rights
 from services.enterprise.store.teams import Companions, Teams
 
@@ -23,11 +24,14 @@ __all__ = [
     "GrantRequests",
     "Grants",
     "Handovers",
+    "Letters",
     "ProvenDomains",
     "Rights",
+    "Runners",
     "Teams",
     "Visibilities",
     "employers",
     "enterprises",
     "tenants_handing_over",
+    "tenants_writing",
 ]

@@ -1,0 +1,56 @@
+"""Letters: written with the change that they tell of, given to identity in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from chassis.database import Database, Scope, Transaction
+from chassis.jobs import Job
+from services.enterprise.identity import Identity
+from services.enterprise.models import Letter
+from services.enterprise.store import Letters, tenants_writing
+
+_EVERY = timedelta(seconds=2)
+_BATCH = 100
+
+
+def write(tx: Transaction, tenant_id: UUID, member_id: UUID, template: str, fills: Mapping[str, str]) -> None:
+    """Writes to a member by one of identity's templates. What it fills in is stored readably until sent."""
+    tx.session.add(
+        Letter(
+            tenant_id=tenant_id,
+            id=tx.clock.new_id(),
+            member_id=member_id,
+            template=template,
+            fills=dict(fills),
+            create_time=tx.now,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Postman:
+    """Gives letters to identity. `worker` is the worker role's database, which lists tenants."""
+
+    database: Database
+    worker: Database
+    identity: Identity
+
+    def job(self) -> Job:
+        """Answers the job that gives away what waits."""
+        return Job("letters", _EVERY, self.run)
+
+    async def run(self) -> None:
+        """Gives every waiting letter to identity. To give one again queues nothing: its id names the mail."""
+        async with self.worker.snapshot(Scope()) as tx:
+            tenant_ids = await tenants_writing(tx)
+        for tenant_id in tenant_ids:
+            async with self.database.snapshot(Scope.of(tenant_id)) as tx:
+                waiting = await Letters(tx, tenant_id).waiting(_BATCH)
+            for letter in waiting:
+                if await self.identity.send(letter):
+                    async with self.database.transaction(Scope.of(tenant_id)) as done:
+                        await Letters(done, tenant_id).remove(letter.id)

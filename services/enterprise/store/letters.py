@@ -1,0 +1,67 @@
+"""The queries on letters, and on who gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Uuid, delete, func, literal, select
+
+from chassis.database import Snapshot
+from services.enterprise.models import Companion, Employee, Letter
+from services.enterprise.store.rows import Rows
+from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER
+
+
+class Letters(Rows):
+    """The letters of the enterprise that identity has not taken yet."""
+
+    async def waiting(self, size: int) -> Sequence[Letter]:
+        """Answers letters, the oldest first."""
+        wanted = select(Letter).where(Letter.tenant_id == self._tenant_id)
+        return (await self._session.scalars(wanted.order_by(Letter.create_time).limit(size))).all()
+
+    async def remove(self, letter_id: UUID) -> None:
+        """Takes the letter away; one that is gone stays gone."""
+        gone = delete(Letter).where(Letter.tenant_id == self._tenant_id, Letter.id == letter_id)
+        await self._session.execute(gone)
+
+
+class Runners(Rows):
+    """Those who run the enterprise or a team."""
+
+    async def of_enterprise(self, size: int) -> Sequence[UUID]:
+        """Answers the members who are owners and managers, the longest employed first."""
+        wanted = (
+            select(Employee.member_id)
+            .where(Employee.tenant_id == self._tenant_id, Employee.title >= TITLE_MANAGER)
+            .order_by(Employee.sequence)
+        )
+        return (await self._session.scalars(wanted.limit(size))).all()
+
+    async def of_teams(self, line: Sequence[UUID], size: int) -> Sequence[UUID]:
+        """Answers the members who are chiefs and managers of these teams, those of the first team first."""
+        wanted = (
+            select(Employee.member_id)
+            .join(
+                Companion,
+                (Companion.tenant_id == Employee.tenant_id) & (Companion.employee_id == Employee.id),
+            )
+            .where(
+                Employee.tenant_id == self._tenant_id,
+                Employee.title > 0,
+                Companion.team_id.in_(line),
+                Companion.role >= ROLE_MANAGER,
+            )
+            .group_by(Employee.member_id)
+            .order_by(
+                func.min(func.array_position(literal(list(line), ARRAY(Uuid)), Companion.team_id)),
+                Employee.member_id,
+            )
+        )
+        return (await self._session.scalars(wanted.limit(size))).all()
+
+
+async def tenants_writing(tx: Snapshot) -> Sequence[UUID]:
+    """Answers the enterprises whose letters wait. For the worker role, which sees no more of them."""
+    return (await tx.session.scalars(select(Letter.tenant_id).distinct())).all()
