@@ -11,11 +11,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis import timestamps
 from chassis.decimals import text
 from services.billing import models
+from services.billing.admission import ZERO
 from services.billing.costs import Costs
 from services.billing.errors import TimeRangeInvalid
 from services.billing.store import read_tiers
 from services.billing.sums import MOST_ROWS, Asked, By, Sum
-from wrtn.billing.v1 import costs_pb2, prices_pb2
+from wrtn.billing.v1 import budgets_pb2, costs_pb2, prices_pb2, spending_pb2
+from wrtn.sessions.v1.token_usage_pb2 import Attribution
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -108,3 +110,65 @@ def _moment(request: Message, field: str) -> datetime | None:
     if not _EARLIEST <= found < _LATEST:
         raise TimeRangeInvalid("The time must lie between the years 1970 and 2199.", field=field)
     return found
+
+
+def reservation(row: models.Reservation) -> spending_pb2.Reservation:
+    """Builds a reservation."""
+    return spending_pb2.Reservation(
+        id=str(row.id),
+        tenant_id=str(row.tenant_id),
+        state=spending_pb2.Reservation.State.Value(f"STATE_{row.state}"),
+        amount=text(row.amount),
+        settled_amount=text(row.settled_amount),
+        currency=row.currency,
+        expire_time=timestamps.of(row.expire_time),
+        attribution=Attribution(
+            tenant_id=str(row.tenant_id),
+            account_id=str(row.account_id),
+            member_id=str(row.member_id),
+            employee_id=str(row.employee_id or ""),
+            team_id=str(row.team_id or ""),
+            ancestor_team_ids=map(str, row.ancestor_team_ids),
+            title=row.title,  # type: ignore[arg-type]
+            role=row.role,  # type: ignore[arg-type]
+        ),
+        create_time=timestamps.of(row.create_time),
+    )
+
+
+def budget(row: models.Budget, period: models.BudgetPeriodRow | None) -> budgets_pb2.Budget:
+    """Builds a budget with its running period; one that nobody has begun yet has no status."""
+    built = budgets_pb2.Budget(
+        id=str(row.id),
+        team_id=str(row.team_id or ""),
+        employee_id=str(row.employee_id or ""),
+        resource=row.resource,
+        period=row.period,  # type: ignore[arg-type]
+        amount=text(row.amount),
+        currency=row.currency,
+        thresholds=map(float, row.thresholds),
+        soft=row.soft,
+        requests_per_minute=row.requests_per_minute,
+        tokens_per_minute=row.tokens_per_minute,
+        status=_status(row, period) if period is not None else None,
+        etag=str(row.version),
+        create_time=timestamps.of(row.create_time),
+        update_time=timestamps.of(row.update_time),
+    )
+    if row.archive_time is not None:
+        built.archive_time.CopyFrom(timestamps.of(row.archive_time))
+    return built
+
+
+def _status(row: models.Budget, period: models.BudgetPeriodRow) -> budgets_pb2.BudgetStatus:
+    left = row.amount - period.spent - period.reserved
+    status = budgets_pb2.BudgetStatus(
+        start_time=timestamps.of(period.start_time),
+        spent=text(period.spent),
+        reserved=text(period.reserved),
+        left=text(max(left, ZERO)),
+        overshoot=text(max(period.spent - row.amount, ZERO)),
+    )
+    if period.end_time is not None:
+        status.reset_time.CopyFrom(timestamps.of(period.end_time))
+    return status

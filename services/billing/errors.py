@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from chassis.errors import InvalidArgument, NotFound, Unavailable
+from chassis.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    Unavailable,
+)
 
 
 class TeamNotFound(NotFound):
@@ -21,3 +30,99 @@ class PricesMissing(Unavailable):
     """The price list is empty: nothing can be rated before it is imported."""
 
     reason = "PRICES_MISSING"
+
+
+class AccountNotFound(NotFound):
+    """The tenant has no such account, or its holder works there no more."""
+
+    reason = "ACCOUNT_NOT_FOUND"
+
+
+class TeamNotJoined(FailedPrecondition):
+    """The holder of the account is no companion of the team, or the team is archived."""
+
+    reason = "TEAM_NOT_JOINED"
+
+
+class EmployeeNotFound(NotFound):
+    """The enterprise has no such employee."""
+
+    reason = "EMPLOYEE_NOT_FOUND"
+
+
+class BudgetNotFound(NotFound):
+    """The enterprise has no such budget, or the caller may not see it."""
+
+    reason = "BUDGET_NOT_FOUND"
+
+
+class BudgetExists(AlreadyExists):
+    """The target has a budget for this resource and period."""
+
+    reason = "BUDGET_EXISTS"
+
+
+class BudgetNotYours(PermissionDenied):
+    """The budget is not the caller's to set: a chief's own team is limited by who is above."""
+
+    reason = "BUDGET_NOT_YOURS"
+
+
+class BudgetAboveParent(FailedPrecondition):
+    """The budgets below would together exceed the one above them."""
+
+    reason = "BUDGET_ABOVE_PARENT"
+
+
+class BudgetBelowSpent(FailedPrecondition):
+    """The amount is below what is spent and reserved in the running period."""
+
+    reason = "BUDGET_BELOW_SPENT"
+
+
+class AmountInvalid(InvalidArgument):
+    """The text is no amount of money."""
+
+    reason = "AMOUNT_INVALID"
+
+
+class EtagMismatch(Aborted):
+    """The budget was changed since it was read."""
+
+    reason = "ETAG_MISMATCH"
+
+
+class BudgetExceeded(ResourceExhausted):
+    """A budget does not cover the spending."""
+
+    reason = "BUDGET_EXCEEDED"
+
+
+class RateExceeded(ResourceExhausted):
+    """The rate of a budget does not allow the spending now."""
+
+    reason = "RATE_EXCEEDED"
+
+
+class SpendingBusy(ResourceExhausted):
+    """More spendings wait to be authorized than can be in time."""
+
+    reason = "SPENDING_BUSY"
+
+
+class ReservationNotFound(NotFound):
+    """The tenant has no such reservation."""
+
+    reason = "RESERVATION_NOT_FOUND"
+
+
+class ReservationConflict(AlreadyExists):
+    """The id is that of a reservation for another request."""
+
+    reason = "RESERVATION_CONFLICT"
+
+
+class ReservationEnded(FailedPrecondition):
+    """The reservation is settled, released or expired."""
+
+    reason = "RESERVATION_ENDED"

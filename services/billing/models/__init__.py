@@ -1,18 +1,38 @@
 """The tables of billing."""
 
 from services.billing.models.base import Base
+from services.billing.models.budgets import Budget, BudgetChange, BudgetNotice, BudgetPeriodRow
 from services.billing.models.ledger import Ledger, LedgerBalance, LedgerEntry
+from services.billing.models.organisation import (
+    KnownAccount,
+    KnownCompanion,
+    KnownEmployee,
+    KnownEnterprise,
+    KnownTeam,
+)
 from services.billing.models.prices import Price
+from services.billing.models.reservations import Reservation, ReservationState
 from services.billing.models.usages import AccountCostDay, CostDay, TeamPath, Usage
 
 __all__ = [
     "AccountCostDay",
     "Base",
+    "Budget",
+    "BudgetChange",
+    "BudgetNotice",
+    "BudgetPeriodRow",
     "CostDay",
+    "KnownAccount",
+    "KnownCompanion",
+    "KnownEmployee",
+    "KnownEnterprise",
+    "KnownTeam",
     "Ledger",
     "LedgerBalance",
     "LedgerEntry",
     "Price",
+    "Reservation",
+    "ReservationState",
     "TeamPath",
     "Usage",
 ]

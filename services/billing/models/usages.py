@@ -49,6 +49,8 @@ class Usage(Base):
     currency: Mapped[str]
     use_time: Mapped[datetime]
     create_time: Mapped[datetime]
+    reservation_id: Mapped[UUID | None]
+    """The reservation that it settled, if its call was authorized."""
 
 
 class TeamPath(Base):

@@ -1,0 +1,98 @@
+"""The queries on reservations that end, over several tenants at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+
+from chassis.database import Snapshot, arrays
+from services.billing.models import Budget, Reservation, ReservationState
+from services.billing.store.spending import Covering, Key
+
+_MOVE = """
+UPDATE wrtn_budget_periods AS kept SET spent = kept.spent + new.spent, reserved = kept.reserved + new.reserved
+FROM unnest(%(tenant_id)s::uuid[], %(budget_id)s::uuid[], %(start_time)s::timestamptz[], %(spent)s::numeric[],
+            %(reserved)s::numeric[]) AS new (tenant_id, budget_id, start_time, spent, reserved)
+WHERE (kept.tenant_id, kept.budget_id, kept.start_time) = (new.tenant_id, new.budget_id, new.start_time)
+RETURNING kept.tenant_id, kept.budget_id, kept.start_time, kept.spent, new.spent
+"""
+# An UPDATE locks in whatever order it finds the rows; this one locks them by key, as all others do.
+_LOCK = """
+SELECT 1 FROM wrtn_budget_periods WHERE (tenant_id, budget_id, start_time) IN (
+    SELECT * FROM unnest(%(tenant_id)s::uuid[], %(budget_id)s::uuid[], %(start_time)s::timestamptz[]))
+ORDER BY tenant_id, budget_id, start_time
+FOR UPDATE
+"""
+_NAMES = ("tenant_id", "budget_id", "start_time", "spent", "reserved")
+
+Place = tuple[UUID, Key]
+"""A tenant and a period."""
+
+
+class Reservations:
+    """Reservations, and the periods in which they are held."""
+
+    def __init__(self, tx: Snapshot) -> None:
+        self._tx = tx
+        self._session = tx.session
+
+    async def lock_one(self, tenant_id: UUID, reservation_id: UUID) -> Reservation | None:
+        """Answers the reservation, locked."""
+        return await self._session.get(
+            Reservation, (tenant_id, reservation_id), with_for_update=True, populate_existing=True
+        )
+
+    async def lock(self, keys: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Reservation]:
+        """Answers those reservations that there are, by tenant and id, locked in the order of their keys."""
+        query = (
+            select(Reservation)
+            .where(tuple_(Reservation.tenant_id, Reservation.id).in_(list(keys)))
+            .order_by(Reservation.tenant_id, Reservation.id)
+            .with_for_update()
+        )
+        return {(each.tenant_id, each.id): each for each in await self._session.scalars(query)}
+
+    async def lock_expired(self, tenant_id: UUID, before: datetime, most: int) -> Sequence[Reservation]:
+        """Answers reservations that are held past this time, locked; those that others lock are passed over."""
+        query = (
+            select(Reservation)
+            .where(
+                Reservation.tenant_id == tenant_id,
+                Reservation.state == ReservationState.HELD,
+                Reservation.expire_time < before,
+            )
+            .order_by(Reservation.id)
+            .limit(most)
+            .with_for_update(skip_locked=True)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def targets(self, tenant_id: UUID, budget_ids: Sequence[UUID]) -> list[Covering]:
+        """Answers whom these budgets limit."""
+        query = select(Budget).where(Budget.tenant_id == tenant_id, Budget.id.in_(budget_ids))
+        return [
+            Covering(each.id, each.team_id, each.employee_id, each.resource, each.period, None)
+            for each in await self._session.scalars(query)
+        ]
+
+    async def move(
+        self, spent: Mapping[Place, Decimal], reserved: Mapping[Place, Decimal]
+    ) -> list[tuple[UUID, UUID, datetime, Decimal, Decimal]]:
+        """Adds to what is spent and reserved; answers tenant, budget, start, spent after it, and what was added."""
+        places = sorted({*spent, *reserved})
+        if not places:
+            return []
+        zero = Decimal(0)
+        rows = [
+            (tenant_id, *key, spent.get((tenant_id, key), zero), reserved.get((tenant_id, key), zero))
+            for tenant_id, key in places
+        ]
+        values = arrays.by_column(_NAMES, rows)
+        driver = await self._tx.driver()
+        await driver.execute(_LOCK, values)
+        cursor = await driver.execute(_MOVE, values)
+        return [tuple(row) for row in await cursor.fetchall()]

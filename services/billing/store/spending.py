@@ -1,0 +1,243 @@
+"""The queries of an admission: who spends, which budgets cover it, their counters, and what comes of it.
+
+Everything here is of one tenant. Locks are taken in one order everywhere: reservations, then periods, each by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from chassis.database import Snapshot, arrays
+from services.billing.admission import Counter
+from services.billing.models import Reservation
+from services.billing.periods import Span
+
+MOST_DEEP = 100
+"""How many teams above each other are followed; the tree itself is bounded lower."""
+
+_WHO = """
+WITH RECURSIVE asked AS (
+    SELECT DISTINCT account_id, team_id
+    FROM unnest(%(account_id)s::uuid[], %(team_id)s::uuid[]) AS each (account_id, team_id)
+),
+walked AS (
+    SELECT team_id AS origin, team.team_id, team.parent_team_id, team.archived, 1 AS depth
+    FROM (SELECT DISTINCT team_id FROM asked) AS named
+    JOIN wrtn_known_teams AS team USING (team_id)
+    WHERE team.tenant_id = %(tenant)s
+    UNION ALL
+    SELECT walked.origin, team.team_id, team.parent_team_id, team.archived, walked.depth + 1
+    FROM walked JOIN wrtn_known_teams AS team ON team.team_id = walked.parent_team_id
+    WHERE team.tenant_id = %(tenant)s AND walked.depth < %(deep)s
+),
+lines AS (
+    SELECT origin, array_agg(team_id ORDER BY depth) AS line, bool_or(archived) AS archived
+    FROM walked GROUP BY origin
+)
+SELECT asked.account_id, asked.team_id, account.holder_member_id, employee.employee_id,
+       coalesce(employee.title, 0), lines.line, coalesce(lines.archived, false), coalesce(held.role, 0),
+       coalesce(held.own, false)
+FROM asked
+JOIN wrtn_known_accounts AS account ON account.tenant_id = %(tenant)s AND account.account_id = asked.account_id
+LEFT JOIN wrtn_known_employees AS employee
+    ON employee.tenant_id = %(tenant)s AND employee.member_id = account.holder_member_id
+LEFT JOIN lines ON lines.origin = asked.team_id
+LEFT JOIN LATERAL (
+    SELECT max(role) AS role, bool_or(companion.team_id = asked.team_id) AS own
+    FROM wrtn_known_companions AS companion
+    WHERE companion.tenant_id = %(tenant)s AND companion.employee_id = employee.employee_id
+        AND companion.role > 0 AND companion.team_id = ANY (lines.line)
+) AS held ON true
+"""
+
+_ZONE = "SELECT time_zone FROM wrtn_known_enterprises WHERE tenant_id = %s"
+
+_COVERING = """
+SELECT budget.id, budget.team_id, budget.employee_id, budget.resource, budget.period,
+       latest.start_time, latest.end_time
+FROM wrtn_budgets AS budget
+LEFT JOIN LATERAL (
+    SELECT start_time, end_time FROM wrtn_budget_periods AS kept
+    WHERE kept.tenant_id = budget.tenant_id AND kept.budget_id = budget.id AND kept.start_time <= %(now)s
+    ORDER BY start_time DESC LIMIT 1
+) AS latest ON true
+WHERE budget.tenant_id = %(tenant)s AND budget.archive_time IS NULL
+    AND (budget.team_id IS NULL OR budget.team_id = ANY (%(teams)s))
+    AND (budget.employee_id IS NULL OR budget.employee_id = ANY (%(employees)s))
+    AND budget.resource = ANY (%(resources)s)
+"""
+
+_BEGIN = """
+INSERT INTO wrtn_budget_periods (tenant_id, budget_id, start_time, end_time, spent, reserved, requests, tokens,
+                                 drain_time)
+SELECT %(tenant)s, budget_id, start_time, end_time, 0, 0, 0, 0, %(now)s
+FROM unnest(%(budget_id)s::uuid[], %(start_time)s::timestamptz[], %(end_time)s::timestamptz[])
+    AS begun (budget_id, start_time, end_time)
+ORDER BY budget_id, start_time
+ON CONFLICT DO NOTHING
+"""
+
+_LOCK = """
+SELECT budget_id, start_time, end_time, spent, reserved, requests, tokens, drain_time
+FROM wrtn_budget_periods
+WHERE tenant_id = %(tenant)s AND (budget_id, start_time) IN (
+    SELECT * FROM unnest(%(budget_id)s::uuid[], %(start_time)s::timestamptz[]))
+ORDER BY budget_id, start_time
+FOR UPDATE
+"""
+
+# A statement of its own, behind the locks: only so it sees the terms as the last change left them.
+_TERMS = """
+SELECT id, amount, soft, requests_per_minute, tokens_per_minute FROM wrtn_budgets
+WHERE tenant_id = %s AND id = ANY (%s) AND archive_time IS NULL
+"""
+
+_WRITE_BACK = """
+UPDATE wrtn_budget_periods AS kept
+SET reserved = new.reserved, requests = new.requests, tokens = new.tokens, drain_time = %(now)s
+FROM unnest(%(budget_id)s::uuid[], %(start_time)s::timestamptz[], %(reserved)s::numeric[], %(requests)s::float8[],
+            %(tokens)s::float8[]) AS new (budget_id, start_time, reserved, requests, tokens)
+WHERE kept.tenant_id = %(tenant)s AND kept.budget_id = new.budget_id AND kept.start_time = new.start_time
+"""
+
+_KEPT = """id, request_hash, state, amount, settled_amount, currency, account_id, member_id, employee_id, team_id,
+    ancestor_team_ids, title, role, model, budget_ids, period_start_times, expire_time, create_time, end_time"""
+_FIND = f"SELECT {_KEPT} FROM wrtn_reservations WHERE tenant_id = %s AND id = ANY (%s)"  # noqa: S608
+_ADD = f"""
+INSERT INTO wrtn_reservations (tenant_id, {_KEPT})
+VALUES (%s, {", ".join(["%s"] * len(_KEPT.split(",")))})
+ON CONFLICT DO NOTHING
+"""  # noqa: S608
+
+
+class Spender(NamedTuple):
+    """Who spends, and where they stand at this moment."""
+
+    account_id: UUID
+    team_id: UUID | None
+    member_id: UUID
+    employee_id: UUID | None
+    title: int
+    line: tuple[UUID, ...]
+    """The team and those above it, the nearest first."""
+    archived: bool
+    role: int
+    companion: bool
+
+
+class Covering(NamedTuple):
+    """A budget that may cover a spending, and its newest period up to now."""
+
+    id: UUID
+    team_id: UUID | None
+    employee_id: UUID | None
+    resource: str
+    period: int
+    latest: Span | None
+
+
+class Terms(NamedTuple):
+    """What of a budget can be changed, as far as admissions ask for it."""
+
+    amount: Decimal
+    soft: bool
+    requests_per_minute: int
+    tokens_per_minute: int
+
+
+class Held(NamedTuple):
+    """What a period's row says."""
+
+    end_time: datetime | None
+    spent: Decimal
+    reserved: Decimal
+    requests: float
+    tokens: float
+    drain_time: datetime
+
+
+Key = tuple[UUID, datetime]
+"""A period: its budget and when it began."""
+
+
+class Spending:
+    """The queries, bound to one tenant."""
+
+    def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
+        self._tx = tx
+        self._tenant_id = tenant_id
+
+    async def spenders(
+        self, wanted: Iterable[tuple[UUID, UUID | None]]
+    ) -> dict[tuple[UUID, UUID | None], Spender]:
+        """Answers who spends, by account and team; accounts that the tenant does not have are missing."""
+        values = arrays.by_column(("account_id", "team_id"), sorted(set(wanted), key=str))
+        driver = await self._tx.driver()
+        cursor = await driver.execute(_WHO, values | {"tenant": self._tenant_id, "deep": MOST_DEEP})
+        rows = await cursor.fetchall()
+        found = [Spender._make((*row[:5], tuple(row[5] or ()), *row[6:])) for row in rows]
+        return {(each.account_id, each.team_id): each for each in found}
+
+    async def time_zone(self) -> str:
+        """Answers the time zone of the tenant's days; UTC for personal accounts."""
+        row = await (await (await self._tx.driver()).execute(_ZONE, (self._tenant_id,))).fetchone()
+        return row[0] if row is not None else "UTC"
+
+    async def covering(
+        self, teams: Iterable[UUID], employees: Iterable[UUID], resources: Iterable[str], now: datetime
+    ) -> list[Covering]:
+        """Answers the budgets that may cover something of these."""
+        values = {"teams": list(teams), "employees": list(employees), "resources": list(resources)}
+        driver = await self._tx.driver()
+        cursor = await driver.execute(_COVERING, values | {"tenant": self._tenant_id, "now": now})
+        return [
+            Covering._make((*row[:5], Span(row[5], row[6]) if row[5] is not None else None))
+            for row in await cursor.fetchall()
+        ]
+
+    async def begin(self, periods: Iterable[tuple[UUID, Span]], now: datetime) -> None:
+        """Begins periods that are not there yet, with nothing spent."""
+        rows = [(budget_id, span.start, span.end) for budget_id, span in periods]
+        values = arrays.by_column(("budget_id", "start_time", "end_time"), rows)
+        await (await self._tx.driver()).execute(_BEGIN, values | {"tenant": self._tenant_id, "now": now})
+
+    async def lock(self, keys: Sequence[Key]) -> tuple[dict[Key, Held], dict[UUID, Terms]]:
+        """Locks the periods until the commit; answers them, and the terms of their budgets as of then."""
+        values = arrays.by_column(("budget_id", "start_time"), keys) | {"tenant": self._tenant_id}
+        driver = await self._tx.driver()
+        async with driver.pipeline():
+            locked = await driver.execute(_LOCK, values)
+            terms = await driver.execute(_TERMS, (self._tenant_id, [budget_id for budget_id, _ in keys]))
+        return (
+            {(row[0], row[1]): Held(*row[2:]) for row in await locked.fetchall()},
+            {row[0]: Terms(*row[1:]) for row in await terms.fetchall()},
+        )
+
+    async def write_back(self, counters: Iterable[Counter], now: datetime) -> None:
+        """Writes what admissions changed of the locked periods."""
+        rows = [(each.budget_id, each.start, each.reserved, each.requests, each.tokens) for each in counters]
+        names = ("budget_id", "start_time", "reserved", "requests", "tokens")
+        values = arrays.by_column(names, rows) | {"tenant": self._tenant_id, "now": now}
+        await (await self._tx.driver()).execute(_WRITE_BACK, values)
+
+    async def reservations(self, ids: Sequence[UUID]) -> Mapping[UUID, Reservation]:
+        """Answers those reservations that there are."""
+        cursor = await (await self._tx.driver()).execute(_FIND, (self._tenant_id, list(ids)))
+        names = [each.strip() for each in _KEPT.split(",")]
+        found = [
+            Reservation(tenant_id=self._tenant_id, **dict(zip(names, row, strict=True)))
+            for row in await cursor.fetchall()
+        ]
+        return {each.id: each for each in found}
+
+    async def add(self, rows: Sequence[Reservation]) -> bool:
+        """Adds reservations; False if one of them is there already, and then nothing may be committed."""
+        names = [each.strip() for each in _KEPT.split(",")]
+        values = [(self._tenant_id, *(getattr(row, name) for name in names)) for row in rows]
+        async with (await self._tx.driver()).cursor() as cursor:
+            await cursor.executemany(_ADD, values)
+            return cursor.rowcount == len(rows)
