@@ -199,7 +199,10 @@ def _of(batch: _Batch, wanted: Wanted, spender: Spender) -> list[Counter]:
         and each.resource in resources
     ]
     places = {team_id: place for place, team_id in enumerate(spender.line)}
-    return sorted(found, key=lambda each: (_DEPTH[each.level], places.get(each.team_id, 0), each.budget_id))
+    return sorted(
+        found,
+        key=lambda each: (_DEPTH[each.level], places.get(each.team_id or each.tenant_id, 0), each.budget_id),
+    )
 
 
 def _reservation(batch: _Batch, wanted: Wanted, spender: Spender, counters: Sequence[Counter]) -> Reservation:

@@ -14,6 +14,7 @@ from chassis.events.envelope import Event
 from services.billing.errors import PricesMissing
 from services.billing.events import usage_rated
 from services.billing.price_list import PriceList
+from services.billing.settling import settle
 from services.billing.store import Postings, Prices
 from services.billing.usages import RatedUsage, once_each
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
@@ -42,6 +43,7 @@ class Rating:
         usages = once_each(events, self._prices)
         keys = await Postings(tx).post([usage for _, usage in usages.values()])
         fresh = [usages[key] for key in sorted(keys)]
+        await settle(tx, [usage for _, usage in fresh])
         await _publish(tx, fresh)
         tx.after_commit(lambda: _count([usage for _, usage in fresh]))
 

@@ -160,6 +160,28 @@ def budget(row: models.Budget, period: models.BudgetPeriodRow | None) -> budgets
     return built
 
 
+def budget_change(row: models.Budget, change: models.BudgetChange, reason: str) -> budgets_pb2.BudgetChange:
+    """Builds a change of a budget: what it was after it."""
+    after = budget(row, None)
+    after.amount = text(change.amount)
+    after.thresholds[:] = map(float, change.thresholds)
+    after.soft = change.soft
+    after.requests_per_minute = change.requests_per_minute
+    after.tokens_per_minute = change.tokens_per_minute
+    after.etag = str(change.sequence)
+    after.update_time.CopyFrom(timestamps.of(change.create_time))
+    after.ClearField("archive_time")
+    if change.archived:
+        after.archive_time.CopyFrom(timestamps.of(change.create_time))
+    return budgets_pb2.BudgetChange(
+        sequence=change.sequence,
+        after=after,
+        decider_member_id=str(change.decider_member_id),
+        reason=reason,
+        create_time=timestamps.of(change.create_time),
+    )
+
+
 def _status(row: models.Budget, period: models.BudgetPeriodRow) -> budgets_pb2.BudgetStatus:
     left = row.amount - period.spent - period.reserved
     status = budgets_pb2.BudgetStatus(

@@ -26,7 +26,7 @@ NOTHING = Estimate(Ask(ZERO, 0), CURRENCY)
 
 
 async def of(db: Database, prices: PriceList, model: str, estimate: SpendEstimate, now: datetime) -> Estimate:
-    """Answers the estimate; tokens at the price of now, those of a model without a price at zero, as usages are."""
+    """Answers the estimate: tokens at the price of now; at zero, as usages are, if the model has none."""
     if estimate.WhichOneof("estimate") == "amount":
         return Estimate(Ask(Decimal(estimate.amount), 0), CURRENCY)
     price = prices.at(model, now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from chassis import decimals, timestamps
@@ -48,6 +50,19 @@ async def budget_refused(tx: Transaction, tenant_id: UUID, counter: Counter) -> 
             start_time=timestamps.of(counter.start),
         )
         tx.publish(event, aggregate_id=counter.budget_id, tenant_id=tenant_id)
+
+
+def budget_reached(tx: Transaction, budget: Budget, start: datetime, threshold: Decimal) -> None:
+    """Tells that so much of a budget is spent."""
+    event = BudgetNoticed(
+        kind=BudgetNoticed.KIND_THRESHOLD,
+        budget_id=str(budget.id),
+        team_id=_text(budget.team_id),
+        employee_id=_text(budget.employee_id),
+        threshold=float(threshold),
+        start_time=timestamps.of(start),
+    )
+    tx.publish(event, aggregate_id=budget.id, version=budget.version, tenant_id=budget.tenant_id)
 
 
 def _text(id_: UUID | None) -> str:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from genai_prices.data_snapshot import get_snapshot
+from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 from chassis import settings
 from chassis.service import Parts, Runtime, run
 from chassis.settings import ServiceSettings
-from services.billing import subjects
+from services.billing import organisation, subjects
 from services.billing.consumers import Rating
 from services.billing.price_list import PriceList
 from services.billing.price_source import Source
 from services.billing.prices import import_at_start
+from services.billing.rpc.budgets import Budgets
 from services.billing.rpc.costs import Costs
 from services.billing.rpc.prices import Prices
+from services.billing.rpc.spending import Spends
+from services.billing.spender import Spender
+from wrtn.billing.v1.budgets_pb2_grpc import add_BudgetServiceServicer_to_server
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
 from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
-from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
+from wrtn.billing.v1.spending_pb2_grpc import add_SpendServiceServicer_to_server
 
 
 async def wire(runtime: Runtime[ServiceSettings]) -> Parts:
@@ -24,13 +29,17 @@ async def wire(runtime: Runtime[ServiceSettings]) -> Parts:
     source = Source(get_snapshot())
     await import_at_start(runtime.db, source)
     known = PriceList(source)
+    spender = Spender(runtime.db)
     return Parts(
         servicers=[
             (add_CostServiceServicer_to_server, Costs(runtime)),
             (add_PriceServiceServicer_to_server, Prices(runtime, known)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
+            (add_BudgetServiceServicer_to_server, Budgets(runtime)),
+            (add_SpendServiceServicer_to_server, Spends(runtime, known, spender)),
         ],
-        consumers=[Rating(known).consumer()],
+        consumers=[Rating(known).consumer(), *organisation.CONSUMERS],
+        background=[spender],
     )
 
 

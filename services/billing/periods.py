@@ -50,7 +50,7 @@ def span(period: int, zone: ZoneInfo, moment: datetime) -> Span:
 
 
 def following(previous: Span, wanted: Span) -> Span:
-    """Answers the wanted period, cut where the previous one still lasts: a change of zone waits for its end."""
+    """Answers the wanted period, cut where the previous one still lasts: a new zone waits for its end."""
     if previous.end is not None and wanted.start < previous.end:
         return Span(previous.end, wanted.end)
     return wanted

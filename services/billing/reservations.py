@@ -108,7 +108,7 @@ def settle(
     moves: Moves,
     now: datetime,
 ) -> None:
-    """Settles locked reservations by what was really spent, by tenant and reservation, where they were pinned.
+    """Settles locked reservations, by tenant and id, by what was really spent, where they were pinned.
 
     One that ended before is spent whole all the same: what was used was used.
     """

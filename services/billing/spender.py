@@ -1,4 +1,4 @@
-"""The queue of spendings: requests of one tenant that come at the same time are decided in one transaction."""
+"""The queue of spendings: those of one tenant that come at the same time are decided in one transaction."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Spender:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def authorize(self, tenant_id: UUID, wanted: Wanted) -> Outcome:
-        """Answers the reservation or the refusal, once it is durable; raises SpendingBusy if too many wait."""
+        """Answers the reservation once it is durable, or the refusal; raises SpendingBusy."""
         if self._count >= MOST_WAITING:
             raise SpendingBusy("Too many spendings wait to be authorized.", retry_after=1)
         waiting = _Waiting(wanted)

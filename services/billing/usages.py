@@ -54,11 +54,20 @@ class RatedUsage(NamedTuple):
     cost: Decimal
     currency: str
     use_time: datetime
+    reservation_id: UUID | None
 
     @property
     def key(self) -> Key:
         """Counted once, under whichever event id it comes."""
         return self.tenant_id, self.history_id
+
+    @property
+    def line(self) -> list[UUID]:
+        """The team and those above it, the nearest first."""
+        if self.team_id is None:
+            return []
+        above = self.ancestor_team_ids.strip("{}")
+        return [self.team_id, *(_uuid(each) for each in above.split(",") if each)]
 
 
 def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
@@ -101,6 +110,7 @@ def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
         cost(price.schedule, tokens, use_time) if price is not None else ZERO,
         price.currency if price is not None else CURRENCY,
         use_time,
+        UUID(message.reservation_id) if message.reservation_id else None,
     )
 
 

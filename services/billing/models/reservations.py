@@ -55,7 +55,7 @@ class Reservation(Base):
     model: Mapped[str]
     budget_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
     period_start_times: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
-    """The period of each of the budgets in which it is held, and will be settled, whatever moves meanwhile."""
+    """The period of each budget in which it is held and will be settled, whatever moves meanwhile."""
     expire_time: Mapped[datetime]
     create_time: Mapped[datetime]
     end_time: Mapped[datetime | None]

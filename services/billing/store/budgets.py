@@ -37,7 +37,7 @@ class Budgets:
     async def lock_tenant(self) -> str:
         """Makes other changes of budgets and the rating of usages wait; answers the tenant's currency.
 
-        So that a budget that begins in the middle of a period counts each usage once: as spent before, or after.
+        So that a budget that begins in the middle of a period counts each usage once: before it, or after.
         """
         row = insert(Ledger).values(tenant_id=self._tenant_id, currency=CURRENCY, last_sequence=0)
         await self._session.execute(row.on_conflict_do_nothing())
@@ -57,7 +57,7 @@ class Budgets:
     async def page(
         self, team_id: UUID | None, employee_id: UUID | None, after: UUID | None, size: int
     ) -> Sequence[Budget]:
-        """Answers budgets that hold, in the order in which they were set: all, or of a team with those below."""
+        """Answers budgets that hold, as they were set: all, or those of a team with the teams below."""
         query = select(Budget).where(Budget.tenant_id == self._tenant_id, Budget.archive_time.is_(None))
         if team_id is not None:
             query = query.where(Budget.team_id.in_(self._subtree(team_id)))
@@ -83,7 +83,7 @@ class Budgets:
         query = select(KnownTeam.team_id, KnownTeam.parent_team_id).where(
             KnownTeam.tenant_id == self._tenant_id
         )
-        return {team_id: parent for team_id, parent in await self._session.execute(query)}
+        return {row[0]: row[1] for row in await self._session.execute(query)}
 
     async def has_team(self, team_id: UUID) -> bool:
         """Whether the enterprise has the team, not archived."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import or_, select, tuple_
 
 from chassis.database import Snapshot, arrays
-from services.billing.models import Budget, Reservation, ReservationState
+from services.billing.models import (
+    Budget,
+    BudgetPeriodRow,
+    KnownEnterprise,
+    Reservation,
+    ReservationState,
+)
+from services.billing.periods import Span
 from services.billing.store.spending import Covering, Key
 
 _MOVE = """
@@ -18,7 +25,7 @@ UPDATE wrtn_budget_periods AS kept SET spent = kept.spent + new.spent, reserved 
 FROM unnest(%(tenant_id)s::uuid[], %(budget_id)s::uuid[], %(start_time)s::timestamptz[], %(spent)s::numeric[],
             %(reserved)s::numeric[]) AS new (tenant_id, budget_id, start_time, spent, reserved)
 WHERE (kept.tenant_id, kept.budget_id, kept.start_time) = (new.tenant_id, new.budget_id, new.start_time)
-RETURNING kept.tenant_id, kept.budget_id, kept.start_time, kept.spent, new.spent
+RETURNING kept.tenant_id, kept.budget_id, kept.start_time, kept.spent
 """
 # An UPDATE locks in whatever order it finds the rows; this one locks them by key, as all others do.
 _LOCK = """
@@ -28,6 +35,9 @@ ORDER BY tenant_id, budget_id, start_time
 FOR UPDATE
 """
 _NAMES = ("tenant_id", "budget_id", "start_time", "spent", "reserved")
+
+_LONGEST = timedelta(days=32)
+"""Longer than any period that ends."""
 
 Place = tuple[UUID, Key]
 """A tenant and a period."""
@@ -57,7 +67,7 @@ class Reservations:
         return {(each.tenant_id, each.id): each for each in await self._session.scalars(query)}
 
     async def lock_expired(self, tenant_id: UUID, before: datetime, most: int) -> Sequence[Reservation]:
-        """Answers reservations that are held past this time, locked; those that others lock are passed over."""
+        """Answers reservations held past this time, locked; those that others have locked are passed over."""
         query = (
             select(Reservation)
             .where(
@@ -81,11 +91,11 @@ class Reservations:
 
     async def move(
         self, spent: Mapping[Place, Decimal], reserved: Mapping[Place, Decimal]
-    ) -> list[tuple[UUID, UUID, datetime, Decimal, Decimal]]:
-        """Adds to what is spent and reserved; answers tenant, budget, start, spent after it, and what was added."""
+    ) -> dict[Place, Decimal]:
+        """Adds to what is spent and reserved; answers what is spent after it."""
         places = sorted({*spent, *reserved})
         if not places:
-            return []
+            return {}
         zero = Decimal(0)
         rows = [
             (tenant_id, *key, spent.get((tenant_id, key), zero), reserved.get((tenant_id, key), zero))
@@ -95,4 +105,51 @@ class Reservations:
         driver = await self._tx.driver()
         await driver.execute(_LOCK, values)
         cursor = await driver.execute(_MOVE, values)
-        return [tuple(row) for row in await cursor.fetchall()]
+        return {(row[0], (row[1], row[2])): row[3] for row in await cursor.fetchall()}
+
+    async def covering(
+        self,
+        tenants: Iterable[UUID],
+        teams: Iterable[UUID],
+        employees: Iterable[UUID],
+        resources: Iterable[str],
+    ) -> list[Budget]:
+        """Answers the budgets that may cover usages of these tenants, teams, employees and resources."""
+        query = select(Budget).where(
+            Budget.tenant_id.in_(list(tenants)),
+            Budget.archive_time.is_(None),
+            or_(Budget.team_id.is_(None), Budget.team_id.in_(list(teams))),
+            or_(Budget.employee_id.is_(None), Budget.employee_id.in_(list(employees))),
+            Budget.resource.in_(list(resources)),
+        )
+        return list(await self._session.scalars(query))
+
+    async def budgets(self, keys: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Budget]:
+        """Answers budgets by tenant and id."""
+        query = select(Budget).where(tuple_(Budget.tenant_id, Budget.id).in_(list(keys)))
+        return {(each.tenant_id, each.id): each for each in await self._session.scalars(query)}
+
+    async def spans(
+        self, keys: Iterable[tuple[UUID, UUID]], first: datetime, last: datetime
+    ) -> dict[tuple[UUID, UUID], list[Span]]:
+        """Answers the periods that touch this stretch of time, and those before them, the oldest first."""
+        row = BudgetPeriodRow
+        query = (
+            select(row.tenant_id, row.budget_id, row.start_time, row.end_time)
+            .where(
+                tuple_(row.tenant_id, row.budget_id).in_(list(keys)),
+                row.start_time <= last,
+                or_(row.end_time.is_(None), row.end_time > first - _LONGEST),
+            )
+            .order_by(row.start_time)
+        )
+        found: dict[tuple[UUID, UUID], list[Span]] = {}
+        for tenant_id, budget_id, start, end in await self._session.execute(query):
+            found.setdefault((tenant_id, budget_id), []).append(Span(start, end))
+        return found
+
+    async def zones(self, tenants: Iterable[UUID]) -> dict[UUID, str]:
+        """Answers the time zones of those enterprises that are known."""
+        row = KnownEnterprise
+        query = select(row.tenant_id, row.time_zone).where(row.tenant_id.in_(list(tenants)))
+        return {found[0]: found[1] for found in await self._session.execute(query)}

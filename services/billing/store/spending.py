@@ -1,6 +1,7 @@
 """The queries of an admission: who spends, which budgets cover it, their counters, and what comes of it.
 
-Everything here is of one tenant. Locks are taken in one order everywhere: reservations, then periods, each by key.
+Everything here is of one tenant. Locks are taken in one order everywhere: the ledger, reservations, periods,
+each by key.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ SELECT asked.account_id, asked.team_id, account.holder_member_id, employee.emplo
        coalesce(employee.title, 0), lines.line, coalesce(lines.archived, false), coalesce(held.role, 0),
        coalesce(held.own, false)
 FROM asked
-JOIN wrtn_known_accounts AS account ON account.tenant_id = %(tenant)s AND account.account_id = asked.account_id
+JOIN wrtn_known_accounts AS account
+    ON account.tenant_id = %(tenant)s AND account.account_id = asked.account_id
 LEFT JOIN wrtn_known_employees AS employee
     ON employee.tenant_id = %(tenant)s AND employee.member_id = account.holder_member_id
 LEFT JOIN lines ON lines.origin = asked.team_id
@@ -72,8 +74,8 @@ WHERE budget.tenant_id = %(tenant)s AND budget.archive_time IS NULL
 """
 
 _BEGIN = """
-INSERT INTO wrtn_budget_periods (tenant_id, budget_id, start_time, end_time, spent, reserved, requests, tokens,
-                                 drain_time)
+INSERT INTO wrtn_budget_periods
+    (tenant_id, budget_id, start_time, end_time, spent, reserved, requests, tokens, drain_time)
 SELECT %(tenant)s, budget_id, start_time, end_time, 0, 0, 0, 0, %(now)s
 FROM unnest(%(budget_id)s::uuid[], %(start_time)s::timestamptz[], %(end_time)s::timestamptz[])
     AS begun (budget_id, start_time, end_time)
@@ -99,13 +101,15 @@ WHERE tenant_id = %s AND id = ANY (%s) AND archive_time IS NULL
 _WRITE_BACK = """
 UPDATE wrtn_budget_periods AS kept
 SET reserved = new.reserved, requests = new.requests, tokens = new.tokens, drain_time = %(now)s
-FROM unnest(%(budget_id)s::uuid[], %(start_time)s::timestamptz[], %(reserved)s::numeric[], %(requests)s::float8[],
-            %(tokens)s::float8[]) AS new (budget_id, start_time, reserved, requests, tokens)
+FROM unnest(%(budget_id)s::uuid[], %(start_time)s::timestamptz[], %(reserved)s::numeric[],
+            %(requests)s::float8[], %(tokens)s::float8[])
+    AS new (budget_id, start_time, reserved, requests, tokens)
 WHERE kept.tenant_id = %(tenant)s AND kept.budget_id = new.budget_id AND kept.start_time = new.start_time
 """
 
-_KEPT = """id, request_hash, state, amount, settled_amount, currency, account_id, member_id, employee_id, team_id,
-    ancestor_team_ids, title, role, model, budget_ids, period_start_times, expire_time, create_time, end_time"""
+_KEPT = """id, request_hash, state, amount, settled_amount, currency, account_id, member_id, employee_id,
+    team_id, ancestor_team_ids, title, role, model, budget_ids, period_start_times, expire_time, create_time,
+    end_time"""
 _FIND = f"SELECT {_KEPT} FROM wrtn_reservations WHERE tenant_id = %s AND id = ANY (%s)"  # noqa: S608
 _ADD = f"""
 INSERT INTO wrtn_reservations (tenant_id, {_KEPT})

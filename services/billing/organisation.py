@@ -1,0 +1,101 @@
+"""What billing learns of enterprises and accounts from those who own them, so that spending asks no peer.
+
+Each fact carries the version of what it is about. A newer one replaces what is known, an older one that comes
+later changes nothing: the order of arrival does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from google.protobuf.message import Message
+
+from chassis.database import Transaction
+from chassis.events.consumer import Consumer
+from chassis.events.envelope import Event
+from services.billing.models import KnownAccount, KnownCompanion, KnownEmployee, KnownEnterprise, KnownTeam
+from services.billing.models.base import Base
+from services.billing.store.organisation import keep
+from wrtn.enterprise.v1.events_pb2 import CompanionAppointed, EmployeeHired, EnterpriseCreated, TeamCreated
+from wrtn.identity.v1.events_pb2 import AccountOpened, AccountTransferred
+
+M = TypeVar("M", bound=Message)
+Row = dict[str, Any]
+
+
+def _knowing(
+    table: type[Base], row_of: Callable[[M], Row]
+) -> Callable[[Transaction, Sequence[Event[M]]], Any]:
+    """Answers the handler that keeps the newest of each of these facts."""
+
+    async def know(tx: Transaction, events: Sequence[Event[M]]) -> None:
+        await keep(tx, table, _rows(events, row_of))
+
+    return know
+
+
+def _rows(events: Iterable[Event[M]], row_of: Callable[[M], Row]) -> list[Row]:
+    return [
+        {"tenant_id": event.tenant_id, "version": event.version, **row_of(event.message)} for event in events
+    ]
+
+
+def _enterprise(fact: EnterpriseCreated) -> Row:
+    return {"time_zone": fact.time_zone}
+
+
+def _hired(fact: EmployeeHired) -> Row:
+    return {
+        "employee_id": UUID(fact.employee_id),
+        "member_id": UUID(fact.member_id),
+        "title": fact.title,
+    }
+
+
+def _team(fact: TeamCreated) -> Row:
+    parent = fact.ancestor_ids[0] if fact.ancestor_ids else ""
+    return {
+        "team_id": UUID(fact.team_id),
+        "parent_team_id": UUID(parent) if parent else None,
+        "archived": False,
+    }
+
+
+def _companion(fact: CompanionAppointed) -> Row:
+    return {
+        "employee_id": UUID(fact.employee_id),
+        "team_id": UUID(fact.team_id),
+        "role": fact.role,
+    }
+
+
+def _opened(fact: AccountOpened) -> Row:
+    return {"account_id": UUID(fact.account_id), "holder_member_id": UUID(fact.holder_member_id)}
+
+
+def _transferred(fact: AccountTransferred) -> Row:
+    return {"account_id": UUID(fact.account_id), "holder_member_id": UUID(fact.new_holder_member_id)}
+
+
+CONSUMERS = (
+    Consumer(
+        "organisation",
+        "enterprise",
+        {
+            EnterpriseCreated: _knowing(KnownEnterprise, _enterprise),
+            EmployeeHired: _knowing(KnownEmployee, _hired),
+            TeamCreated: _knowing(KnownTeam, _team),
+            CompanionAppointed: _knowing(KnownCompanion, _companion),
+        },
+    ),
+    Consumer(
+        "accounts",
+        "identity",
+        {
+            AccountOpened: _knowing(KnownAccount, _opened),
+            AccountTransferred: _knowing(KnownAccount, _transferred),
+        },
+    ),
+)

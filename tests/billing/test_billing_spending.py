@@ -1,0 +1,251 @@
+"""Spending authorized for real: events make the organisation known, reservations are asked for over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, timedelta
+from decimal import Decimal
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from chassis.settings import ServiceSettings
+from chassis.testing.callers import Callers
+from chassis.testing.databases import DatabaseFactory
+from chassis.testing.serving import Serve
+from services.billing.main import wire
+from tests.billing.office import MODEL, Office, found, refused, replica, told
+from tests.usage import NEW, tokens
+from wrtn.billing.v1 import budgets_pb2, spending_pb2
+from wrtn.billing.v1.spending_pb2 import Reservation
+
+
+@pytest_asyncio.fixture
+async def office(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[Office]:
+    """An enterprise with three teams above each other."""
+    made = await database("billing")
+    running = await serve("billing", ServiceSettings, wire, database=made)
+    async with replica(running) as stubs:
+        yield await found(stubs, made, callers)
+
+
+async def test_a_spending_is_reserved_at_every_level_at_once(office: Office) -> None:
+    whole = await office.budget("10")
+    team = await office.budget("5", team_id=office.line[2])
+    person = await office.budget("3", employee_id=office.person.employee_id)
+    model = await office.budget("4", resource=f"model:{MODEL}")
+    other = await office.budget("4", resource="model:anthropic/claude-opus-4")
+    made = await office.spend("2.5")
+    assert (made.state, made.amount, made.currency) == (Reservation.STATE_HELD, "2.5", "USD")
+    assert made.attribution == office.person.attribution()
+    for each, left in ((whole, "7.5"), (team, "2.5"), (person, "0.5"), (model, "1.5"), (other, "4")):
+        assert (await office.read(each)).status.left == left
+
+
+async def test_the_refusal_names_the_level_what_is_left_and_when_it_resets(office: Office) -> None:
+    await office.budget("10")
+    team = await office.budget("5", team_id=office.line[2])
+    await office.spend("4")
+    reason, metadata = await refused(office.spend("1.01"))
+    status = (await office.read(team)).status
+    assert reason == "BUDGET_EXCEEDED"
+    assert metadata == {
+        "level": "team",
+        "level_id": str(office.line[2]),
+        "budget_id": team.id,
+        "left": "1",
+        "reset_time": status.reset_time.ToDatetime(UTC).isoformat(),
+    }
+    assert (status.reserved, status.left) == ("4", "1")
+    assert (await office.spend("1")).state == Reservation.STATE_HELD
+
+
+async def test_tokens_are_estimated_at_the_price_of_now(office: Office) -> None:
+    await office.budget("10")
+    assert (await office.spend(tokens(1_000_000, 0, 100_000))).amount == "2.8"
+
+
+async def test_without_a_budget_everything_is_admitted(office: Office) -> None:
+    assert (await office.spend("1000000")).state == Reservation.STATE_HELD
+
+
+async def test_the_same_reservation_again_is_the_same_and_with_another_amount_a_conflict(
+    office: Office,
+) -> None:
+    budget = await office.budget("10")
+    first = await office.spend("4", reservation_id=(same := str(NEW())))
+    again = await office.spend("4", reservation_id=same)
+    assert again == first
+    assert (await office.read(budget)).status.reserved == "4"
+    reason, _ = await refused(office.spend("5", reservation_id=same))
+    assert reason == "RESERVATION_CONFLICT"
+
+
+async def test_the_same_reservation_many_times_at_once_is_one(office: Office) -> None:
+    budget = await office.budget("10")
+    same = str(NEW())
+    made = await asyncio.gather(*(office.spend("1", reservation_id=same) for _ in range(20)))
+    assert len({each.SerializeToString() for each in made}) == 1
+    assert (await office.read(budget)).status.reserved == "1"
+
+
+async def test_a_usage_settles_its_reservation_with_what_was_really_spent(office: Office) -> None:
+    budget = await office.budget("10")
+    made = await office.spend("4")
+    await office.use(1_000_000, made)
+    status = (await office.read(budget)).status
+    assert (status.spent, status.reserved, status.left) == ("2", "0", "8")
+    request = spending_pb2.GetReservationRequest(tenant_id=str(office.id), reservation_id=made.id)
+    settled = await office.replica.spends.GetReservation(request, metadata=office.credential.metadata)
+    assert (settled.state, settled.settled_amount) == (Reservation.STATE_SETTLED, "2")
+
+
+async def test_a_usage_that_comes_twice_settles_once(office: Office) -> None:
+    budget = await office.budget("10")
+    await office.use(1_000_000, await office.spend("4"), times=3)
+    assert (await office.read(budget)).status.spent == "2"
+
+
+async def test_an_overshoot_is_recorded_whole_and_stops_the_next_call(office: Office) -> None:
+    budget = await office.budget("3")
+    await office.use(2_000_000, await office.spend("3"))
+    status = (await office.read(budget)).status
+    assert (status.spent, status.overshoot, status.left) == ("4", "1", "0")
+    reason, metadata = await refused(office.spend("0"))
+    assert (reason, metadata["left"]) == ("BUDGET_EXCEEDED", "0")
+
+
+async def test_a_usage_without_reservation_counts_at_every_level(office: Office) -> None:
+    budgets = [
+        await office.budget("10"),
+        await office.budget("9", team_id=office.line[1]),
+        await office.budget("8", team_id=office.line[0], employee_id=office.person.employee_id),
+        await office.budget("7", period=budgets_pb2.BUDGET_PERIOD_DAY),
+    ]
+    elsewhere = await office.budget("6", employee_id=office.person.employee_id, team_id=office.line[2])
+    await office.use(500_000)
+    assert [(await office.read(each)).status.spent for each in [*budgets, elsewhere]] == ["1"] * 5
+
+
+async def test_a_released_reservation_gives_back_and_twice_is_once(office: Office) -> None:
+    budget = await office.budget("10")
+    made = await office.spend("4")
+    request = spending_pb2.ReleaseReservationRequest(tenant_id=str(office.id), reservation_id=made.id)
+    for _ in range(2):
+        released = await office.replica.spends.ReleaseReservation(
+            request, metadata=office.credential.metadata
+        )
+        assert released.state == Reservation.STATE_RELEASED
+    assert (await office.read(budget)).status.reserved == "0"
+    await office.use(1_000_000, made)
+    status = (await office.read(budget)).status
+    assert (status.spent, status.reserved) == ("2", "0")
+
+
+async def test_a_reservation_is_extended_as_far_as_the_budget_goes(office: Office) -> None:
+    budget = await office.budget("10")
+    made = await office.spend("4")
+    request = spending_pb2.ExtendReservationRequest(
+        tenant_id=str(office.id),
+        reservation_id=made.id,
+        estimate=spending_pb2.SpendEstimate(amount="5"),
+    )
+    request.hold.FromTimedelta(timedelta(minutes=30))
+    extend = office.replica.spends.ExtendReservation
+    extended = await extend(request, metadata=office.credential.metadata)
+    assert extended.amount == "9"
+    assert extended.expire_time.seconds > made.expire_time.seconds + 1000
+    reason, metadata = await refused(extend(request, metadata=office.credential.metadata))
+    assert (reason, metadata["left"]) == ("BUDGET_EXCEEDED", "1")
+    assert (await office.read(budget)).status.reserved == "9"
+    await office.use(1_000_000, made)
+    reason, _ = await refused(extend(request, metadata=office.credential.metadata))
+    assert reason == "RESERVATION_ENDED"
+
+
+async def test_who_is_unknown_or_in_no_such_team_spends_nothing(office: Office) -> None:
+    budget = await office.budget("10")
+    for more, expected in (
+        ({"account_id": str(NEW())}, "ACCOUNT_NOT_FOUND"),
+        ({"team_id": str(NEW())}, "TEAM_NOT_JOINED"),
+        ({"team_id": str(office.line[1])}, "TEAM_NOT_JOINED"),
+    ):
+        reason, _ = await refused(office.spend("1", **more))
+        assert reason == expected
+    assert (await office.read(budget)).status.reserved == "0"
+
+
+async def test_a_credential_of_another_tenant_finds_nothing(office: Office) -> None:
+    made = await office.spend("1")
+    foreign = office.callers.credential("sessions.record", tenant_id=NEW())
+    spends = office.replica.spends
+    reason, _ = await refused(spends.AuthorizeSpend(office.asking("1"), metadata=foreign.metadata))
+    assert reason == "ACCOUNT_NOT_FOUND"
+    get = spending_pb2.GetReservationRequest(tenant_id=str(office.id), reservation_id=made.id)
+    release = spending_pb2.ReleaseReservationRequest(tenant_id=str(office.id), reservation_id=made.id)
+    extend = spending_pb2.ExtendReservationRequest(tenant_id=str(office.id), reservation_id=made.id)
+    for call in (
+        spends.GetReservation(get, metadata=foreign.metadata),
+        spends.ReleaseReservation(release, metadata=foreign.metadata),
+        spends.ExtendReservation(extend, metadata=foreign.metadata),
+    ):
+        reason, _ = await refused(call)
+        assert reason == "RESERVATION_NOT_FOUND"
+    everywhere = office.callers.credential("sessions.record")
+    assert await spends.AuthorizeSpend(office.asking("1"), metadata=everywhere.metadata)
+
+
+async def test_two_hundred_spenders_on_two_replicas_fill_a_budget_for_fifty(
+    office: Office, serve: Serve
+) -> None:
+    """Guarantee M1: three rounds of it here."""
+    second = await serve("billing", ServiceSettings, wire, database=office.database)
+    async with AsyncExitStack() as stack:
+        other = await stack.enter_async_context(replica(second))
+        for each in range(3):
+            budget = await office.budget("50", resource=f"model:test/race-{each}")
+            model = f"test/race-{each}"
+
+            async def one(number: int, model: str = model) -> str:
+                stub = (office.replica, other)[number % 2].spends
+                asked = office.asking("1", model=model)
+                try:
+                    await stub.AuthorizeSpend(asked, metadata=office.credential.metadata)
+                except grpc.aio.AioRpcError as error:
+                    return told(error)[0]
+                return "ADMITTED"
+
+            outcomes = await asyncio.gather(*map(one, range(200)))
+            assert Counter(outcomes) == {"ADMITTED": 50, "BUDGET_EXCEEDED": 150}
+            status = (await office.read(budget)).status
+            assert (status.reserved, status.left) == ("50", "0")
+
+
+async def test_thresholds_and_the_first_refusal_are_told_once_each(office: Office) -> None:
+    await office.budget("4", thresholds=[50, 100])
+    await office.use(500_000)
+    await office.use(1_000_000)
+    for _ in range(3):
+        await refused(office.spend("2"))
+    await office.use(500_000)
+    notices = await office.rows("SELECT threshold FROM wrtn_budget_notices ORDER BY threshold")
+    assert [row[0] for row in notices] == [Decimal(0), Decimal(50), Decimal(100)]
+
+
+@pytest.mark.parametrize("amount", ["-1", "1e3", "", "NaN", "1." + "1" * 13, "1" * 16])
+async def test_what_is_no_amount_is_refused(office: Office, amount: str) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await office.spend(amount)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_budget_set_in_the_middle_of_a_period_counts_what_was_spent_before(office: Office) -> None:
+    await office.use(1_000_000)
+    budget = await office.budget("10", team_id=office.line[2])
+    assert budget.status.spent == "2"
+    reason, metadata = await refused(office.budget("1.99", employee_id=office.person.employee_id))
+    assert (reason, metadata["spent"]) == ("BUDGET_BELOW_SPENT", "2")
