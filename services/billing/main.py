@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from genai_prices.data_snapshot import get_snapshot
-from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 from chassis import settings
 from chassis.service import Parts, Runtime, run
@@ -22,6 +21,7 @@ from wrtn.billing.v1.budgets_pb2_grpc import add_BudgetServiceServicer_to_server
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
 from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
 from wrtn.billing.v1.spending_pb2_grpc import add_SpendServiceServicer_to_server
+from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 
 async def wire(runtime: Runtime[ServiceSettings]) -> Parts:

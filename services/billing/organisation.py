@@ -18,7 +18,15 @@ from chassis.events.envelope import Event
 from services.billing.models import KnownAccount, KnownCompanion, KnownEmployee, KnownEnterprise, KnownTeam
 from services.billing.models.base import Base
 from services.billing.store.organisation import keep
-from wrtn.enterprise.v1.events_pb2 import CompanionAppointed, EmployeeHired, EnterpriseCreated, TeamCreated
+from wrtn.enterprise.v1.events_pb2 import (
+    CompanionAppointed,
+    CompanionRemoved,
+    EmployeeDismissed,
+    EmployeeHired,
+    EnterpriseCreated,
+    TeamCreated,
+    TitleChanged,
+)
 from wrtn.identity.v1.events_pb2 import AccountOpened, AccountTransferred
 
 M = TypeVar("M", bound=Message)
@@ -46,12 +54,16 @@ def _enterprise(fact: EnterpriseCreated) -> Row:
     return {"time_zone": fact.time_zone}
 
 
-def _hired(fact: EmployeeHired) -> Row:
+def _employed(fact: EmployeeHired | TitleChanged) -> Row:
     return {
         "employee_id": UUID(fact.employee_id),
         "member_id": UUID(fact.member_id),
         "title": fact.title,
     }
+
+
+def _dismissed(fact: EmployeeDismissed) -> Row:
+    return {"employee_id": UUID(fact.employee_id), "member_id": UUID(fact.member_id), "title": 0}
 
 
 def _team(fact: TeamCreated) -> Row:
@@ -71,6 +83,10 @@ def _companion(fact: CompanionAppointed) -> Row:
     }
 
 
+def _removed(fact: CompanionRemoved) -> Row:
+    return {"employee_id": UUID(fact.employee_id), "team_id": UUID(fact.team_id), "role": 0}
+
+
 def _opened(fact: AccountOpened) -> Row:
     return {"account_id": UUID(fact.account_id), "holder_member_id": UUID(fact.holder_member_id)}
 
@@ -85,9 +101,12 @@ CONSUMERS = (
         "enterprise",
         {
             EnterpriseCreated: _knowing(KnownEnterprise, _enterprise),
-            EmployeeHired: _knowing(KnownEmployee, _hired),
+            EmployeeHired: _knowing(KnownEmployee, _employed),
+            TitleChanged: _knowing(KnownEmployee, _employed),
+            EmployeeDismissed: _knowing(KnownEmployee, _dismissed),
             TeamCreated: _knowing(KnownTeam, _team),
             CompanionAppointed: _knowing(KnownCompanion, _companion),
+            CompanionRemoved: _knowing(KnownCompanion, _removed),
         },
     ),
     Consumer(

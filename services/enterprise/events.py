@@ -75,6 +75,7 @@ def title_changed(tx: Transaction, row: Employee) -> None:
         employee_id=str(row.id),
         account_id=str(row.account_id),
         title=cast("Title.ValueType", row.title),
+        member_id=str(row.member_id),
     )
     tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
 

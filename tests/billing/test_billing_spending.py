@@ -17,11 +17,14 @@ from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
+from chassis.testing.waiting import until
 from services.billing.main import wire
 from tests.billing.office import MODEL, Office, found, refused, replica, told
 from tests.usage import NEW, tokens
+from wrtn.access.v1.access_pb2 import Title
 from wrtn.billing.v1 import budgets_pb2, spending_pb2
 from wrtn.billing.v1.spending_pb2 import Reservation
+from wrtn.enterprise.v1.events_pb2 import CompanionRemoved, EmployeeDismissed, EmployeeHired
 
 
 @pytest_asyncio.fixture
@@ -249,3 +252,38 @@ async def test_a_budget_set_in_the_middle_of_a_period_counts_what_was_spent_befo
     assert budget.status.spent == "2"
     reason, metadata = await refused(office.budget("1.99", employee_id=office.person.employee_id))
     assert (reason, metadata["spent"]) == ("BUDGET_BELOW_SPENT", "2")
+
+
+async def test_who_is_dismissed_or_leaves_the_team_spends_no_more_whatever_comes_late(
+    office: Office,
+) -> None:
+    employee, member = str(office.person.employee_id), str(office.person.member_id)
+    hired = EmployeeHired(
+        employee_id=employee,
+        member_id=member,
+        account_id=str(office.person.account_id),
+        title=Title.TITLE_MEMBER,
+    )
+    gone = EmployeeDismissed(employee_id=employee, member_id=member)
+    who = office.person.employee_id or NEW()
+    await office.tell("enterprise", (gone, who, 3), (hired, who, 2))
+    await until(lambda: refuses(office, "ACCOUNT_NOT_FOUND"))
+    await office.tell("enterprise", (hired, who, 4))
+    await until(lambda: admits(office))
+    left = CompanionRemoved(employee_id=employee, team_id=str(office.line[0]))
+    await office.tell("enterprise", (left, NEW(), 2))
+    await until(lambda: refuses(office, "TEAM_NOT_JOINED"))
+
+
+async def admits(office: Office) -> bool:
+    """Whether the employee may spend now."""
+    return not await refuses(office, "ACCOUNT_NOT_FOUND")
+
+
+async def refuses(office: Office, reason: str) -> bool:
+    """Whether a spending is refused for this reason now."""
+    try:
+        await office.spend("1")
+    except grpc.aio.AioRpcError as error:
+        return told(error)[0] == reason
+    return False
