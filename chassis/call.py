@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from uuid import UUID
 
+from chassis.rpc.origins import Network
 from chassis.scope import Scope
 
 
@@ -78,6 +79,8 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     peer: str | None = None
     access: Access | None = None
+    networks: tuple[Network, ...] = ()
+    """From where alone the enterprise of the acting account, or of the key, allows calls; empty for all."""
     api_key: bool = False
 
     @property

@@ -35,6 +35,7 @@ from chassis.crypto.keyring import KeyFileWrong, Keyring
 from chassis.database import Database
 from chassis.database.migrate import script
 from chassis.events.bus import Bus, Notice
+from chassis.events.envelope import subject_of
 from chassis.rpc.client import Peers
 from chassis.rpc.http import HttpPort
 from chassis.rpc.origins import Origins
@@ -43,9 +44,12 @@ from chassis.rpc.serving import Gatekeeper
 from chassis.runtime import Background, Parts, Runtime, S, S_co, Wire
 from chassis.settings import ServiceSettings, SettingsError
 from chassis.upkeep import Readiness, Upkeep
+from wrtn.identity.v1.events_pb2 import SignInPolicyChanged
 
 __all__ = ["Background", "Parts", "Running", "Runtime", "Wire", "run", "start"]
 
+
+_POLICY_CHANGED = subject_of(SignInPolicyChanged)
 
 _log = structlog.get_logger("chassis.service")
 
@@ -192,7 +196,10 @@ def _forget_on_change(bus: Bus, principals: Principals, access: AccessCache) -> 
     def changed_principals(notice: Notice) -> None:
         if notice.subject.endswith(AUDITED):
             return
-        principals.drop(named_ids(notice.headers, notice.data))
+        ids = named_ids(notice.headers, notice.data)
+        principals.drop(ids)
+        if notice.subject == _POLICY_CHANGED:
+            principals.drop_tenants(ids)
 
     def changed_access(notice: Notice) -> None:
         access.drop(changed_ids(notice.subject, notice.headers, notice.data))

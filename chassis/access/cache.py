@@ -101,6 +101,12 @@ class AnswerCache(Generic[K, V]):
         for flight in self._flights.values():
             flight.dropped |= dropped
 
+    def drop_where(self, concerned: Callable[[V], bool]) -> None:
+        """Takes back the answers that are concerned, and each that is under way: it may come to be."""
+        kept = [key for key, (_, answer) in self._kept.items() if concerned(answer)]
+        for key in (*kept, *self._flights):
+            self._forget(key)
+
     def clear(self) -> None:
         """Takes back every answer."""
         for key in (*self._kept, *self._flights):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
+from chassis.access import policy
 from chassis.access.principals import Bearer, Principals
 from chassis.auth import api_keys, peers, tokens
 from chassis.auth.keys import SigningKeys
@@ -59,22 +60,25 @@ class Authenticator:
             return None
         return proof.peer if proof.token is None else self._principals.cached(proof.token)
 
-    async def caller(self, authorization: str) -> Caller:
+    async def caller(self, authorization: str, *, any_sign_in: bool = False) -> Caller:
         """Verifies the token and resolves its principal.
 
-        Raises TokenRefused or PrincipalEnded, and Unavailable if identity does not answer: that is a no.
+        Raises TokenRefused or PrincipalEnded, unless `any_sign_in` the errors of chassis.access.policy, and
+        Unavailable if identity does not answer: that is a no.
         """
         digest = sha256(authorization.encode()).digest()
         proof = self._proofs.get(digest)
         if proof is None or proof.expires <= self._clock.now().timestamp():
             proof = await self._prove(authorization)
-        caller = proof.peer if proof.token is None else await self._principals.resolve(proof.token)
+        caller = proof.peer if proof.token is None else await self._principals.judge(proof.token)
         # A key that is nobody's is not remembered: anyone can make well-formed ones without end.
         if caller is not None or not isinstance(proof.token, api_keys.ApiKey):
             self._remember(digest, proof)
         if caller is None:
             raise PrincipalEnded("The login, credential or key has ended.")
-        return caller
+        if not isinstance(caller, policy.Refused):
+            return caller
+        return caller.caller if any_sign_in else policy.refuse(caller.refusal)
 
     async def _prove(self, authorization: str) -> _Proof:
         if authorization[: len(_BEARER)].lower() != _BEARER:

@@ -17,6 +17,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from chassis import telemetry
 from chassis.access.authorize import admits, authorize
 from chassis.access.employment import AccessCache
+from chassis.access.policy import check_address
 from chassis.access.rules import MethodRule
 from chassis.auth.authenticate import Authenticator
 from chassis.call import ANONYMOUS, Call, enter
@@ -174,16 +175,20 @@ class Serving:
             raise TooManyCalls("The service is overloaded.", retry_after=1)
         caller = gate.authenticator.remembered(self._authorization)
         if caller is None and self._authorization is not None:
-            caller = await gate.authenticator.caller(self._authorization)
+            caller = await gate.authenticator.caller(
+                self._authorization, any_sign_in=rule.rule.regardless_of_policy
+            )
         self._caller = caller or ANONYMOUS
+        address = gate.clients.address(self._context.peer(), self._forwarded)
+        if self._caller.networks and not rule.rule.regardless_of_policy:
+            check_address(self._caller.networks, address)
         if not admits(rule, self._caller):
             self._caller = await authorize(rule, self._caller, request, gate.access)
-        enter(self._call())
+        enter(self._call(address))
         if request is not None:
             validate(request)
 
-    def _call(self) -> Call:
-        address = self._gate.clients.address(self._context.peer(), self._forwarded)
+    def _call(self, address: str) -> Call:
         return Call(
             self._method.path,
             self._caller,

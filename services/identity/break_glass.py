@@ -103,7 +103,7 @@ async def _administrator(snapshot: Snapshot, member_id: UUID, login_id: UUID) ->
     found = await Principals(snapshot).member(member_id, login_id, None)
     if found is None:
         return False
-    right, good_login, _ = found
+    right, good_login, _, _ = found
     return right >= STAFF_RIGHT_ADMINISTRATOR and good_login is not None
 
 

@@ -32,6 +32,7 @@ from wrtn.identity.v1 import (
     logins_pb2,
     members_pb2,
     passkeys_pb2,
+    policies_pb2,
     second_factors_pb2,
     staff_pb2,
     suspensions_pb2,
@@ -224,6 +225,19 @@ def passkey_options(options: Mapping[str, Any]) -> passkeys_pb2.PasskeyOptions:
     answer = passkeys_pb2.PasskeyOptions()
     answer.public_key.update(dict(options))
     return answer
+
+
+def sign_in_policy(row: models.SignInPolicy) -> policies_pb2.SignInPolicy:
+    """Answers a sign-in policy."""
+    return policies_pb2.SignInPolicy(
+        enterprise_id=str(row.tenant_id),
+        second_factor_required=row.second_factor_required,
+        single_sign_on_required=row.single_sign_on_required,
+        allowed_ranges=row.allowed_ranges,
+        session_hours=row.session_hours,
+        etag=str(row.version),
+        update_time=timestamp(row.update_time),
+    )
 
 
 def token_pair(outcome: Tokens | Challenge) -> auth_pb2.TokenPair:

@@ -424,3 +424,15 @@ class BreakGlassNotFound(NotFound):
     """There is no such use of break-glass."""
 
     reason = "BREAK_GLASS_NOT_FOUND"
+
+
+class PolicyLocksOutAuthor(FailedPrecondition):
+    """The sign-in policy would refuse the very call that sets it."""
+
+    reason = "POLICY_LOCKS_OUT_AUTHOR"
+
+
+class RangeInvalid(InvalidArgument):
+    """The text is no network."""
+
+    reason = "RANGE_INVALID"

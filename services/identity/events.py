@@ -22,6 +22,7 @@ from wrtn.identity.v1.events_pb2 import (
     MemberReinstated,
     MemberSuspended,
     ServiceCredentialRevoked,
+    SignInPolicyChanged,
     StaffAppointed,
 )
 
@@ -133,3 +134,9 @@ def break_glass_opened(tx: Transaction, row: BreakGlass) -> None:
     """Tells that staff may read a tenant's content."""
     event = BreakGlassOpened(break_glass_id=str(row.id), tenant_id=str(row.tenant_id))
     tx.publish(event, aggregate_id=row.id, version=1, tenant_id=row.tenant_id)
+
+
+def sign_in_policy_changed(tx: Transaction, enterprise_id: UUID, version: int) -> None:
+    """Tells that an enterprise asks for something else of who acts in it."""
+    event = SignInPolicyChanged(enterprise_id=str(enterprise_id))
+    tx.publish(event, aggregate_id=enterprise_id, version=version, tenant_id=enterprise_id)

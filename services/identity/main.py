@@ -26,6 +26,7 @@ from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
 from services.identity.rpc.passkeys import PasskeyRpc
 from services.identity.rpc.passwords import PasswordRpc
+from services.identity.rpc.policies import PolicyRpc
 from services.identity.rpc.principals import PrincipalRpc
 from services.identity.rpc.second_factors import SecondFactorRpc
 from services.identity.rpc.staff import StaffRpc
@@ -49,6 +50,7 @@ from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_serve
 from wrtn.identity.v1.operations_pb2_grpc import add_OperationServiceServicer_to_server
 from wrtn.identity.v1.passkeys_pb2_grpc import add_PasskeyServiceServicer_to_server
 from wrtn.identity.v1.passwords_pb2_grpc import add_PasswordServiceServicer_to_server
+from wrtn.identity.v1.policies_pb2_grpc import add_PolicyServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
 from wrtn.identity.v1.second_factors_pb2_grpc import add_SecondFactorServiceServicer_to_server
@@ -83,6 +85,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
                 MemberRpc(runtime.clock, db, keyring, passwords, post, check, cache),
             ),
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals, uses)),
+            (add_PolicyServiceServicer_to_server, PolicyRpc(db, runtime.principals)),
             (add_PasskeyServiceServicer_to_server, PasskeyRpc(db, keyring, post, proofs, party)),
             (
                 add_SecondFactorServiceServicer_to_server,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
 from chassis.database import Database, Scope
+from services.identity import policies
 from services.identity.credentials import scope_of
 from services.identity.models import PLATFORM, CredentialKind, ServiceCredential
 from services.identity.store import Principals
@@ -37,16 +39,22 @@ async def _member(db: Database, uses: LastUses, asked: ResolvePrincipalRequest.M
     account_id = UUID(asked.account_id) if asked.account_id else None
     async with db.snapshot(Scope.of(member_id=member_id)) as snapshot:
         found = await Principals(snapshot).member(member_id, login_id, account_id)
+        now = snapshot.now
     if found is None:
         return _INACTIVE
-    staff_right, good_login, tenant_id = found
+    staff_right, good_login, tenant_id, policy = found
     if login_id is not None and good_login is None:
         principal = await _member_key(db, uses, member_id, key_id=login_id)
         return principal if asked.account_id in ("", principal.account_id) else _INACTIVE
     if account_id is not None and tenant_id is None:
         return _INACTIVE
+    refusal = policies.refusal_of(policy, good_login, now) if good_login is not None else policies.NONE
     return Principal(
-        active=True, tenant_id=str(tenant_id or ""), staff_right=cast("StaffRight.ValueType", staff_right)
+        active=not refusal,
+        tenant_id=str(tenant_id or ""),
+        staff_right=cast("StaffRight.ValueType", staff_right),
+        allowed_ranges=policy.allowed_ranges if policy is not None else (),
+        refusal=refusal,
     )
 
 
@@ -64,7 +72,7 @@ async def _member_key(
         now = snapshot.now
     if found is None:
         return _INACTIVE
-    key, tenant_id = found
+    key, tenant_id, ranges = found
     uses.tell(key, now)
     return Principal(
         active=True,
@@ -72,6 +80,7 @@ async def _member_key(
         scopes=key.scopes,
         account_id=str(key.account_id),
         api_key_id=str(key.id),
+        allowed_ranges=ranges or (),
     )
 
 
@@ -84,7 +93,14 @@ async def _credential(db: Database, uses: LastUses, credential_id: UUID, key_has
         return _INACTIVE
     uses.tell(found, now)
     tenant = "" if found.tenant_id == PLATFORM else str(found.tenant_id)
-    return Principal(active=True, tenant_id=tenant, scopes=found.scopes)
+    ranges = await _ranges(db, found) if found.kind == CredentialKind.API_KEY else ()
+    return Principal(active=True, tenant_id=tenant, scopes=found.scopes, allowed_ranges=ranges)
+
+
+async def _ranges(db: Database, found: ServiceCredential) -> Sequence[str]:
+    """Answers from where an enterprise's key may be used."""
+    async with db.snapshot(Scope.of(found.tenant_id)) as snapshot:
+        return (await policies.get(snapshot, found.tenant_id)).allowed_ranges
 
 
 def _is_key(found: ServiceCredential, key_hash: bytes) -> bool:

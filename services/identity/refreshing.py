@@ -16,7 +16,7 @@ from uuid import UUID
 from chassis.crypto import Keyring
 from chassis.database import Transaction
 from chassis.errors import DomainError
-from services.identity import accounts, bearers, logins
+from services.identity import accounts, bearers, logins, policies
 from services.identity.errors import RefreshRefused, RefreshTokenReused
 from services.identity.logins import Acting, Origin
 from services.identity.models import LoginEnd, RefreshToken
@@ -50,8 +50,8 @@ def exchange_of(text: str, account_id: UUID | None, key: str, origin: Origin) ->
 async def rotate(tx: Transaction, keyring: Keyring, asked: Exchange) -> Acting | DomainError:
     """Uses the token and answers its successor, or why not: that is to be raised after the commit.
 
-    What a refusal writes down, the end of the login above all, is to stay. AccountNotFound is raised at
-    once: then the token is still good.
+    What a refusal writes down, the end of the login above all, is to stay. AccountNotFound and the errors of
+    chassis.access.policy are raised at once: then the token is still good.
     """
     found = Logins(tx)
     retry_hash = _retry_hash(keyring, asked)
@@ -66,7 +66,8 @@ async def rotate(tx: Transaction, keyring: Keyring, asked: Exchange) -> Acting |
     if asked.account_id is None and await Accounts(tx).held(asked.member_id, account_id) is None:
         # The account that acted went to another member: the login goes on with their own.
         account_id = await _fall_back(tx, asked.member_id, login_id)
-    await accounts.get_held(tx, asked.member_id, account_id)
+    account = await accounts.get_held(tx, asked.member_id, account_id)
+    await policies.enforce(tx, account, login_id, asked.origin.address)
     return logins.with_token(tx, asked.member_id, login_id, account_id, _successor(tx, keyring, asked))
 
 

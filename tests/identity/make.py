@@ -49,6 +49,7 @@ from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
 from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceStub
 from wrtn.identity.v1.passwords_pb2_grpc import PasswordServiceStub
+from wrtn.identity.v1.policies_pb2_grpc import PolicyServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceStub
 from wrtn.identity.v1.staff_pb2_grpc import StaffServiceStub
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
     from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceAsyncStub
     from wrtn.identity.v1.passwords_pb2_grpc import PasswordServiceAsyncStub
+    from wrtn.identity.v1.policies_pb2_grpc import PolicyServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
     from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceAsyncStub
     from wrtn.identity.v1.staff_pb2_grpc import StaffServiceAsyncStub
@@ -106,6 +108,7 @@ class Identity:
     members: MemberServiceAsyncStub = field(init=False)
     auth: AuthServiceAsyncStub = field(init=False)
     logins: LoginServiceAsyncStub = field(init=False)
+    policies: PolicyServiceAsyncStub = field(init=False)
     passkeys: PasskeyServiceAsyncStub = field(init=False)
     factors: SecondFactorServiceAsyncStub = field(init=False)
     accounts: AccountServiceAsyncStub = field(init=False)
@@ -127,6 +130,7 @@ class Identity:
         self.auth = AuthServiceStub(self._channel)
         self.factors = SecondFactorServiceStub(self._channel)
         self.passkeys = PasskeyServiceStub(self._channel)
+        self.policies = PolicyServiceStub(self._channel)
         self.logins = LoginServiceStub(self._channel)
         self.accounts = AccountServiceStub(self._channel)
         self.credentials = CredentialServiceStub(self._channel)
@@ -380,6 +384,7 @@ _EVENTS: Mapping[str, type[Message]] = {
     "staff.appointed": events_pb2.StaffAppointed,
     "api_key.revoked": events_pb2.ApiKeyRevoked,
     "credential.revoked": events_pb2.ServiceCredentialRevoked,
+    "sign_in_policy.changed": events_pb2.SignInPolicyChanged,
 }
 
 
@@ -441,11 +446,16 @@ async def jwks(identity: Identity) -> list[str]:
     return [each.kid for each in (await key_set(identity)).keys]
 
 
-def reason(error: grpc.aio.AioRpcError) -> str:
-    """Answers the ErrorInfo reason of a refusal."""
+def info(error: grpc.aio.AioRpcError) -> ErrorInfo:
+    """Answers the ErrorInfo of a refusal, an empty one if it has none."""
+    found = ErrorInfo()
     status = rpc_status.from_call(error)
     for detail in status.details if status else ():
-        info = ErrorInfo()
-        if detail.Unpack(info):
-            return str(info.reason)
-    return ""
+        if detail.Unpack(found):
+            break
+    return found
+
+
+def reason(error: grpc.aio.AioRpcError) -> str:
+    """Answers the ErrorInfo reason of a refusal."""
+    return str(info(error).reason)

@@ -21,6 +21,7 @@ from services.identity.models.members import (
 )
 from services.identity.models.passkeys import AnsweredChallenge, Passkey
 from services.identity.models.passwords import PasswordReset
+from services.identity.models.policies import SignInPolicy
 from services.identity.models.staff import BreakGlass, Staff, StaffAppointment
 from services.identity.models.transfers import AccountTransfer, TransferState
 
@@ -57,6 +58,7 @@ __all__ = [
     "RefreshToken",
     "ServiceCredential",
     "SignInChallenge",
+    "SignInPolicy",
     "SigningKey",
     "Staff",
     "StaffAppointment",

@@ -14,6 +14,7 @@ from services.identity.models import (
     Member,
     MemberState,
     ServiceCredential,
+    SignInPolicy,
 )
 
 
@@ -26,8 +27,8 @@ class Principals:
 
     async def member(
         self, member_id: UUID, login_id: UUID | None, account_id: UUID | None
-    ) -> Row[int, UUID | None, UUID | None] | None:
-        """Answers right, good login and held account's tenant of an active member; None for any other."""
+    ) -> Row[int, Login | None, UUID | None, SignInPolicy | None] | None:
+        """Answers right, good login, held account's tenant and its policy; None for no active member."""
         login = and_(
             Login.member_id == Member.id,
             Login.id == login_id,
@@ -36,28 +37,30 @@ class Principals:
         )
         account = and_(Account.holder_member_id == Member.id, Account.id == account_id)
         query = (
-            select(Member.staff_right, Login.id, Account.tenant_id)
+            select(Member.staff_right, Login, Account.tenant_id, SignInPolicy)
             .outerjoin(Login, login)
             .outerjoin(Account, account)
+            .outerjoin(SignInPolicy, SignInPolicy.tenant_id == Account.tenant_id)
             .where(Member.id == member_id, Member.state == MemberState.ACTIVE)
         )
         return (await self._session.execute(query)).one_or_none()
 
     async def member_key(
         self, member_id: UUID, *, key_id: UUID | None = None, key_hash: bytes | None = None
-    ) -> Row[ApiKey, UUID] | None:
-        """Answers a good key, by its id or its hash, and the tenant of its account.
+    ) -> Row[ApiKey, UUID, list[str] | None] | None:
+        """Answers a good key, by its id or its hash, the tenant of its account, and its allowed ranges.
 
         None unless the member is active and holds the account at this moment.
         """
         named = ApiKey.id == key_id if key_id is not None else ApiKey.key_hash == key_hash
         query = (
-            select(ApiKey, Account.tenant_id)
+            select(ApiKey, Account.tenant_id, SignInPolicy.allowed_ranges)
             .join(Member, and_(Member.id == ApiKey.member_id, Member.state == MemberState.ACTIVE))
             .join(
                 Account,
                 and_(Account.holder_member_id == ApiKey.member_id, Account.id == ApiKey.account_id),
             )
+            .outerjoin(SignInPolicy, SignInPolicy.tenant_id == Account.tenant_id)
             .where(ApiKey.member_id == member_id, named, *self._good(ApiKey))
         )
         return (await self._session.execute(query)).one_or_none()
