@@ -95,7 +95,7 @@ def may_appoint(decider: Standing, before: int, after: int, *, themself: bool) -
 
 
 def may_keep(decider: Standing) -> bool:
-    """Whether this decider may move, archive or order the team, or one that is made below `above`.
+    """Whether this decider may move, archive or order the team.
 
     Owners and managers of the enterprise may, and the chief of a team above it.
     """

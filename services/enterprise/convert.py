@@ -25,7 +25,7 @@ from wrtn.enterprise.v1.employees_pb2 import (
     HandoverState,
 )
 from wrtn.enterprise.v1.enterprises_pb2 import Enterprise
-from wrtn.enterprise.v1.teams_pb2 import Companion, Team
+from wrtn.enterprise.v1.teams_pb2 import TEAM_STATE_ACTIVE, TEAM_STATE_ARCHIVED, Companion, Team
 
 
 def enterprise(row: models.Enterprise) -> Enterprise:
@@ -81,6 +81,9 @@ def team(row: models.Team, ancestor_ids: Sequence[UUID]) -> Team:
         display_name=row.display_name,
         ancestor_ids=[str(each) for each in ancestor_ids],
         create_time=timestamps.of(row.create_time),
+        state=TEAM_STATE_ACTIVE if row.archive_time is None else TEAM_STATE_ARCHIVED,
+        archive_time=_moment(row.archive_time),
+        etag=str(row.version),
     )
 
 

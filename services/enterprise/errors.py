@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis.errors import (
+    Aborted,
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
@@ -168,6 +169,42 @@ class NothingToStandInFor(FailedPrecondition):
     """The absent one is neither chief nor manager there."""
 
     reason = "NOTHING_TO_STAND_IN_FOR"
+
+
+class TeamArchived(FailedPrecondition):
+    """The team, or the one above it, is archived."""
+
+    reason = "TEAM_ARCHIVED"
+
+
+class TeamActive(FailedPrecondition):
+    """The team is not archived."""
+
+    reason = "TEAM_ACTIVE"
+
+
+class TeamCycle(FailedPrecondition):
+    """The team would stand below itself."""
+
+    reason = "TEAM_CYCLE"
+
+
+class SiblingNotFound(NotFound):
+    """No such team stands where the moved one is to stand."""
+
+    reason = "SIBLING_NOT_FOUND"
+
+
+class TeamAboveRight(PermissionDenied):
+    """The team, or its new place, is not the caller's to decide about."""
+
+    reason = "TEAM_ABOVE_RIGHT"
+
+
+class EtagMismatch(Aborted):
+    """The resource has changed since the caller saw it: read it again."""
+
+    reason = "ETAG_MISMATCH"
 
 
 class TeamTooDeep(FailedPrecondition):

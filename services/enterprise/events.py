@@ -34,7 +34,11 @@ from wrtn.enterprise.v1.events_pb2 import (
     GrantChanged,
     GrantRequestClosed,
     GrantRequested,
+    TeamArchived,
     TeamCreated,
+    TeamMoved,
+    TeamRenamed,
+    TeamRestored,
     TitleChanged,
     VisibilityChanged,
 )
@@ -111,6 +115,39 @@ def team_created(tx: Transaction, row: Team, ancestor_ids: Sequence[UUID]) -> No
         ancestor_ids=[str(each) for each in ancestor_ids],
     )
     tx.publish(event, aggregate_id=row.id, tenant_id=row.tenant_id)
+
+
+def team_renamed(tx: Transaction, row: Team) -> None:
+    """Tells of the new name of a team, without the name."""
+    event = TeamRenamed(enterprise_id=str(row.tenant_id), team_id=str(row.id))
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def team_moved(tx: Transaction, row: Team, before: Sequence[UUID], after: Sequence[UUID]) -> None:
+    """Tells of the new place of a team; the teams above it before and after, the nearest first."""
+    event = TeamMoved(
+        enterprise_id=str(row.tenant_id),
+        team_id=str(row.id),
+        old_ancestor_ids=[str(each) for each in before],
+        ancestor_ids=[str(each) for each in after],
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def team_archived(tx: Transaction, row: Team) -> None:
+    """Tells that a team, with all below it, is archived."""
+    event = TeamArchived(enterprise_id=str(row.tenant_id), team_id=str(row.id))
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def team_restored(tx: Transaction, row: Team, ancestor_ids: Sequence[UUID]) -> None:
+    """Tells that a team, with all that was archived with it, is back."""
+    event = TeamRestored(
+        enterprise_id=str(row.tenant_id),
+        team_id=str(row.id),
+        ancestor_ids=[str(each) for each in ancestor_ids],
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
 
 
 def companion_appointed(tx: Transaction, row: Companion) -> None:

@@ -1,34 +1,211 @@
-"""Making teams."""
+"""Making, renaming, moving, archiving and restoring teams."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
+from chassis import masks
+from chassis.call import Access
+from chassis.crypto import Keyring
 from chassis.database import Transaction
-from services.enterprise import convert, events, models, tree
-from services.enterprise.errors import TeamNotFound, TeamTooDeep
+from services.enterprise import appointing, appointments, convert, events, models, ranks, team_changes, tree
+from services.enterprise.errors import (
+    EtagMismatch,
+    TeamAboveRight,
+    TeamActive,
+    TeamArchived,
+    TeamCycle,
+    TeamNotFound,
+    TeamTooDeep,
+)
+from services.enterprise.models import Enterprise
 from services.enterprise.store import Teams
-from wrtn.enterprise.v1.teams_pb2 import CreateTeamRequest, Team
+from services.enterprise.team_changes import Kind
+from wrtn.access.v1.access_pb2 import ROLE_CHIEF, TITLE_MANAGER
+from wrtn.enterprise.v1.teams_pb2 import (
+    ArchiveTeamRequest,
+    CreateTeamRequest,
+    MoveTeamRequest,
+    RestoreTeamRequest,
+    Team,
+    UpdateTeamRequest,
+)
 
 
-async def create(tx: Transaction, request: CreateTeamRequest) -> Team:
-    """Creates a team at the top or under another; raises TeamNotFound for the latter, and TeamTooDeep."""
-    tenant_id = UUID(request.enterprise_id)
-    parent_id = UUID(request.parent_team_id) if request.parent_team_id else None
-    ancestors: tuple[UUID, ...] = ()
-    if parent_id is not None:
-        ancestors = (await Teams(tx, tenant_id).lines([parent_id])).get(parent_id, ())
-        if not ancestors:
-            raise TeamNotFound("The team above does not exist.", field="parent_team_id")
-    if len(ancestors) >= tree.MOST_DEEP:
-        raise TeamTooDeep(f"Teams stand {tree.MOST_DEEP} deep at most.", field="parent_team_id")
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What every decision about a team begins with."""
+
+    enterprise: Enterprise
+    decider: Access
+    teams: Teams
+
+
+async def create(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: CreateTeamRequest) -> Team:
+    """Creates a team at the top or under another, as the last there.
+
+    Raises TeamNotFound and TeamArchived for the one above, TeamAboveRight and TeamTooDeep.
+    """
+    parent_id = _parent_of(request.parent_team_id)
+    deciding = await _begin(tx, request.enterprise_id, decider_id, parent_id)
+    ancestors = await _place(deciding, parent_id)
     row = models.Team(
-        tenant_id=tenant_id,
+        tenant_id=deciding.enterprise.tenant_id,
         id=tx.clock.new_id(),
         parent_team_id=parent_id,
         display_name=request.display_name,
         create_time=tx.now,
+        rank=ranks.after(await deciding.teams.last_rank(parent_id)),
+        version=1,
     )
     tx.session.add(row)
+    await team_changes.record(tx, deciding.enterprise, deciding.decider.employee_id, row, Kind.CREATED)
     events.team_created(tx, row, ancestors)
     return convert.team(row, ancestors)
+
+
+async def update(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: UpdateTeamRequest) -> Team:
+    """Renames a team.
+
+    Raises UpdateMaskInvalid, TeamNotFound, TeamArchived, TeamAboveRight and EtagMismatch.
+    """
+    changes = masks.changes(request.team, request.update_mask, allowed=("display_name",))
+    team_id = UUID(request.team.id)
+    deciding = await _begin(tx, request.enterprise_id, decider_id, team_id)
+    row = await _live(deciding, team_id, request.team.etag)
+    standing = appointing.standing_of(deciding.decider)
+    if not (appointing.may_keep(standing) or standing.role >= ROLE_CHIEF):
+        raise TeamAboveRight("The team is not the caller's to rename.", field="team.id")
+    ancestors = (await deciding.teams.lines([team_id]))[team_id][1:]
+    if changes["display_name"] != row.display_name:
+        row.display_name = changes["display_name"]
+        row.version += 1
+        await team_changes.record(tx, deciding.enterprise, deciding.decider.employee_id, row, Kind.RENAMED)
+        events.team_renamed(tx, row)
+    return convert.team(row, ancestors)
+
+
+async def move(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: MoveTeamRequest) -> Team:
+    """Moves a team with all below it, and to its place among the siblings. It is one row: readers never wait.
+
+    Raises TeamNotFound, TeamArchived, TeamAboveRight, EtagMismatch, TeamCycle, TeamTooDeep and
+    SiblingNotFound.
+    """
+    team_id, parent_id = UUID(request.team_id), _parent_of(request.parent_team_id)
+    deciding = await _begin(tx, request.enterprise_id, decider_id, team_id)
+    row = await _live(deciding, team_id, request.etag)
+    _require_keeping(deciding.decider)
+    before = (await deciding.teams.lines([team_id]))[team_id][1:]
+    after = await _place(deciding, parent_id, of=team_id)
+    if parent_id != row.parent_team_id:
+        _require_chief_of_line(deciding.decider, after)
+    rank = await ranks.place(
+        deciding.teams, parent_id, team_id, request.before_team_id, request.after_team_id
+    )
+    if (parent_id, rank) != (row.parent_team_id, row.rank):
+        row.parent_team_id, row.rank = parent_id, rank
+        row.version += 1
+        kind = Kind.MOVED if before != after else Kind.ORDERED
+        await team_changes.record(tx, deciding.enterprise, deciding.decider.employee_id, row, kind)
+        events.team_moved(tx, row, before, after)
+    return convert.team(row, after)
+
+
+async def archive(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: ArchiveTeamRequest) -> Team:
+    """Archives a team with all below it.
+
+    Raises TeamNotFound, TeamArchived, TeamAboveRight and EtagMismatch.
+    """
+    team_id = UUID(request.team_id)
+    deciding = await _begin(tx, request.enterprise_id, decider_id, team_id)
+    row = await _live(deciding, team_id, request.etag)
+    _require_keeping(deciding.decider)
+    ancestors = (await deciding.teams.lines([team_id]))[team_id][1:]
+    await team_changes.archive(tx, deciding.enterprise, deciding.decider.employee_id, team_id)
+    await tx.session.refresh(row)
+    events.team_archived(tx, row)
+    return convert.team(row, ancestors)
+
+
+async def restore(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: RestoreTeamRequest) -> Team:
+    """Restores a team with all that was archived with it.
+
+    Raises TeamNotFound, TeamActive, TeamAboveRight, EtagMismatch and, for the team above, TeamArchived.
+    """
+    team_id = UUID(request.team_id)
+    deciding = await _begin(tx, request.enterprise_id, decider_id)
+    if deciding.decider.title < TITLE_MANAGER:
+        raise TeamAboveRight("The team is not the caller's to restore.", field="team_id")
+    row = await _any(deciding, team_id, request.etag)
+    if row.archive_time is None:
+        raise TeamActive("The team is not archived.", field="team_id")
+    parent = await deciding.teams.get(row.parent_team_id) if row.parent_team_id else None
+    if parent is not None and parent.archive_time is not None:
+        raise TeamArchived("The team above is archived: restore it first.", field="team_id")
+    await team_changes.restore(tx, deciding.enterprise, deciding.decider.employee_id, team_id)
+    await tx.session.refresh(row)
+    ancestors = (await deciding.teams.lines([team_id]))[team_id][1:]
+    events.team_restored(tx, row, ancestors)
+    return convert.team(row, ancestors)
+
+
+def _parent_of(text: str) -> UUID | None:
+    return UUID(text) if text else None
+
+
+async def _begin(
+    tx: Transaction, enterprise_id: str, decider_id: UUID, team_id: UUID | None = None
+) -> _Decision:
+    """Locks the enterprise, so that the tree stands still, and reads the decider's rights behind the lock."""
+    tenant_id = UUID(enterprise_id)
+    enterprise, decider = await appointments.begin(tx, tenant_id, decider_id, team_id)
+    return _Decision(enterprise, decider, Teams(tx, tenant_id))
+
+
+async def _any(deciding: _Decision, team_id: UUID, etag: str) -> models.Team:
+    row = await deciding.teams.get(team_id)
+    if row is None:
+        raise TeamNotFound("The team does not exist.", field="team_id")
+    if etag not in ("", str(row.version)):
+        raise EtagMismatch("The team has changed since: read it again.", field="etag")
+    return row
+
+
+async def _live(deciding: _Decision, team_id: UUID, etag: str) -> models.Team:
+    row = await _any(deciding, team_id, etag)
+    if row.archive_time is not None:
+        raise TeamArchived("The team is archived: restore it first.", field="team_id")
+    return row
+
+
+async def _place(deciding: _Decision, parent_id: UUID | None, of: UUID | None = None) -> tuple[UUID, ...]:
+    """Answers the teams above a place, the nearest first, and that a new team or that one may stand there."""
+    if parent_id is None:
+        line: tuple[UUID, ...] = ()
+    else:
+        parent = await deciding.teams.get(parent_id)
+        if parent is None:
+            raise TeamNotFound("The team above does not exist.", field="parent_team_id")
+        if parent.archive_time is not None:
+            raise TeamArchived("The team above is archived.", field="parent_team_id")
+        line = (await deciding.teams.lines([parent_id]))[parent_id]
+    if of is None:
+        _require_chief_of_line(deciding.decider, line)
+    elif of in line:
+        raise TeamCycle("The team would stand below itself.", field="parent_team_id")
+    deep = 1 if of is None else await deciding.teams.height(of)
+    if len(line) + deep > tree.MOST_DEEP:
+        raise TeamTooDeep(f"Teams stand {tree.MOST_DEEP} deep at most.", field="parent_team_id")
+    return line
+
+
+def _require_keeping(decider: Access) -> None:
+    if not appointing.may_keep(appointing.standing_of(decider)):
+        raise TeamAboveRight("The team is not the caller's to decide about.", field="team_id")
+
+
+def _require_chief_of_line(decider: Access, line: tuple[UUID, ...]) -> None:
+    """Raises TeamAboveRight unless the decider may put a team below this line, by title or as its chief."""
+    if decider.title < TITLE_MANAGER and appointing.greatest_role(decider, line) < ROLE_CHIEF:
+        raise TeamAboveRight("The place is not the caller's to decide about.", field="parent_team_id")

@@ -21,6 +21,37 @@ WITH RECURSIVE line (of, id, above, steps) AS (
 # Of each team, itself and the teams above it, the nearest first.
 LINES = f"{_WALK} SELECT of, array_agg(id ORDER BY steps) FROM line GROUP BY of"  # noqa: S608 - constants
 
+_DOWN = """
+WITH RECURSIVE below (id, steps) AS (
+    SELECT %(team)s::uuid, 1
+    UNION ALL
+    SELECT team.id, steps + 1 FROM below JOIN wrtn_teams AS team
+        ON team.parent_team_id = below.id AND team.tenant_id = %(tenant)s
+    WHERE steps <= %(deep)s
+)"""
+
+# How many levels the team and those below it take.
+HEIGHT = f"{_DOWN} SELECT max(steps) FROM below"  # noqa: S608 - constants
+
+# Archives a team and all below it that is live, and records each.
+_RECORD = """
+INSERT INTO wrtn_team_changes (tenant_id, id, sequence, team_id, kind, parent_team_id, display_name, rank,
+                               archived, decider_employee_id, create_time)
+SELECT tenant_id, uuidv7(), %(sequence)s + row_number() OVER (ORDER BY id), id, %(kind)s, parent_team_id,
+       display_name, rank, archive_time IS NOT NULL, %(decider)s, %(moment)s
+FROM turned
+"""
+ARCHIVE = f"""{_DOWN}, turned AS (
+    UPDATE wrtn_teams SET archive_time = %(moment)s, archive_team_id = %(team)s, version = version + 1
+    WHERE tenant_id = %(tenant)s AND archive_time IS NULL AND id IN (SELECT id FROM below) RETURNING *
+){_RECORD}"""  # noqa: S608 - constants
+
+# Restores all that was archived with the team, and records each.
+RESTORE = f"""WITH turned AS (
+    UPDATE wrtn_teams SET archive_time = NULL, archive_team_id = NULL, version = version + 1
+    WHERE tenant_id = %(tenant)s AND archive_team_id = %(team)s RETURNING *
+){_RECORD}"""  # noqa: S608 - constants
+
 _LIVE_WALK = _WALK.replace("AND id = ANY (%(teams)s)", "AND id = ANY (%(teams)s) AND archive_time IS NULL")
 
 # A team above a live one is live (archiving takes all below along), so only the first needs a look.

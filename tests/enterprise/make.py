@@ -49,10 +49,16 @@ from wrtn.enterprise.v1.grant_requests_pb2_grpc import GrantRequestServiceStub
 from wrtn.enterprise.v1.grants_pb2_grpc import GrantServiceStub
 from wrtn.enterprise.v1.teams_pb2 import (
     AppointCompanionRequest,
+    ArchiveTeamRequest,
     Companion,
     CreateTeamRequest,
     LeaveTeamRequest,
+    ListTeamsRequest,
+    MoveTeamRequest,
     RemoveCompanionRequest,
+    RestoreTeamRequest,
+    Team,
+    UpdateTeamRequest,
 )
 from wrtn.enterprise.v1.teams_pb2_grpc import TeamServiceStub
 from wrtn.enterprise.v1.visibility_pb2_grpc import VisibilityServiceStub
@@ -208,6 +214,60 @@ class World:
             enterprise_id=by.enterprise_id, parent_team_id=parent, display_name="Team"
         )
         return (await self.teams.CreateTeam(request, metadata=by.metadata)).id
+
+    async def move(
+        self,
+        by: Worker,
+        team_id: str,
+        parent: str = "",
+        *,
+        before: str = "",
+        behind: str = "",
+        etag: str = "",
+    ) -> Team:
+        """Moves the team."""
+        request = MoveTeamRequest(
+            enterprise_id=by.enterprise_id,
+            team_id=team_id,
+            parent_team_id=parent,
+            etag=etag,
+        )
+        if before:
+            request.before_team_id = before
+        if behind:
+            request.after_team_id = behind
+        return await self.teams.MoveTeam(request, metadata=by.metadata)
+
+    async def rename(self, by: Worker, team_id: str, name: str, etag: str = "") -> Team:
+        """Renames the team."""
+        request = UpdateTeamRequest(
+            enterprise_id=by.enterprise_id, team=Team(id=team_id, display_name=name, etag=etag)
+        )
+        request.update_mask.paths.append("display_name")
+        return await self.teams.UpdateTeam(request, metadata=by.metadata)
+
+    async def archive(self, by: Worker, team_id: str, etag: str = "") -> Team:
+        """Archives the team."""
+        request = ArchiveTeamRequest(enterprise_id=by.enterprise_id, team_id=team_id, etag=etag)
+        return await self.teams.ArchiveTeam(request, metadata=by.metadata)
+
+    async def restore(self, by: Worker, team_id: str, etag: str = "") -> Team:
+        """Restores the team."""
+        request = RestoreTeamRequest(enterprise_id=by.enterprise_id, team_id=team_id, etag=etag)
+        return await self.teams.RestoreTeam(request, metadata=by.metadata)
+
+    async def children(self, by: Worker, parent: str = "", page_size: int = 200) -> list[str]:
+        """Answers the sub-teams of one, or the teams at the top, in their order, read page by page."""
+        request = ListTeamsRequest(
+            enterprise_id=by.enterprise_id, parent_team_id=parent, top=not parent, page_size=page_size
+        )
+        found: list[str] = []
+        while True:
+            answer = await self.teams.ListTeams(request, metadata=by.metadata)
+            found += [each.id for each in answer.teams]
+            if not answer.next_page_token:
+                return found
+            request.page_token = answer.next_page_token
 
     async def appoint(self, by: Worker, team_id: str, whom: Worker, role: Role.ValueType) -> Companion:
         """Appoints the employee to the role in the team."""

@@ -45,7 +45,9 @@ async def test_a_team_knows_the_teams_above_it_the_nearest_first(world: World) -
     request = GetTeamRequest(enterprise_id=manager.enterprise_id, team_id=team_id)
     found = await world.teams.GetTeam(request, metadata=manager.metadata)
     assert (found.parent_team_id, list(found.ancestor_ids)) == (middle, [middle, top])
-    (row,) = await world.rows("SELECT payload FROM wrtn_outbox ORDER BY id DESC LIMIT 1")
+    (row,) = await world.rows(
+        "SELECT payload FROM wrtn_outbox WHERE subject LIKE '%%.team.created' ORDER BY id DESC LIMIT 1"
+    )
     assert TeamCreated.FromString(row[0]) == TeamCreated(
         enterprise_id=manager.enterprise_id, team_id=team_id, ancestor_ids=[middle, top]
     )

@@ -8,8 +8,7 @@ from uuid import UUID
 import grpc
 
 from chassis.call import current
-from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, PageTokenInvalid
 from chassis.service import Runtime
 from services.enterprise import companions, convert, store, teams
 from services.enterprise.errors import TeamNotFound
@@ -31,9 +30,23 @@ class Teams(TeamServiceServicer):
 
     async def CreateTeam(self, request: teams_pb2.CreateTeamRequest, context: Context) -> teams_pb2.Team:
         """Creates the team."""
-        return await once(
-            self._runtime.db, current().caller.scope, request, lambda tx: teams.create(tx, request)
-        )
+        return await self._deciding.decide(request.enterprise_id, request, teams.create)
+
+    async def UpdateTeam(self, request: teams_pb2.UpdateTeamRequest, context: Context) -> teams_pb2.Team:
+        """Renames the team."""
+        return await self._deciding.decide(request.enterprise_id, request, teams.update)
+
+    async def MoveTeam(self, request: teams_pb2.MoveTeamRequest, context: Context) -> teams_pb2.Team:
+        """Moves the team."""
+        return await self._deciding.decide(request.enterprise_id, request, teams.move)
+
+    async def ArchiveTeam(self, request: teams_pb2.ArchiveTeamRequest, context: Context) -> teams_pb2.Team:
+        """Archives the team."""
+        return await self._deciding.decide(request.enterprise_id, request, teams.archive)
+
+    async def RestoreTeam(self, request: teams_pb2.RestoreTeamRequest, context: Context) -> teams_pb2.Team:
+        """Restores the team."""
+        return await self._deciding.decide(request.enterprise_id, request, teams.restore)
 
     async def GetTeam(self, request: teams_pb2.GetTeamRequest, context: Context) -> teams_pb2.Team:
         """Gets the team with the teams above it."""
@@ -47,15 +60,20 @@ class Teams(TeamServiceServicer):
     async def ListTeams(
         self, request: teams_pb2.ListTeamsRequest, context: Context
     ) -> teams_pb2.ListTeamsResponse:
-        """Lists the teams, or the direct sub-teams of one."""
+        """Lists the teams, or the direct sub-teams of one or of the top in their order."""
         page = Page.of(request)
         parent_id = UUID(request.parent_team_id) if request.parent_team_id else None
+        archived = request.state == teams_pb2.TEAM_STATE_ARCHIVED
         async with self._runtime.db.snapshot(current().caller.scope) as tx:
             known = store.Teams(tx, UUID(request.enterprise_id))
             if parent_id is not None and await known.get(parent_id) is None:
                 raise TeamNotFound("The team above does not exist.", field="parent_team_id")
-            found = await known.page(after(page, UUID), page.size + 1, parent_id)
-            rows, token = page.cut(found, key=lambda row: (str(row.id),))
+            if parent_id is not None or request.top:
+                place = _place(page)
+                found = await known.children(parent_id, place, page.size + 1, archived=archived)
+            else:
+                found = await known.page(after(page, UUID), page.size + 1, archived=archived)
+            rows, token = page.cut(found, key=lambda row: (str(row.id), str(row.rank)))
             lines = await known.lines([row.id for row in rows])
         return teams_pb2.ListTeamsResponse(
             teams=[convert.team(row, lines[row.id][1:]) for row in rows], next_page_token=token
@@ -93,3 +111,13 @@ class Teams(TeamServiceServicer):
         return teams_pb2.ListCompanionsResponse(
             companions=[convert.companion(row) for row in rows], next_page_token=token
         )
+
+
+def _place(page: Page) -> tuple[int, UUID] | None:
+    """Answers the place among siblings after which the page begins; raises PageTokenInvalid."""
+    if not page.cursor:
+        return None
+    try:
+        return int(page.cursor[1]), UUID(page.cursor[0])
+    except (ValueError, IndexError) as error:
+        raise PageTokenInvalid from error

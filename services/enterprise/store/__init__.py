@@ -10,6 +10,7 @@ from services.enterprise.store.grants import GrantChanges, GrantDefaults, Grants
 from services.enterprise.store.handovers import Handovers, tenants_handing_over
 from services.enterprise.store.letters import Letters, Runners, tenants_writing
 from services.enterprise.store.rights import Rights
+from services.enterprise.store.team_changes import TeamChanges
 from services.enterprise.store.teams import Companions, Teams
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ProvenDomains",
     "Rights",
     "Runners",
+    "TeamChanges",
     "Teams",
     "Visibilities",
     "employers",

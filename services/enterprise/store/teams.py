@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select, tuple_
 
 from services.enterprise import tree
 from services.enterprise.models import Companion, Team
@@ -19,20 +19,63 @@ class Teams(Rows):
         """Answers the team."""
         return await self._session.get(Team, (self._tenant_id, team_id))
 
-    async def page(self, after: UUID | None, size: int, parent_team_id: UUID | None) -> Sequence[Team]:
-        """Answers the teams with greater ids, only the direct sub-teams of one if it is named."""
-        wanted = select(Team).where(Team.tenant_id == self._tenant_id)
-        if parent_team_id is not None:
-            wanted = wanted.where(Team.parent_team_id == parent_team_id)
+    async def page(self, after: UUID | None, size: int, *, archived: bool = False) -> Sequence[Team]:
+        """Answers the teams of one state with greater ids."""
+        wanted = self._of_state(archived)
         if after is not None:
             wanted = wanted.where(Team.id > after)
         return (await self._session.scalars(wanted.order_by(Team.id).limit(size))).all()
+
+    async def children(
+        self, parent_id: UUID | None, after: tuple[int, UUID] | None, size: int, *, archived: bool = False
+    ) -> Sequence[Team]:
+        """Answers the sub-teams of one, or the teams at the top, in their order after a place."""
+        wanted = self._of_state(archived).where(Team.parent_team_id.is_not_distinct_from(parent_id))
+        if after is not None:
+            wanted = wanted.where(tuple_(Team.rank, Team.id) > after)
+        return (await self._session.scalars(wanted.order_by(Team.rank, Team.id).limit(size))).all()
+
+    async def siblings(self, parent_id: UUID | None) -> list[tuple[UUID, int]]:
+        """Answers the live teams under a parent, or at the top, in their order, each with its rank."""
+        wanted = select(Team.id, Team.rank).where(
+            Team.tenant_id == self._tenant_id,
+            Team.parent_team_id.is_not_distinct_from(parent_id),
+            Team.archive_time.is_(None),
+        )
+        found = await self._session.execute(wanted.order_by(Team.rank, Team.id))
+        return [(team_id, rank) for team_id, rank in found]
+
+    async def last_rank(self, parent_id: UUID | None) -> int:
+        """Answers the greatest rank of the teams under a parent, or at the top; 0 if there are none."""
+        wanted = select(func.max(Team.rank)).where(
+            Team.tenant_id == self._tenant_id, Team.parent_team_id.is_not_distinct_from(parent_id)
+        )
+        return await self._session.scalar(wanted) or 0
+
+    async def number(self, team_ids: Sequence[UUID], gap: int) -> None:
+        """Gives these teams ranks a gap apart, in this order. Nothing of it is a change of theirs."""
+        await (await self._tx.driver()).execute(
+            "UPDATE wrtn_teams SET rank = numbered.number * %s"
+            " FROM unnest(%s::uuid[]) WITH ORDINALITY AS numbered (id, number)"
+            " WHERE tenant_id = %s AND wrtn_teams.id = numbered.id",
+            (gap, list(team_ids), self._tenant_id),
+        )
+
+    async def height(self, team_id: UUID) -> int:
+        """Answers how many levels the team and those below it take."""
+        values = {"tenant": self._tenant_id, "team": team_id, "deep": tree.MOST_DEEP}
+        row = await (await (await self._tx.driver()).execute(tree.HEIGHT, values)).fetchone()
+        return int(row[0]) if row is not None else 1
 
     async def lines(self, team_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
         """Answers for each of these teams itself and the teams above it, the nearest first."""
         driver = await self._tx.driver()
         found = await driver.execute(tree.LINES, self._walk_from(team_ids))
         return {row[0]: tuple(row[1]) for row in await found.fetchall()}
+
+    def _of_state(self, archived: bool) -> Select[Team]:
+        state = Team.archive_time.is_not(None) if archived else Team.archive_time.is_(None)
+        return select(Team).where(Team.tenant_id == self._tenant_id, state)
 
 
 class Companions(Rows):

@@ -1,0 +1,32 @@
+"""The queries on the records of teams."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from services.enterprise import tree
+from services.enterprise.store.rows import Rows
+
+
+class TeamChanges(Rows):
+    """The records of what happened to teams."""
+
+    async def turn(
+        self, team_id: UUID, *, archive: bool, kind: int, decider_id: UUID, moment: datetime, sequence: int
+    ) -> int:
+        """Archives or restores the team with those that go with it, each recorded; answers how many.
+
+        The records follow `sequence`, in the order of the teams' ids.
+        """
+        statement = tree.ARCHIVE if archive else tree.RESTORE
+        values = {
+            "tenant": self._tenant_id,
+            "team": team_id,
+            "deep": tree.MOST_DEEP,
+            "kind": kind,
+            "decider": decider_id,
+            "moment": moment,
+            "sequence": sequence,
+        }
+        return (await (await self._tx.driver()).execute(statement, values)).rowcount

@@ -1,0 +1,69 @@
+"""The records of what happened to teams, from which the tree of any past moment is read."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from uuid import UUID
+
+from chassis.database import Transaction
+from services.enterprise import appointments, models
+from services.enterprise.models import Enterprise
+from services.enterprise.store import TeamChanges
+
+
+class Kind(IntEnum):
+    """What happened. The numbers are those of the proto."""
+
+    CREATED = 1
+    RENAMED = 2
+    MOVED = 3
+    ORDERED = 4
+    ARCHIVED = 5
+    RESTORED = 6
+
+
+async def record(
+    tx: Transaction, enterprise: Enterprise, decider_id: UUID, row: models.Team, kind: Kind
+) -> None:
+    """Adds the record of what the team is from now on, and its audit entry."""
+    enterprise.last_team_change += 1
+    change = models.TeamChange(
+        tenant_id=row.tenant_id,
+        id=tx.clock.new_id(),
+        sequence=enterprise.last_team_change,
+        team_id=row.id,
+        kind=kind,
+        parent_team_id=row.parent_team_id,
+        display_name=row.display_name,
+        rank=row.rank,
+        archived=row.archive_time is not None,
+        decider_employee_id=decider_id,
+        create_time=appointments.moment(tx, enterprise),
+    )
+    # The team must be there before its record.
+    await tx.session.flush()
+    tx.session.add(change)
+    tx.audit(f"team.{kind.name.lower()}", tenant_id=row.tenant_id, target_id=row.id)
+
+
+async def archive(tx: Transaction, enterprise: Enterprise, decider_id: UUID, team_id: UUID) -> None:
+    """Archives the team with all below it that is live, with a record of each, in one statement."""
+    await _turn(tx, enterprise, decider_id, team_id, Kind.ARCHIVED)
+
+
+async def restore(tx: Transaction, enterprise: Enterprise, decider_id: UUID, team_id: UUID) -> None:
+    """Restores all that was archived with the team, with a record of each, in one statement."""
+    await _turn(tx, enterprise, decider_id, team_id, Kind.RESTORED)
+
+
+async def _turn(tx: Transaction, enterprise: Enterprise, decider_id: UUID, team_id: UUID, kind: Kind) -> None:
+    many = await TeamChanges(tx, enterprise.tenant_id).turn(
+        team_id,
+        archive=kind is Kind.ARCHIVED,
+        kind=kind,
+        decider_id=decider_id,
+        moment=appointments.moment(tx, enterprise),
+        sequence=enterprise.last_team_change,
+    )
+    enterprise.last_team_change += many
+    tx.audit(f"team.{kind.name.lower()}", tenant_id=enterprise.tenant_id, target_id=team_id, teams=many)
