@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from chassis.database import Scope, Snapshot, Transaction
-from services.enterprise import convert, domain_names, events
+from services.enterprise import convert, domain_names, events, letters
 from services.enterprise.errors import (
     DomainAdded,
     DomainNotFound,
@@ -66,7 +66,12 @@ async def scope_to_verify(tx: Snapshot, row: Domain, caller: Scope) -> Scope:
 
 
 async def verify(
-    tx: Transaction, tenant_id: UUID, domain_id: UUID, proof: DomainProof, prover_account_id: UUID | None
+    tx: Transaction,
+    domain_id: UUID,
+    proof: DomainProof,
+    *,
+    tenant_id: UUID,
+    prover_account_id: UUID | None,
 ) -> domains_pb2.Domain:
     """Notes that the domain is proven, by an account's address if one is given; raises DomainTaken."""
     row = await get(tx, tenant_id, domain_id, lock=True)
@@ -117,12 +122,13 @@ def found(row: Domain) -> None:
 
 
 async def lose(tx: Transaction, row: Domain) -> None:
-    """Takes the domain out of the directory; its enterprise may verify it again."""
+    """Takes the domain out of the directory and writes to the owners, who may verify it again."""
     await ProvenDomains(tx).release(row.domain, row.tenant_id)
     row.state = DomainState.LOST
     row.version += 1
     events.domain_changed(tx, row, DomainLost)
     tx.audit("domain.lost", tenant_id=row.tenant_id, target_id=row.id)
+    await letters.write_to_owners(tx, row.tenant_id, "domain_lost", {"domain": row.domain})
 
 
 def not_proven() -> DomainNotProven:

@@ -17,6 +17,7 @@ from services.enterprise.models import (
     GrantRequest,
     Team,
     Visibility,
+    WebhookEndpoint,
 )
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
 from wrtn.enterprise.v1.events_pb2 import (
@@ -41,6 +42,7 @@ from wrtn.enterprise.v1.events_pb2 import (
     TeamRestored,
     TitleChanged,
     VisibilityChanged,
+    WebhookEndpointDisabled,
 )
 from wrtn.enterprise.v1.grant_requests_pb2 import GrantRequest as GrantRequestMessage
 from wrtn.enterprise.v1.grants_pb2 import Effect
@@ -57,6 +59,12 @@ def domain_changed(
 ) -> None:
     """Tells that a domain was proven, lost or given up."""
     event = fact(enterprise_id=str(row.tenant_id), domain_id=str(row.id))
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def endpoint_disabled(tx: Transaction, row: WebhookEndpoint) -> None:
+    """Tells that a webhook endpoint gets nothing any more."""
+    event = WebhookEndpointDisabled(enterprise_id=str(row.tenant_id), endpoint_id=str(row.id))
     tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
 
 

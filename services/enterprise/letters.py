@@ -11,7 +11,7 @@ from chassis.database import Database, Scope, Transaction
 from chassis.jobs import Job
 from services.enterprise.identity import Identity
 from services.enterprise.models import Letter
-from services.enterprise.store import Letters, tenants_writing
+from services.enterprise.store import Enterprises, Letters, Runners, tenants_writing
 
 _EVERY = timedelta(seconds=2)
 _BATCH = 100
@@ -29,6 +29,14 @@ def write(tx: Transaction, tenant_id: UUID, member_id: UUID, template: str, fill
             create_time=tx.now,
         )
     )
+
+
+async def write_to_owners(tx: Transaction, tenant_id: UUID, template: str, fills: Mapping[str, str]) -> None:
+    """Writes to every owner of the enterprise; the template is also given its name."""
+    enterprise = await Enterprises(tx, tenant_id).get()
+    name = enterprise.display_name if enterprise is not None else ""
+    for member_id in await Runners(tx, tenant_id).owners():
+        write(tx, tenant_id, member_id, template, {"enterprise": name, **fills})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from chassis import names, settings
 from chassis.jobs import Job
+from chassis.outbound import Outbound
 from chassis.service import Parts, Runtime, run
 from services.enterprise import access, rechecks, subjects
 from services.enterprise.consumers import CONSUMERS
+from services.enterprise.dispatching import Dispatcher
 from services.enterprise.handovers import HandoverSaga
 from services.enterprise.identity import Identity
 from services.enterprise.letters import Postman
@@ -22,7 +26,11 @@ from services.enterprise.rpc.grant_requests import GrantRequests
 from services.enterprise.rpc.grants import Grants
 from services.enterprise.rpc.teams import Teams
 from services.enterprise.rpc.visibility import Visibility
+from services.enterprise.rpc.webhooks import WebhookRpc
 from services.enterprise.settings import EnterpriseSettings
+from services.enterprise.settling import Settling
+from services.enterprise.webhook_events import Webhooks
+from services.enterprise.webhooks import Endpoints
 from wrtn.enterprise.v1.access_pb2_grpc import add_AccessServiceServicer_to_server
 from wrtn.enterprise.v1.deputies_pb2_grpc import add_DeputyServiceServicer_to_server
 from wrtn.enterprise.v1.domains_pb2_grpc import add_DomainServiceServicer_to_server
@@ -32,16 +40,22 @@ from wrtn.enterprise.v1.grant_requests_pb2_grpc import add_GrantRequestServiceSe
 from wrtn.enterprise.v1.grants_pb2_grpc import add_GrantServiceServicer_to_server
 from wrtn.enterprise.v1.teams_pb2_grpc import add_TeamServiceServicer_to_server
 from wrtn.enterprise.v1.visibility_pb2_grpc import add_VisibilityServiceServicer_to_server
+from wrtn.enterprise.v1.webhooks_pb2_grpc import add_WebhookServiceServicer_to_server
 from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 
 def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
     """Builds the parts. Access is resolved from our own tables instead of by a peer."""
     identity = Identity(runtime.peers)
-    resolve = access.source(runtime.db)
+    db, worker, keyring = runtime.db, runtime.worker, runtime.keyring
+    resolve = access.source(db)
+    resolver = names.resolver(runtime.settings.dns_server)
+    proofs = Proofs(resolver, identity)
+    outbound = Outbound(resolver, inside=runtime.settings.webhooks_inside)
+    settling = Settling(db, worker)
+    dispatcher = Dispatcher(db, worker, keyring, outbound, settling)
     deciding = Deciding(runtime, identity)
-    saga = HandoverSaga(runtime.db, runtime.worker, identity)
-    proofs = Proofs(names.resolver(runtime.settings.dns_server), identity)
+    saga = HandoverSaga(db, worker, identity)
     return Parts(
         servicers=[
             (add_EnterpriseServiceServicer_to_server, Enterprises(runtime, identity)),
@@ -53,14 +67,20 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
             (add_VisibilityServiceServicer_to_server, Visibility(runtime, identity)),
             (add_AccessServiceServicer_to_server, Access(resolve)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
-            (add_DomainServiceServicer_to_server, DomainRpc(runtime.db, identity, proofs)),
+            (add_DomainServiceServicer_to_server, DomainRpc(db, identity, proofs)),
+            (
+                add_WebhookServiceServicer_to_server,
+                WebhookRpc(db, keyring, Endpoints(keyring, outbound), dispatcher),
+            ),
         ],
+        consumers=[*CONSUMERS, *Webhooks(dispatcher).consumers()],
         jobs=[
-            Job("recheck-domains", rechecks.RUN_EVERY, Rechecks(runtime.db, proofs).run),
+            Job("recheck-domains", rechecks.RUN_EVERY, Rechecks(db, proofs).run),
+            Job("purge-webhooks", timedelta(hours=6), settling.purge),
             saga.job(),
-            Postman(runtime.db, runtime.worker, identity).job(),
+            Postman(db, worker, identity).job(),
         ],
-        consumers=CONSUMERS,
+        background=[dispatcher],
         access_source=resolve,
     )
 

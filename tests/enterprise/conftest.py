@@ -34,6 +34,7 @@ async def world(
             clock=clock,
             identity_address=address,
             dns_server=name_server.address,
+            webhooks_inside=True,
         )
         async with running.channel() as channel:
             yield World(running, identity, made, channel, callers)

@@ -161,9 +161,9 @@ async def serving(identity: Identity) -> AsyncIterator[str]:
     add_PrincipalServiceServicer_to_server(identity, server)
     add_AccountServiceServicer_to_server(identity, server)
     add_AuthServiceServicer_to_server(identity, server)
-    add_MailServiceServicer_to_server(identity, server)
     add_AddressServiceServicer_to_server(identity, server)
     add_TransferServiceServicer_to_server(identity, server)
+    add_MailServiceServicer_to_server(identity, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

@@ -62,6 +62,7 @@ from wrtn.enterprise.v1.teams_pb2 import (
 )
 from wrtn.enterprise.v1.teams_pb2_grpc import TeamServiceStub
 from wrtn.enterprise.v1.visibility_pb2_grpc import VisibilityServiceStub
+from wrtn.enterprise.v1.webhooks_pb2_grpc import WebhookServiceStub
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class World:
         self.deputies = DeputyServiceStub(channel)
         self.access = AccessServiceStub(channel)
         self.domains = DomainServiceStub(channel)
+        self.webhooks = WebhookServiceStub(channel)
         self.grants = GrantServiceStub(channel)
         self.requests = GrantRequestServiceStub(channel)
         self.visibility = VisibilityServiceStub(channel)

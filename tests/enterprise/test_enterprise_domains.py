@@ -66,7 +66,9 @@ async def proven(world: World, dns: NameServer, by: Worker, domain: str = "acme.
 def rechecks(world: World) -> Rechecks:
     settings = cast("EnterpriseSettings", world.running.runtime.settings)
     identity = Identity(world.running.runtime.peers)
-    return Rechecks(world.running.runtime.db, Proofs(names.resolver(settings.dns_server), identity))
+    proofs = Proofs(names.resolver(settings.dns_server), identity)
+    runtime = world.running.runtime
+    return Rechecks(runtime.db, proofs)
 
 
 async def days_pass(world: World, days: int) -> None:

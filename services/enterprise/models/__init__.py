@@ -13,17 +13,30 @@ from services.enterprise.models.grants import Grant, GrantChange, GrantDefault, 
 from services.enterprise.models.handovers import AccountHolder, Handover, HandoverState
 from services.enterprise.models.letters import Letter
 from services.enterprise.models.teams import Companion, Team, TeamChange
+from services.enterprise.models.webhooks import (
+    DeliveryState,
+    DisableReason,
+    EndpointState,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookSecret,
+)
 
 __all__ = [
     "AccountHolder",
     "Appointment",
     "Base",
     "Companion",
+    "DeliveryState",
     "Deputy",
+    "DisableReason",
     "Domain",
     "DomainProof",
     "DomainState",
     "Employee",
+    "EndpointState",
     "Enterprise",
     "EnterpriseStateChange",
     "Grant",
@@ -39,4 +52,9 @@ __all__ = [
     "Team",
     "TeamChange",
     "Visibility",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
+    "WebhookSecret",
 ]

@@ -71,7 +71,11 @@ class DomainRpc(DomainServiceServicer):
             scope,
             request,
             lambda tx: domains.verify(
-                tx, UUID(request.enterprise_id), UUID(request.domain_id), proof, account_id
+                tx,
+                UUID(request.domain_id),
+                proof,
+                tenant_id=UUID(request.enterprise_id),
+                prover_account_id=account_id,
             ),
         )
 

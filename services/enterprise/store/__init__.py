@@ -1,8 +1,18 @@
 """Every query. A class an aggregate, bound to one tenant at construction."""
 
 from services.enterprise.store.appointments import Appointments
+from services.enterprise.store.deliveries import (
+    Claimed,
+    Deliveries,
+    add_deliveries,
+    add_events,
+    claim_deliveries,
+    failing_since,
+    succeeds,
+)
 from services.enterprise.store.deputies import Deputies
 from services.enterprise.store.domains import Domains, ProvenDomains
+from services.enterprise.store.due import tenants_with_due, tenants_with_endpoints
 from services.enterprise.store.employees import Employees
 from services.enterprise.store.enterprises import Enterprises, employers, enterprises
 from services.enterprise.store.grant_requests import GrantRequests, Visibilities
@@ -12,10 +22,13 @@ from services.enterprise.store.letters import Letters, Runners, tenants_writing
 from services.enterprise.store.rights import Rights
 from services.enterprise.store.team_changes import TeamChanges
 from services.enterprise.store.teams import Companions, Teams
+from services.enterprise.store.webhooks import WebhookEndpoints, endpoints_of
 
 __all__ = [
     "Appointments",
+    "Claimed",
     "Companions",
+    "Deliveries",
     "Deputies",
     "Domains",
     "Employees",
@@ -32,8 +45,17 @@ __all__ = [
     "TeamChanges",
     "Teams",
     "Visibilities",
+    "WebhookEndpoints",
+    "add_deliveries",
+    "add_events",
+    "claim_deliveries",
     "employers",
+    "endpoints_of",
     "enterprises",
+    "failing_since",
+    "succeeds",
     "tenants_handing_over",
+    "tenants_with_due",
+    "tenants_with_endpoints",
     "tenants_writing",
 ]

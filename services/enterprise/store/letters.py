@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Uuid, delete, func, literal, select
 from chassis.database import Snapshot
 from services.enterprise.models import Companion, Employee, Letter
 from services.enterprise.store.rows import Rows
-from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER
+from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER, TITLE_OWNER
 
 
 class Letters(Rows):
@@ -38,6 +38,13 @@ class Runners(Rows):
             .order_by(Employee.sequence)
         )
         return (await self._session.scalars(wanted.limit(size))).all()
+
+    async def owners(self) -> Sequence[UUID]:
+        """Answers the members who are owners."""
+        wanted = select(Employee.member_id).where(
+            Employee.tenant_id == self._tenant_id, Employee.title == TITLE_OWNER
+        )
+        return (await self._session.scalars(wanted)).all()
 
     async def of_teams(self, line: Sequence[UUID], size: int) -> Sequence[UUID]:
         """Answers the members who are chiefs and managers of these teams, those of the first team first."""
