@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,7 +19,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+def folder() -> Iterator[Path]:
+    """A folder of our own: a run of pytest that starts meanwhile shuts pytest's to PostgreSQL's user."""
+    with TemporaryDirectory(prefix="wrtn-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
+@pytest.fixture(scope="session")
+def suite(folder: Path) -> Iterator[Suite]:
     """A running suite."""
-    with running(tmp_path_factory.mktemp("suite")) as started:
+    with running(folder) as started:
         yield started

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -22,9 +23,12 @@ REPEAT = 60
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+def own() -> Iterator[Suite]:
     """A suite that may be broken."""
-    with running(tmp_path_factory.mktemp("broken")) as started:
+    with (
+        TemporaryDirectory(prefix="wrtn-", ignore_cleanup_errors=True) as folder,
+        running(Path(folder)) as started,
+    ):
         yield started
 
 
