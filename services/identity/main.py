@@ -13,6 +13,7 @@ from services.identity.passwords import Passwords
 from services.identity.post import Post
 from services.identity.proofs import Proofs
 from services.identity.proving import PasswordCheck
+from services.identity.purge import Purge
 from services.identity.reach import Reach
 from services.identity.rpc.accounts import AccountRpc
 from services.identity.rpc.addresses import AddressRpc
@@ -114,6 +115,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_BreakGlassServiceServicer_to_server, BreakGlassRpc(db, keyring)),
         ],
         consumers=[Employment(keyring).consumer()],
+        jobs=[Purge(db, runtime.worker, runtime.clock).job()],
         background=[passwords, uses, operations, Sender(db, keyring, post, chosen.mail_server())],
         principals_source=principal_of,
         jwks_source=signer.jwks,

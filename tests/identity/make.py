@@ -428,6 +428,12 @@ async def rows(
         return list((await snapshot.session.execute(text(query))).all())
 
 
+async def as_worker(identity: Identity, query: str) -> list[Any]:
+    """Answers what the worker role sees."""
+    async with identity.database.worker.snapshot(Scope()) as snapshot:
+        return list((await snapshot.session.execute(text(query))).all())
+
+
 async def as_superuser(identity: Identity, query: str) -> list[tuple[Any, ...]]:
     """Runs a statement with row level security out of the way."""
     plain = make_url(identity.admin_url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKeyConstraint, Text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKeyConstraint, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.identity.models.base import Base
@@ -53,7 +53,10 @@ class SignInChallenge(Base):
     """A sign-in whose first factor was right and that waits for the second one."""
 
     __tablename__ = "wrtn_sign_in_challenges"
-    __table_args__ = (ForeignKeyConstraint(["member_id"], ["wrtn_members.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["member_id"], ["wrtn_members.id"]),
+        Index("wrtn_sign_in_challenges_expire_idx", "expire_time"),
+    )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)

@@ -26,7 +26,10 @@ class KnownDevice(Base):
     """A device on which the member has signed in before, by the hash of its token."""
 
     __tablename__ = "wrtn_known_devices"
-    __table_args__ = (ForeignKeyConstraint(["member_id"], ["wrtn_members.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["member_id"], ["wrtn_members.id"]),
+        Index("wrtn_known_devices_expire_idx", "expire_time"),
+    )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Text,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -49,6 +50,7 @@ class Login(Base):
     __table_args__ = (
         ForeignKeyConstraint(["member_id"], ["wrtn_members.id"]),
         CheckConstraint("(end_time IS NULL) = (end_reason IS NULL)", name="end"),
+        Index("wrtn_logins_expire_idx", text("LEAST(expire_time, end_time)")),
     )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -81,6 +83,7 @@ class RefreshToken(Base):
     __table_args__ = (
         ForeignKeyConstraint(["member_id", "login_id"], ["wrtn_logins.member_id", "wrtn_logins.id"]),
         Index("wrtn_refresh_tokens_login_idx", "member_id", "login_id"),
+        Index("wrtn_refresh_tokens_expire_idx", "expire_time"),
     )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)

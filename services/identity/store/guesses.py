@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from chassis.database import Database, Scope, Snapshot
+from chassis.database import Snapshot
 
 _RECENT = "ARRAY(SELECT each FROM unnest(wrtn_guesses.tries) AS each WHERE each > %(since)s)"
 _ADD = f"""
@@ -20,7 +20,6 @@ SELECT min(each) FROM wrtn_guesses, unnest(tries) AS each WHERE subject_hash = %
 _TAKE_OUT = """
 UPDATE wrtn_guesses SET tries = array_remove(tries, %s::timestamptz) WHERE subject_hash = ANY (%s)
 """
-_PURGE = "DELETE FROM wrtn_guesses WHERE last_time < %s"
 
 
 class Guesses:
@@ -42,9 +41,3 @@ class Guesses:
     async def take_out(self, subjects: Sequence[bytes], time: datetime) -> None:
         """Takes the try of this time out again."""
         await (await self._tx.driver()).execute(_TAKE_OUT, (time, list(subjects)))
-
-
-async def purge(db: Database, before: datetime) -> int:
-    """Deletes what was last tried before then; answers how many."""
-    async with db.transaction(Scope()) as tx:
-        return (await (await tx.driver()).execute(_PURGE, (before,))).rowcount
