@@ -24,7 +24,10 @@ from wrtn.enterprise.v1.events_pb2 import (
     EmployeeDismissed,
     EmployeeHired,
     EnterpriseCreated,
+    TeamArchived,
     TeamCreated,
+    TeamMoved,
+    TeamRestored,
     TitleChanged,
 )
 from wrtn.identity.v1.events_pb2 import AccountOpened, AccountTransferred
@@ -66,13 +69,15 @@ def _dismissed(fact: EmployeeDismissed) -> Row:
     return {"employee_id": UUID(fact.employee_id), "member_id": UUID(fact.member_id), "title": 0}
 
 
-def _team(fact: TeamCreated) -> Row:
-    parent = fact.ancestor_ids[0] if fact.ancestor_ids else ""
-    return {
-        "team_id": UUID(fact.team_id),
-        "parent_team_id": UUID(parent) if parent else None,
-        "archived": False,
-    }
+def _team(fact: TeamCreated | TeamMoved | TeamRestored) -> Row:
+    parent = UUID(fact.ancestor_ids[0]) if fact.ancestor_ids else None
+    return {"team_id": UUID(fact.team_id), "parent_team_id": parent, "archived": False}
+
+
+def _archived(fact: TeamArchived) -> Row:
+    """The teams below stay as they are: who is under an archived team is archived, too."""
+    parent = UUID(fact.parent_team_id) if fact.parent_team_id else None
+    return {"team_id": UUID(fact.team_id), "parent_team_id": parent, "archived": True}
 
 
 def _companion(fact: CompanionAppointed) -> Row:
@@ -105,6 +110,9 @@ CONSUMERS = (
             TitleChanged: _knowing(KnownEmployee, _employed),
             EmployeeDismissed: _knowing(KnownEmployee, _dismissed),
             TeamCreated: _knowing(KnownTeam, _team),
+            TeamMoved: _knowing(KnownTeam, _team),
+            TeamArchived: _knowing(KnownTeam, _archived),
+            TeamRestored: _knowing(KnownTeam, _team),
             CompanionAppointed: _knowing(KnownCompanion, _companion),
             CompanionRemoved: _knowing(KnownCompanion, _removed),
         },

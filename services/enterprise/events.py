@@ -144,7 +144,9 @@ def team_moved(tx: Transaction, row: Team, before: Sequence[UUID], after: Sequen
 
 def team_archived(tx: Transaction, row: Team) -> None:
     """Tells that a team, with all below it, is archived."""
-    event = TeamArchived(enterprise_id=str(row.tenant_id), team_id=str(row.id))
+    event = TeamArchived(
+        enterprise_id=str(row.tenant_id), team_id=str(row.id), parent_team_id=str(row.parent_team_id or "")
+    )
     tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
 
 

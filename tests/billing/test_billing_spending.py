@@ -24,7 +24,14 @@ from tests.usage import NEW, tokens
 from wrtn.access.v1.access_pb2 import Title
 from wrtn.billing.v1 import budgets_pb2, spending_pb2
 from wrtn.billing.v1.spending_pb2 import Reservation
-from wrtn.enterprise.v1.events_pb2 import CompanionRemoved, EmployeeDismissed, EmployeeHired
+from wrtn.enterprise.v1.events_pb2 import (
+    CompanionRemoved,
+    EmployeeDismissed,
+    EmployeeHired,
+    TeamArchived,
+    TeamMoved,
+    TeamRestored,
+)
 
 
 @pytest_asyncio.fixture
@@ -287,3 +294,35 @@ async def refuses(office: Office, reason: str) -> bool:
     except grpc.aio.AioRpcError as error:
         return told(error)[0] == reason
     return False
+
+
+async def test_a_moved_team_leaves_its_past_with_the_old_parent(office: Office) -> None:
+    low, middle, top = office.line
+    old, new = await office.budget("10", team_id=middle), await office.budget("10", team_id=top)
+    held = await office.spend("1")
+    await office.use(1_000_000)
+    moved = TeamMoved(team_id=str(low), old_ancestor_ids=[str(middle), str(top)], ancestor_ids=[str(top)])
+    await office.tell("enterprise", (moved, low, 2))
+
+    async def known() -> bool:
+        return (await office.spend("0")).attribution.ancestor_team_ids == [str(top)]
+
+    await until(known)
+    # What was reserved before is settled where it was pinned; what comes now is the new parent's alone.
+    await office.use(500_000, held)
+    await office.spend("3")
+    statuses = [(await office.read(each)).status for each in (old, new)]
+    assert [(each.spent, each.reserved) for each in statuses] == [("3", "0"), ("3", "3")]
+
+
+async def test_nothing_is_spent_in_an_archived_team_until_it_is_restored(office: Office) -> None:
+    _, middle, top = office.line
+    archived = TeamArchived(team_id=str(middle), parent_team_id=str(top))
+    await office.tell("enterprise", (archived, middle, 2))
+    await until(lambda: refuses(office, "TEAM_NOT_JOINED"))
+    await office.tell("enterprise", (TeamRestored(team_id=str(middle), ancestor_ids=[str(top)]), middle, 3))
+
+    async def open_again() -> bool:
+        return not await refuses(office, "TEAM_NOT_JOINED")
+
+    await until(open_again)
