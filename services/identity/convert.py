@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import timestamps
-from services.identity import members, models
+from services.identity import avatars, members, models
 from services.identity.break_glass import Use
 from services.identity.challenges import Challenge
 from services.identity.emails import Shown
@@ -27,6 +27,7 @@ from wrtn.identity.v1 import (
     accounts_pb2,
     api_keys_pb2,
     auth_pb2,
+    avatars_pb2,
     break_glass_pb2,
     credentials_pb2,
     logins_pb2,
@@ -87,6 +88,16 @@ def suspension(entry: Entry) -> suspensions_pb2.Suspension:
         note=entry.note,
         decider_member_id=str(row.decider_member_id),
         create_time=timestamp(row.create_time),
+    )
+
+
+def avatar(shown: avatars.Shown) -> avatars_pb2.Avatar:
+    """Answers an avatar, with the image if it was read."""
+    return avatars_pb2.Avatar(
+        member_id=str(shown.row.member_id),
+        media_type=shown.row.media_type,
+        image=shown.image,
+        create_time=timestamp(shown.row.create_time),
     )
 
 

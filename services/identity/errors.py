@@ -42,6 +42,18 @@ class EtagMismatch(Aborted):
     reason = "ETAG_MISMATCH"
 
 
+class AvatarTypeUnsupported(InvalidArgument):
+    """The image is no PNG, JPEG or WebP by its own bytes."""
+
+    reason = "AVATAR_TYPE_UNSUPPORTED"
+
+
+class AvatarNotFound(NotFound):
+    """The member has no avatar."""
+
+    reason = "AVATAR_NOT_FOUND"
+
+
 class PasswordTooWeak(InvalidArgument):
     """The password is short, common, or derived from the name or address."""
 

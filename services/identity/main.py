@@ -7,6 +7,7 @@ from chassis.operations import Operations
 from chassis.operations.rpc import OperationRpc
 from chassis.service import Parts, Runtime, run
 from services.identity import principals
+from services.identity.clearing import Clearing
 from services.identity.consumers import Employment
 from services.identity.guesses import Guessing
 from services.identity.passwords import Passwords
@@ -19,6 +20,7 @@ from services.identity.rpc.accounts import AccountRpc
 from services.identity.rpc.addresses import AddressRpc
 from services.identity.rpc.api_keys import ApiKeyRpc
 from services.identity.rpc.auth import AuthRpc
+from services.identity.rpc.avatars import AvatarRpc
 from services.identity.rpc.break_glass import BreakGlassRpc
 from services.identity.rpc.credentials import CredentialRpc
 from services.identity.rpc.emails import EmailRpc
@@ -42,6 +44,7 @@ from wrtn.identity.v1.accounts_pb2_grpc import add_AccountServiceServicer_to_ser
 from wrtn.identity.v1.addresses_pb2_grpc import add_AddressServiceServicer_to_server
 from wrtn.identity.v1.api_keys_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
+from wrtn.identity.v1.avatars_pb2_grpc import add_AvatarServiceServicer_to_server
 from wrtn.identity.v1.break_glass_pb2_grpc import add_BreakGlassServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
 from wrtn.identity.v1.emails_pb2_grpc import add_EmailServiceServicer_to_server
@@ -99,7 +102,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
                 add_TransferServiceServicer_to_server,
                 TransferRpc(runtime.clock, db, keyring, post, reach, runtime.principals),
             ),
-            (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals, uses)),
+            (add_AvatarServiceServicer_to_server, AvatarRpc(db, keyring)),
             (add_ApiKeyServiceServicer_to_server, ApiKeyRpc(db, keyring, runtime.principals)),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, runtime.principals)),
             (
@@ -115,7 +118,10 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_BreakGlassServiceServicer_to_server, BreakGlassRpc(db, keyring)),
         ],
         consumers=[Employment(keyring).consumer()],
-        jobs=[Purge(db, runtime.worker, runtime.clock).job()],
+        jobs=[
+            Purge(db, runtime.worker, runtime.clock).job(),
+            Clearing(db, runtime.worker, keyring).job(),
+        ],
         background=[passwords, uses, operations, Sender(db, keyring, post, chosen.mail_server())],
         principals_source=principal_of,
         jwks_source=signer.jwks,

@@ -1,8 +1,8 @@
 """Sends the mails that are queued, in the background of every replica.
 
 A mail leaves at least once: it is claimed, sent, and then marked as sent. Who dies between leaves it to
-the next claim. Failures are tried again for ever, with growing delays; a mail that the server refuses
-for good is kept as refused.
+the next claim. Failures are tried again with growing delays until the purge deletes the mail; one that the
+server refuses for good is kept as refused until then.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ from wrtn.identity.v1 import accounts_pb2, auth_pb2, events_pb2, members_pb2
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
 from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceStub
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceStub
+from wrtn.identity.v1.avatars_pb2_grpc import AvatarServiceStub
 from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceStub
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
 from wrtn.identity.v1.emails_pb2_grpc import EmailServiceStub
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceAsyncStub
     from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceAsyncStub
     from wrtn.identity.v1.auth_pb2_grpc import AuthServiceAsyncStub
+    from wrtn.identity.v1.avatars_pb2_grpc import AvatarServiceAsyncStub
     from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceAsyncStub
     from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
     from wrtn.identity.v1.emails_pb2_grpc import EmailServiceAsyncStub
@@ -116,6 +118,7 @@ class Identity:
     keys: ApiKeyServiceAsyncStub = field(init=False)
     principals: PrincipalServiceAsyncStub = field(init=False)
     mails: MailServiceAsyncStub = field(init=False)
+    avatars: AvatarServiceAsyncStub = field(init=False)
     passwords: PasswordServiceAsyncStub = field(init=False)
     emails: EmailServiceAsyncStub = field(init=False)
     transfers: TransferServiceAsyncStub = field(init=False)
@@ -137,6 +140,7 @@ class Identity:
         self.keys = ApiKeyServiceStub(self._channel)
         self.principals = PrincipalServiceStub(self._channel)
         self.mails = MailServiceStub(self._channel)
+        self.avatars = AvatarServiceStub(self._channel)
         self.passwords = PasswordServiceStub(self._channel)
         self.emails = EmailServiceStub(self._channel)
         self.transfers = TransferServiceStub(self._channel)

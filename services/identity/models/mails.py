@@ -30,6 +30,7 @@ class Mail(Base):
     __tablename__ = "wrtn_mails"
     __table_args__ = (
         Index("wrtn_mails_due_idx", "next_attempt_time", postgresql_where=text("state = 'QUEUED'")),
+        Index("wrtn_mails_create_time_idx", "create_time"),
         CheckConstraint("state IN ('QUEUED', 'SENT', 'REFUSED')", name="state"),
     )
 

@@ -31,7 +31,10 @@ class Member(Base):
     """A person. Their own scope alone sees the row."""
 
     __tablename__ = "wrtn_members"
-    __table_args__ = (CheckConstraint("state IN ('PENDING', 'ACTIVE', 'SUSPENDED', 'CLOSED')", name="state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('PENDING', 'ACTIVE', 'SUSPENDED', 'CLOSED')", name="state"),
+        Index("wrtn_members_pending_idx", "create_time", postgresql_where=text("state = 'PENDING'")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     state: Mapped[str]
@@ -102,6 +105,7 @@ class EmailVerification(Base):
     """A token that was mailed to prove an address, as its hash; kept for a day, to count mails."""
 
     __tablename__ = "wrtn_email_verifications"
+    __table_args__ = (Index("wrtn_email_verifications_expire_time_idx", "expire_time"),)
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)

@@ -18,7 +18,10 @@ class PasswordReset(Base):
     """
 
     __tablename__ = "wrtn_password_resets"
-    __table_args__ = (Index("wrtn_password_resets_address_idx", "address_hash", "create_time"),)
+    __table_args__ = (
+        Index("wrtn_password_resets_address_idx", "address_hash", "create_time"),
+        Index("wrtn_password_resets_expire_time_idx", "expire_time"),
+    )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)

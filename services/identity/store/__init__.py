@@ -5,6 +5,7 @@ Row level security decides whose rows there are; the conditions here say which o
 
 from services.identity.store.accounts import Accounts, Holdings
 from services.identity.store.api_keys import ApiKeys
+from services.identity.store.avatars import Avatars
 from services.identity.store.break_glass import BreakGlasses
 from services.identity.store.credentials import Credentials
 from services.identity.store.emails import Emails
@@ -19,6 +20,7 @@ from services.identity.store.transfers import Transfers
 __all__ = [
     "Accounts",
     "ApiKeys",
+    "Avatars",
     "BreakGlasses",
     "Credentials",
     "Emails",

@@ -1,0 +1,43 @@
+"""The small picture of a member, under the member's key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from chassis.crypto import Keyring
+from chassis.database import Snapshot, Transaction
+from services.identity import images
+from services.identity.errors import AvatarNotFound, AvatarTypeUnsupported
+from services.identity.models import Avatar
+from services.identity.store import Avatars
+
+_IMAGE = "wrtn_avatars.image"
+"""The context that binds a ciphertext to its column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An avatar with its image, or without."""
+
+    row: Avatar
+    image: bytes = b""
+
+
+async def put(tx: Transaction, keyring: Keyring, member_id: UUID, image: bytes) -> Shown:
+    """Sets the avatar of the scope's member, in place of the one before; raises AvatarTypeUnsupported."""
+    media_type = images.media_type(image)
+    if media_type is None:
+        raise AvatarTypeUnsupported("An avatar is a PNG, JPEG or WebP image.", field="image")
+    key = await keyring.key(tx, member_id)
+    sealed = key.encrypt(image, _IMAGE, member_id)
+    return Shown(await Avatars(tx, member_id).put(media_type, sealed, tx.now))
+
+
+async def get(snapshot: Snapshot, keyring: Keyring, member_id: UUID) -> Shown:
+    """Answers the avatar of the scope's member with its image; raises AvatarNotFound."""
+    row = await Avatars(snapshot, member_id).get()
+    if row is None:
+        raise AvatarNotFound("The member has no avatar.", field="member_id")
+    key = await keyring.key(snapshot, member_id)
+    return Shown(row, key.decrypt(row.image, _IMAGE, member_id))
