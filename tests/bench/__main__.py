@@ -24,7 +24,7 @@ from chassis.database.roles import Urls, provision
 from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
 from deploy.local.plan import ROOT
-from tests.bench import load
+from tests.bench import load, spending
 from tests.bench.servers import serving, started
 from tests.e2e.suite import free_ports
 
@@ -58,7 +58,7 @@ def main() -> None:
     how = f"{arguments.rounds} rounds of {arguments.seconds:g} s"
     print(f"{os.cpu_count()} cores, {load.CALLERS} callers, {how}")
     with tempfile.TemporaryDirectory(prefix="wrtn-bench-") as folder:
-        for bench in (appends, reads):
+        for bench in (appends, reads, spendings):
             for row in bench(Path(folder), arguments.seconds, arguments.rounds):
                 print(row, flush=True)
 
@@ -102,6 +102,19 @@ def reads(_: Path, seconds: float, rounds: int) -> Iterator[Row]:
                 yield Row(f"REST read, {name}", *medians(pair, rounds), target)
 
 
+def spendings(folder: Path, seconds: float, rounds: int) -> Iterator[Row]:
+    """Spending authorized at six levels of one hot enterprise, against an UPDATE of one hot row."""
+    with servers(folder, "billing") as (postgres, nats_url, urls):
+        floor_url = postgres.replace("postgresql+psycopg", "postgresql")
+        place = (urls.owner, urls.app, urls.worker, nats_url, str(folder / "billing"))
+        with serving("updating", floor_url) as floor, serving("billing", *place) as ours:
+            pair = (
+                lambda: spending.authorizing(floor["port"], ours, "", seconds),
+                lambda: spending.authorizing(ours["port"], ours, ours["token"], seconds),
+            )
+            yield Row("AuthorizeSpend, six levels", *medians(pair, rounds), 0.5)
+
+
 def medians(pair: tuple[Measure, Measure], rounds: int) -> tuple[float, float]:
     """Measures both in turns, once for warmth and then `rounds` times; answers the medians."""
     found: tuple[list[float], list[float]] = ([], [])
@@ -114,15 +127,15 @@ def medians(pair: tuple[Measure, Measure], rounds: int) -> tuple[float, float]:
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[tuple[str, str, Urls]]:
-    """Starts PostgreSQL and NATS, both durable, with a migrated database of sessions."""
-    postgres, nats = Postgres(folder / "postgres"), Nats(folder / "nats")
+def servers(folder: Path, service: str = "sessions") -> Iterator[tuple[str, str, Urls]]:
+    """Starts PostgreSQL and NATS, both durable, with a migrated database of a service."""
+    postgres, nats = Postgres(folder / f"{service}-pg"), Nats(folder / f"{service}-nats")
     postgres.start()
     nats.start()
     try:
         passwords = {kind: f"bench-{kind}" for kind in ("owner", "app", "worker")}
-        urls = provision(postgres.url(), "sessions", passwords)
-        migrate(urls.owner, "sessions")
+        urls = provision(postgres.url(), service, passwords)
+        migrate(urls.owner, service)
         yield postgres.url(), nats.url, urls
     finally:
         nats.stop()

@@ -7,12 +7,14 @@ import base64
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from joserfc.jwk import OKPKey
 
 from chassis.clock import Clock
 from chassis.database.roles import Urls
 from chassis.service import Parts, Runtime, start
+from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers
 from services.sessions.main import wire
 from services.sessions.settings import SessionsSettings
@@ -22,11 +24,13 @@ from wrtn.sessions.v1.chat_sessions_pb2_grpc import ChatSessionServiceStub
 from wrtn.sessions.v1.recorder_pb2 import OpenConnectionRequest
 from wrtn.sessions.v1.recorder_pb2_grpc import RecorderServiceStub
 
+S = TypeVar("S", bound=ServiceSettings)
+
 
 async def sessions(urls: Urls, nats_url: str, folder: Path, count: int) -> None:
     """Serves; says the port, a credential's token, and the ids of `count` open connections."""
     callers = Callers(Clock(), folder / "peers")
-    settings = prepared(urls, nats_url, folder)
+    settings = keyed(SessionsSettings, "sessions", urls, nats_url, folder)
 
     def wired(runtime: Runtime[SessionsSettings]) -> Parts:
         return replace(
@@ -55,14 +59,14 @@ async def sessions(urls: Urls, nats_url: str, folder: Path, count: int) -> None:
         await asyncio.Event().wait()
 
 
-def prepared(urls: Urls, nats_url: str, folder: Path) -> SessionsSettings:
-    """Makes the keys and answers the settings."""
+def keyed(kind: type[S], service: str, urls: Urls, nats_url: str, folder: Path) -> S:
+    """Makes the keys of a service and answers its settings."""
     (folder / "peers").mkdir(parents=True, exist_ok=True)
     key = OKPKey.generate_key("Ed25519")
-    (folder / "peers" / "sessions.pem").write_bytes(key.as_pem(private=False))
+    (folder / "peers" / f"{service}.pem").write_bytes(key.as_pem(private=False))
     (folder / "peer.pem").write_bytes(key.as_pem(private=True))
     (folder / "key").write_text(base64.b64encode(os.urandom(32)).decode())
-    return SessionsSettings(
+    return kind(
         grpc_address="127.0.0.1:0",
         metrics_address="127.0.0.1:0",
         database_url=urls.app,

@@ -12,7 +12,7 @@ from typing import Any
 
 from chassis.database.roles import Urls
 from deploy.local.plan import ROOT
-from tests.bench import floors, ours
+from tests.bench import floors, ours, spending
 
 STOP_SECONDS = 20
 
@@ -30,6 +30,11 @@ def main() -> None:
         case "sessions":
             owner, app, worker, nats_url, folder, count = arguments
             floors.run(ours.sessions(Urls(owner, app, worker), nats_url, Path(folder), int(count)))
+        case "updating":
+            floors.run(spending.updating(arguments[0]))
+        case "billing":
+            owner, app, worker, nats_url, folder = arguments
+            floors.run(spending.billing(Urls(owner, app, worker), nats_url, Path(folder)))
         case _:
             sys.exit(f"there is no {what}")
 
