@@ -24,7 +24,7 @@ from wrtn.enterprise.v1.employees_pb2 import (
     Handover,
     HandoverState,
 )
-from wrtn.enterprise.v1.enterprises_pb2 import Enterprise
+from wrtn.enterprise.v1.enterprises_pb2 import Enterprise, EnterpriseSettings, EnterpriseState
 from wrtn.enterprise.v1.teams_pb2 import TEAM_STATE_ACTIVE, TEAM_STATE_ARCHIVED, Companion, Team
 
 
@@ -36,6 +36,13 @@ def enterprise(row: models.Enterprise) -> Enterprise:
         slug=row.slug,
         time_zone=row.time_zone,
         create_time=timestamps.of(row.create_time),
+        locale=row.locale,
+        currency=row.currency,
+        state=cast("EnterpriseState.ValueType", row.state),
+        settings=EnterpriseSettings.FromString(row.settings),
+        logo_etag=row.logo_etag,
+        etag=str(row.version),
+        close_time=_moment(row.close_time),
     )
 
 

@@ -17,7 +17,12 @@ from services.enterprise import (
     handovers,
 )
 from services.enterprise.appointments import Act
-from services.enterprise.errors import AppointmentAboveRight, EmployeeDismissed, EmployeeNotFound
+from services.enterprise.errors import (
+    AppointmentAboveRight,
+    EmployeeDismissed,
+    EmployeeNotFound,
+    LeavingNeedsDismissal,
+)
 from services.enterprise.models import Employee, Enterprise
 from services.enterprise.store import Employees
 from wrtn.access.v1.access_pb2 import TITLE_UNSPECIFIED
@@ -27,6 +32,7 @@ from wrtn.enterprise.v1.employees_pb2 import (
     LeaveEnterpriseRequest,
     LeaveEnterpriseResponse,
 )
+from wrtn.enterprise.v1.enterprises_pb2 import EnterpriseSettings
 
 
 async def dismiss(
@@ -65,9 +71,11 @@ async def dismiss(
 async def leave(
     tx: Transaction, keyring: Keyring, member_id: UUID, request: LeaveEnterpriseRequest
 ) -> LeaveEnterpriseResponse:
-    """Ends the member's own employment. Raises LastOwner."""
+    """Ends the member's own employment. Raises LastOwner and LeavingNeedsDismissal."""
     tenant_id = UUID(request.enterprise_id)
     enterprise, leaving = await appointments.begin(tx, tenant_id, member_id)
+    if EnterpriseSettings.FromString(enterprise.settings).leaving_needs_dismissal:
+        raise LeavingNeedsDismissal("The enterprise wants employments to end by a dismissal.")
     row = await appointments.employed(tx, tenant_id, str(leaving.employee_id))
     act = Act(
         "employee.left", row.id, row.id, request.reason, title_before=row.title, duties_before=row.duties

@@ -249,6 +249,72 @@ class EtagMismatch(Aborted):
     reason = "ETAG_MISMATCH"
 
 
+class CurrencyUnknown(InvalidArgument):
+    """The currency is none of ISO 4217's."""
+
+    reason = "CURRENCY_UNKNOWN"
+
+
+class ValueMissing(InvalidArgument):
+    """The field is to be changed, and cannot be empty."""
+
+    reason = "VALUE_MISSING"
+
+
+class SlugsExhausted(FailedPrecondition):
+    """The enterprise keeps every slug that it had, and has had as many as it may."""
+
+    reason = "SLUGS_EXHAUSTED"
+
+
+class LogoInvalid(InvalidArgument):
+    """The bytes are no PNG or JPEG, or the image is too large."""
+
+    reason = "LOGO_INVALID"
+
+
+class LogoNotFound(NotFound):
+    """The enterprise has no logo."""
+
+    reason = "LOGO_NOT_FOUND"
+
+
+class EnterpriseActive(FailedPrecondition):
+    """The enterprise is active."""
+
+    reason = "ENTERPRISE_ACTIVE"
+
+
+class EnterpriseSuspended(FailedPrecondition):
+    """The enterprise is suspended."""
+
+    reason = "ENTERPRISE_SUSPENDED"
+
+
+class EnterpriseClosed(FailedPrecondition):
+    """The enterprise is closed."""
+
+    reason = "ENTERPRISE_CLOSED"
+
+
+class ClosingNotConfirmed(InvalidArgument):
+    """The slug was not typed in."""
+
+    reason = "CLOSING_NOT_CONFIRMED"
+
+
+class ReopeningTooLate(FailedPrecondition):
+    """The enterprise was closed too long ago."""
+
+    reason = "REOPENING_TOO_LATE"
+
+
+class LeavingNeedsDismissal(FailedPrecondition):
+    """The enterprise wants every employment to end by a dismissal."""
+
+    reason = "LEAVING_NEEDS_DISMISSAL"
+
+
 class TeamTooDeep(FailedPrecondition):
     """The team would stand deeper in the tree than teams may."""
 

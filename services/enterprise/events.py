@@ -31,7 +31,12 @@ from wrtn.enterprise.v1.events_pb2 import (
     DutiesChanged,
     EmployeeDismissed,
     EmployeeHired,
+    EnterpriseClosed,
     EnterpriseCreated,
+    EnterpriseReinstated,
+    EnterpriseReopened,
+    EnterpriseSuspended,
+    EnterpriseUpdated,
     GrantChanged,
     GrantRequestClosed,
     GrantRequested,
@@ -50,8 +55,26 @@ from wrtn.enterprise.v1.grants_pb2 import Effect
 
 def enterprise_created(tx: Transaction, row: Enterprise) -> None:
     """Tells of a new enterprise."""
-    event = EnterpriseCreated(enterprise_id=str(row.tenant_id), time_zone=row.time_zone)
+    event = EnterpriseCreated(
+        enterprise_id=str(row.tenant_id), time_zone=row.time_zone, currency=row.currency
+    )
     tx.publish(event, aggregate_id=row.tenant_id, tenant_id=row.tenant_id)
+
+
+def enterprise_updated(tx: Transaction, row: Enterprise) -> None:
+    """Tells that something of the enterprise was changed."""
+    event = EnterpriseUpdated(enterprise_id=str(row.tenant_id), time_zone=row.time_zone, locale=row.locale)
+    tx.publish(event, aggregate_id=row.tenant_id, version=row.version, tenant_id=row.tenant_id)
+
+
+def enterprise_turned(
+    tx: Transaction,
+    row: Enterprise,
+    fact: type[EnterpriseSuspended | EnterpriseReinstated | EnterpriseClosed | EnterpriseReopened],
+) -> None:
+    """Tells of the new state of the enterprise."""
+    event = fact(enterprise_id=str(row.tenant_id))
+    tx.publish(event, aggregate_id=row.tenant_id, version=row.version, tenant_id=row.tenant_id)
 
 
 def domain_changed(

@@ -10,6 +10,7 @@ import structlog
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
+from chassis.access.authorize import NotAdmitted
 from chassis.call import Caller
 from chassis.errors import DomainError
 from chassis.rpc.client import Peers
@@ -68,8 +69,10 @@ class Identity:
         if not (await self._resolve(member)).active:
             raise MemberNotFound("The member does not exist.", field="member_id")
 
-    async def require_acting(self, caller: Caller) -> None:
+    async def require_acting(self, caller: Caller, *, staff: int = 0) -> None:
         """Raises ActingEnded unless the caller's member, login and account are all good at this moment.
+
+        With `staff`, raises NotAdmitted if they do not hold that right any more.
 
         The interceptor let the caller in by an answer that may be seconds old: too old to appoint by.
         """
@@ -79,6 +82,8 @@ class Identity:
         found = await self._resolve(member)
         if not found.active or found.tenant_id != str(caller.tenant_id):
             raise ActingEnded("The login has ended.")
+        if found.staff_right < staff:
+            raise NotAdmitted("The caller may not call this method.")
 
     async def addresses(self, member_id: UUID) -> list[str]:
         """Answers the verified addresses of a member at this moment; none if they are not active."""

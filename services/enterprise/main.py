@@ -58,7 +58,7 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
     saga = HandoverSaga(db, worker, identity)
     return Parts(
         servicers=[
-            (add_EnterpriseServiceServicer_to_server, Enterprises(runtime, identity)),
+            (add_EnterpriseServiceServicer_to_server, Enterprises(runtime, identity, deciding)),
             (add_EmployeeServiceServicer_to_server, Employees(runtime, identity, deciding, saga)),
             (add_TeamServiceServicer_to_server, Teams(runtime, deciding)),
             (add_DeputyServiceServicer_to_server, Deputies(runtime, deciding)),

@@ -63,13 +63,15 @@ class Rpc:
     def request(self, fields: Mapping[str, str | int | list[str]]) -> Message:
         """Builds a request of those of the fields that it has."""
         built = message_factory.GetMessageClass(self.descriptor.input_type)()
-        for name, value in fields.items():
-            if name not in self.descriptor.input_type.fields_by_name:
+        for path, value in fields.items():
+            first, _, rest = path.partition(".")
+            if first not in self.descriptor.input_type.fields_by_name:
                 continue
+            target, name = (getattr(built, first), rest) if rest else (built, first)
             if isinstance(value, list):
-                getattr(built, name).extend(value)
+                getattr(target, name).extend(value)
             else:
-                setattr(built, name, value)
+                setattr(target, name, value)
         return built
 
     def named(self, enterprise_id: str, team_id: str = "") -> dict[str, str | int]:

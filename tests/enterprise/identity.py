@@ -18,6 +18,7 @@ from chassis.auth import keys, tokens
 from chassis.auth.tokens import AccessToken
 from chassis.clock import Clock
 from chassis.errors import FailedPrecondition, to_status
+from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.identity.v1.accounts_pb2 import Account, OpenAccountRequest
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceServicer, add_AccountServiceServicer_to_server
 from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest, ListVerifiedAddressesResponse
@@ -71,6 +72,8 @@ class Identity(
     """Of each account the tenant and the holder."""
     addresses: dict[str, list[str]] = field(default_factory=dict)
     """Of each member the verified addresses."""
+    staff: dict[str, StaffRight.ValueType] = field(default_factory=dict)
+    """The rights of members of staff."""
     opened: list[str] = field(default_factory=list)
     """The account of each OpenAccount, repetitions included."""
     transfers: dict[str, TransferAccountRequest] = field(default_factory=dict)
@@ -108,7 +111,11 @@ class Identity(
         if not asked.account_id:
             return Principal(active=True)
         tenant_id, holder = self.accounts.get(asked.account_id, ("", ""))
-        return Principal(active=holder == asked.member_id, tenant_id=tenant_id)
+        return Principal(
+            active=holder == asked.member_id,
+            tenant_id=tenant_id,
+            staff_right=self.staff.get(asked.member_id, StaffRight.STAFF_RIGHT_UNSPECIFIED),
+        )
 
     async def OpenAccount(self, request: OpenAccountRequest, context: Context) -> Account:
         """Opens the account, or is away, or never answers."""

@@ -52,7 +52,9 @@ async def test_creating_tells_of_the_enterprise_and_of_its_owner(world: World) -
     )
     assert [str(row[1]) for row in rows] == [owner.enterprise_id] * 2
     created, hired = EnterpriseCreated.FromString(rows[0][2]), EmployeeHired.FromString(rows[1][2])
-    assert created == EnterpriseCreated(enterprise_id=owner.enterprise_id, time_zone="Asia/Tokyo")
+    assert created == EnterpriseCreated(
+        enterprise_id=owner.enterprise_id, time_zone="Asia/Tokyo", currency="USD"
+    )
     assert hired == EmployeeHired(
         enterprise_id=owner.enterprise_id,
         employee_id=owner.employee_id,

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from chassis.call import current
 from chassis.crypto import Keyring
-from chassis.database import Transaction
+from chassis.database import Scope, Transaction
 from chassis.idempotency import once
 from chassis.service import Runtime
 from services.enterprise.identity import Identity
@@ -35,11 +35,25 @@ class Deciding:
 
         The event has every process forget it, a moment later.
         """
+        return await self._decide(enterprise_id, request, use_case, current().caller.scope)
+
+    async def decide_for(
+        self, enterprise_id: str, request: Q, use_case: UseCase[Q, R], *, staff: int = 0
+    ) -> R:
+        """Decides about an enterprise that is not the acting account's: as staff, or owner of a closed one.
+
+        Raises NotAdmitted unless the caller holds the right of staff at this moment.
+        """
+        return await self._decide(enterprise_id, request, use_case, Scope.of(UUID(enterprise_id)), staff)
+
+    async def _decide(
+        self, enterprise_id: str, request: Q, use_case: UseCase[Q, R], scope: Scope, staff: int = 0
+    ) -> R:
         runtime, caller = self._runtime, current().caller
-        await self._identity.require_acting(caller)
+        await self._identity.require_acting(caller, staff=staff)
         member_id = sure(caller.member_id)
         answer = await once(
-            runtime.db, caller.scope, request, lambda tx: use_case(tx, runtime.keyring, member_id, request)
+            runtime.db, scope, request, lambda tx: use_case(tx, runtime.keyring, member_id, request)
         )
         runtime.access.drop([UUID(enterprise_id)])
         return answer

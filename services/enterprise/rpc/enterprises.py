@@ -9,13 +9,17 @@ import grpc
 
 from chassis.call import current
 from chassis.database import Scope
+from chassis.errors import NotFound
 from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
-from chassis.settings import ServiceSettings
-from services.enterprise import convert, enterprises, store
+from services.enterprise import convert, enterprises, states, store
+from services.enterprise.errors import LogoNotFound
 from services.enterprise.identity import Identity
 from services.enterprise.rpc.asking import after, sure
+from services.enterprise.rpc.deciding import Deciding
+from services.enterprise.settings import EnterpriseSettings
+from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.enterprise.v1 import enterprises_pb2
 from wrtn.enterprise.v1.enterprises_pb2_grpc import EnterpriseServiceServicer
 
@@ -23,11 +27,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Enterprises(EnterpriseServiceServicer):
-    """Creates and shows enterprises."""
+    """Creates, changes and shows enterprises, and ends them."""
 
-    def __init__(self, runtime: Runtime[ServiceSettings], identity: Identity) -> None:
+    def __init__(self, runtime: Runtime[EnterpriseSettings], identity: Identity, deciding: Deciding) -> None:
         self._runtime = runtime
         self._identity = identity
+        self._deciding = deciding
 
     async def CreateEnterprise(
         self, request: enterprises_pb2.CreateEnterpriseRequest, context: Context
@@ -50,9 +55,64 @@ class Enterprises(EnterpriseServiceServicer):
     async def GetEnterprise(
         self, request: enterprises_pb2.GetEnterpriseRequest, context: Context
     ) -> enterprises_pb2.Enterprise:
-        """Gets the enterprise."""
+        """Gets the enterprise. Staff are of no enterprise, so they name whose rows they look at."""
+        tenant_id = UUID(request.enterprise_id)
+        async with self._runtime.db.snapshot(Scope.of(tenant_id)) as tx:
+            row = await store.Enterprises(tx, tenant_id).get()
+        if row is None:
+            raise NotFound("The enterprise does not exist.")
+        return convert.enterprise(row)
+
+    async def UpdateEnterprise(
+        self, request: enterprises_pb2.UpdateEnterpriseRequest, context: Context
+    ) -> enterprises_pb2.Enterprise:
+        """Changes the enterprise."""
+        return await self._deciding.decide(request.enterprise.id, request, enterprises.update)
+
+    async def SetLogo(
+        self, request: enterprises_pb2.SetLogoRequest, context: Context
+    ) -> enterprises_pb2.Enterprise:
+        """Sets the logo."""
+        return await self._deciding.decide(request.enterprise_id, request, enterprises.set_logo)
+
+    async def GetLogo(
+        self, request: enterprises_pb2.GetLogoRequest, context: Context
+    ) -> enterprises_pb2.Logo:
+        """Gets the logo."""
         async with self._runtime.db.snapshot(current().caller.scope) as tx:
-            return convert.enterprise(sure(await store.Enterprises(tx, UUID(request.enterprise_id)).get()))
+            known = store.Enterprises(tx, UUID(request.enterprise_id))
+            logo, row = await known.logo(), sure(await known.get())
+        if logo is None:
+            raise LogoNotFound("The enterprise has no logo.")
+        return enterprises_pb2.Logo(content_type=logo.content_type, image=logo.image, etag=row.logo_etag)
+
+    async def SuspendEnterprise(
+        self, request: enterprises_pb2.SuspendEnterpriseRequest, context: Context
+    ) -> enterprises_pb2.Enterprise:
+        """Suspends the enterprise."""
+        return await self._deciding.decide_for(
+            request.enterprise_id, request, states.suspend, staff=StaffRight.STAFF_RIGHT_MODERATOR
+        )
+
+    async def ReinstateEnterprise(
+        self, request: enterprises_pb2.ReinstateEnterpriseRequest, context: Context
+    ) -> enterprises_pb2.Enterprise:
+        """Ends the suspension."""
+        return await self._deciding.decide_for(
+            request.enterprise_id, request, states.reinstate, staff=StaffRight.STAFF_RIGHT_MODERATOR
+        )
+
+    async def CloseEnterprise(
+        self, request: enterprises_pb2.CloseEnterpriseRequest, context: Context
+    ) -> enterprises_pb2.Enterprise:
+        """Closes the enterprise."""
+        return await self._deciding.decide(request.enterprise_id, request, states.close)
+
+    async def ReopenEnterprise(
+        self, request: enterprises_pb2.ReopenEnterpriseRequest, context: Context
+    ) -> enterprises_pb2.Enterprise:
+        """Reopens the enterprise."""
+        return await self._deciding.decide_for(request.enterprise_id, request, states.reopen)
 
     async def ListEnterprises(
         self, request: enterprises_pb2.ListEnterprisesRequest, context: Context

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot
-from services.enterprise.models import Employee, Enterprise, Slug
+from services.enterprise.models import Employee, Enterprise, Logo, Slug
 from services.enterprise.store.rows import Rows
 
 
@@ -21,6 +21,27 @@ class Enterprises(Rows):
         statement = insert(Slug).values(slug=slug, tenant_id=self._tenant_id)
         taken = statement.on_conflict_do_nothing(index_elements=["slug"]).returning(Slug.tenant_id)
         return await self._session.scalar(taken) is not None
+
+    async def slugs(self) -> set[str]:
+        """Answers the slugs that the enterprise has or had."""
+        wanted = select(Slug.slug).where(Slug.tenant_id == self._tenant_id)
+        return set(await self._session.scalars(wanted))
+
+    async def logo(self) -> Logo | None:
+        """Answers the logo."""
+        return await self._session.get(Logo, self._tenant_id)
+
+    async def set_logo(self, content_type: str, image: bytes) -> None:
+        """Sets the logo."""
+        values = {"content_type": content_type, "image": image}
+        statement = insert(Logo).values(tenant_id=self._tenant_id, **values)
+        await self._session.execute(
+            statement.on_conflict_do_update(index_elements=["tenant_id"], set_=values)
+        )
+
+    async def remove_logo(self) -> None:
+        """Takes the logo away."""
+        await self._session.execute(delete(Logo).where(Logo.tenant_id == self._tenant_id))
 
     async def get(self) -> Enterprise | None:
         """Answers the enterprise."""

@@ -1,0 +1,151 @@
+"""The states of an enterprise: suspended and reinstated by staff, closed and reopened by owners."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from chassis.crypto import Keyring
+from chassis.database import Transaction
+from chassis.errors import FailedPrecondition, NotFound
+from services.enterprise import appointments, convert, events
+from services.enterprise.errors import (
+    AppointmentAboveRight,
+    ClosingNotConfirmed,
+    EnterpriseActive,
+    EnterpriseClosed,
+    EnterpriseSuspended,
+    ReopeningTooLate,
+)
+from services.enterprise.models import Enterprise, EnterpriseStateChange
+from services.enterprise.store import Employees, Enterprises
+from wrtn.access.v1.access_pb2 import TITLE_OWNER
+from wrtn.enterprise.v1 import enterprises_pb2 as pb
+from wrtn.enterprise.v1 import events_pb2
+
+REOPENING = timedelta(days=30)
+"""How long a closed enterprise may be reopened."""
+
+_NOTE = "wrtn_enterprise_states.note"
+
+Fact = type[
+    events_pb2.EnterpriseSuspended
+    | events_pb2.EnterpriseReinstated
+    | events_pb2.EnterpriseClosed
+    | events_pb2.EnterpriseReopened
+]
+
+# Each verb: the state that it needs, the state that it makes, and what is told. Drawn in the README.
+_TURNS: dict[str, tuple[int, int, Fact]] = {
+    "suspended": (
+        pb.ENTERPRISE_STATE_ACTIVE,
+        pb.ENTERPRISE_STATE_SUSPENDED,
+        events_pb2.EnterpriseSuspended,
+    ),
+    "reinstated": (
+        pb.ENTERPRISE_STATE_SUSPENDED,
+        pb.ENTERPRISE_STATE_ACTIVE,
+        events_pb2.EnterpriseReinstated,
+    ),
+    "closed": (pb.ENTERPRISE_STATE_ACTIVE, pb.ENTERPRISE_STATE_CLOSED, events_pb2.EnterpriseClosed),
+    "reopened": (pb.ENTERPRISE_STATE_CLOSED, pb.ENTERPRISE_STATE_ACTIVE, events_pb2.EnterpriseReopened),
+}
+
+_REFUSALS: dict[int, type[FailedPrecondition]] = {
+    pb.ENTERPRISE_STATE_ACTIVE: EnterpriseActive,
+    pb.ENTERPRISE_STATE_SUSPENDED: EnterpriseSuspended,
+    pb.ENTERPRISE_STATE_CLOSED: EnterpriseClosed,
+}
+
+
+async def suspend(
+    tx: Transaction, keyring: Keyring, staff_id: UUID, request: pb.SuspendEnterpriseRequest
+) -> pb.Enterprise:
+    """Suspends the enterprise. Raises NotFound, EnterpriseSuspended and EnterpriseClosed."""
+    row = await _locked(tx, request.enterprise_id)
+    return await _turn(tx, keyring, row, "suspended", staff_id, request.reason, request.cause)
+
+
+async def reinstate(
+    tx: Transaction, keyring: Keyring, staff_id: UUID, request: pb.ReinstateEnterpriseRequest
+) -> pb.Enterprise:
+    """Ends the suspension. Raises NotFound, EnterpriseActive and EnterpriseClosed."""
+    row = await _locked(tx, request.enterprise_id)
+    return await _turn(tx, keyring, row, "reinstated", staff_id, request.reason)
+
+
+async def close(
+    tx: Transaction, keyring: Keyring, decider_id: UUID, request: pb.CloseEnterpriseRequest
+) -> pb.Enterprise:
+    """Closes the enterprise. Raises AppointmentAboveRight and ClosingNotConfirmed."""
+    row, decider = await appointments.begin(tx, UUID(request.enterprise_id), decider_id)
+    if decider.title < TITLE_OWNER:
+        raise AppointmentAboveRight("An enterprise is closed by its owners.")
+    if request.confirm_slug != row.slug:
+        raise ClosingNotConfirmed("Type in the slug of the enterprise to close it.", field="confirm_slug")
+    row.close_time = tx.now
+    return await _turn(tx, keyring, row, "closed", decider_id, request.reason)
+
+
+async def reopen(
+    tx: Transaction, keyring: Keyring, member_id: UUID, request: pb.ReopenEnterpriseRequest
+) -> pb.Enterprise:
+    """Reopens the enterprise for an owner.
+
+    Raises NotFound to all others, EnterpriseActive, EnterpriseSuspended and ReopeningTooLate.
+    """
+    row = await _locked(tx, request.enterprise_id)
+    owner = await Employees(tx, row.tenant_id).of_member(member_id)
+    if owner is None or owner.title < TITLE_OWNER:
+        raise _not_found()
+    if row.close_time is not None and row.close_time + REOPENING < tx.now:
+        raise ReopeningTooLate("The enterprise was closed more than 30 days ago.")
+    row.close_time = None
+    return await _turn(tx, keyring, row, "reopened", member_id, request.reason)
+
+
+async def _locked(tx: Transaction, enterprise_id: str) -> Enterprise:
+    row = await Enterprises(tx, UUID(enterprise_id)).lock()
+    if row is None:
+        raise _not_found()
+    return row
+
+
+def _not_found() -> NotFound:
+    return NotFound("The enterprise does not exist.")
+
+
+async def _turn(
+    tx: Transaction,
+    keyring: Keyring,
+    row: Enterprise,
+    verb: str,
+    decider_id: UUID,
+    reason: str,
+    cause: int = pb.SUSPENSION_CAUSE_UNSPECIFIED,
+) -> pb.Enterprise:
+    """Changes the state with its record, its audit entry and its event; raises what the state allows not."""
+    needed, after, fact = _TURNS[verb]
+    if row.state != needed:
+        raise _REFUSALS[row.state]("The state of the enterprise does not allow it.")
+    row.state = after
+    row.version += 1
+    change = EnterpriseStateChange(
+        tenant_id=row.tenant_id,
+        id=tx.clock.new_id(),
+        state_before=needed,
+        state_after=after,
+        cause=cause,
+        decider_member_id=decider_id,
+        note=None,
+        create_time=tx.now,
+    )
+    if reason:
+        key = await keyring.key(tx, row.tenant_id)
+        change.note = key.encrypt(reason.encode(), _NOTE, row.tenant_id, change.id)
+    tx.session.add(change)
+    tx.audit(
+        f"enterprise.{verb}", tenant_id=row.tenant_id, target_id=row.tenant_id, reason=reason, cause=cause
+    )
+    events.enterprise_turned(tx, row, fact)
+    return convert.enterprise(row)
