@@ -30,11 +30,13 @@ from wrtn.identity.v1 import (
     avatars_pb2,
     break_glass_pb2,
     credentials_pb2,
+    federation_pb2,
     logins_pb2,
     members_pb2,
     passkeys_pb2,
     policies_pb2,
     second_factors_pb2,
+    single_sign_on_pb2,
     staff_pb2,
     suspensions_pb2,
     transfers_pb2,
@@ -303,4 +305,29 @@ def break_glass(use: Use) -> break_glass_pb2.BreakGlass:
         create_time=timestamp(row.create_time),
         expire_time=timestamp(row.expire_time),
         close_time=timestamp(row.close_time),
+    )
+
+
+def federated_identity(row: models.FederatedIdentity, email: str) -> federation_pb2.FederatedIdentity:
+    """Answers a linked identity, with the address that was told when it was linked."""
+    return federation_pb2.FederatedIdentity(
+        id=str(row.id),
+        provider_id="" if row.tenant_id is not None else row.provider_id,
+        enterprise_id=str(row.tenant_id or ""),
+        email=email,
+        create_time=timestamp(row.create_time),
+    )
+
+
+def single_sign_on(row: models.SingleSignOn) -> single_sign_on_pb2.SingleSignOn:
+    """Answers the connection of an enterprise, without the client's secret."""
+    return single_sign_on_pb2.SingleSignOn(
+        id=str(row.id),
+        enterprise_id=str(row.tenant_id),
+        display_name=row.display_name,
+        issuer=row.issuer,
+        client_id=row.client_id,
+        link_employees=row.link_employees,
+        create_time=timestamp(row.create_time),
+        update_time=timestamp(row.update_time),
     )

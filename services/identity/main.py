@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from dns.asyncresolver import Resolver
+
 from chassis import settings
+from chassis.jobs import Job
 from chassis.operations import Operations
 from chassis.operations.rpc import OperationRpc
+from chassis.outbound import Outbound
 from chassis.service import Parts, Runtime, run
 from services.identity import principals
 from services.identity.clearing import Clearing
 from services.identity.consumers import Employment
+from services.identity.domains import Domains
+from services.identity.federation import Federation
 from services.identity.guesses import Guessing
+from services.identity.oidc import providers
+from services.identity.oidc.client import Client
 from services.identity.passwords import Passwords
 from services.identity.post import Post
 from services.identity.proofs import Proofs
@@ -24,6 +34,7 @@ from services.identity.rpc.avatars import AvatarRpc
 from services.identity.rpc.break_glass import BreakGlassRpc
 from services.identity.rpc.credentials import CredentialRpc
 from services.identity.rpc.emails import EmailRpc
+from services.identity.rpc.federation import FederationRpc
 from services.identity.rpc.logins import LoginRpc
 from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
@@ -32,6 +43,7 @@ from services.identity.rpc.passwords import PasswordRpc
 from services.identity.rpc.policies import PolicyRpc
 from services.identity.rpc.principals import PrincipalRpc
 from services.identity.rpc.second_factors import SecondFactorRpc
+from services.identity.rpc.single_sign_on import SingleSignOnRpc
 from services.identity.rpc.staff import StaffRpc
 from services.identity.rpc.suspensions import SuspensionRpc
 from services.identity.rpc.transfers import TransferRpc
@@ -39,6 +51,7 @@ from services.identity.sender import Sender
 from services.identity.settings import IdentitySettings
 from services.identity.signing import Signer
 from services.identity.signing_in import SignIns
+from services.identity.single_sign_on import Connections
 from services.identity.uses import LastUses
 from wrtn.identity.v1.accounts_pb2_grpc import add_AccountServiceServicer_to_server
 from wrtn.identity.v1.addresses_pb2_grpc import add_AddressServiceServicer_to_server
@@ -48,6 +61,7 @@ from wrtn.identity.v1.avatars_pb2_grpc import add_AvatarServiceServicer_to_serve
 from wrtn.identity.v1.break_glass_pb2_grpc import add_BreakGlassServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
 from wrtn.identity.v1.emails_pb2_grpc import add_EmailServiceServicer_to_server
+from wrtn.identity.v1.federation_pb2_grpc import add_FederationServiceServicer_to_server
 from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
 from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
 from wrtn.identity.v1.members_pb2_grpc import add_MemberServiceServicer_to_server
@@ -58,9 +72,13 @@ from wrtn.identity.v1.policies_pb2_grpc import add_PolicyServiceServicer_to_serv
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
 from wrtn.identity.v1.second_factors_pb2_grpc import add_SecondFactorServiceServicer_to_server
+from wrtn.identity.v1.single_sign_on_pb2_grpc import add_SingleSignOnServiceServicer_to_server
 from wrtn.identity.v1.staff_pb2_grpc import add_StaffServiceServicer_to_server
 from wrtn.identity.v1.suspensions_pb2_grpc import add_SuspensionServiceServicer_to_server
 from wrtn.identity.v1.transfers_pb2_grpc import add_TransferServiceServicer_to_server
+
+FLOWS_EVERY = timedelta(hours=1)
+"""How often sign-ins at other providers that nobody completed are deleted."""
 
 
 def wire(runtime: Runtime[IdentitySettings]) -> Parts:
@@ -77,6 +95,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     check = PasswordCheck(db, passwords, guessing)
     proofs = Proofs(db, keyring, passwords, guessing)
 
+    federation, connections = federated(runtime, sign_ins)
     operations = Operations(runtime, [])
 
     async def principal_of(request: ResolvePrincipalRequest) -> Principal:
@@ -95,6 +114,8 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
                 add_SecondFactorServiceServicer_to_server,
                 SecondFactorRpc(db, keyring, post, proofs, guessing),
             ),
+            (add_FederationServiceServicer_to_server, FederationRpc(db, keyring, federation, proofs)),
+            (add_SingleSignOnServiceServicer_to_server, SingleSignOnRpc(db, keyring, connections)),
             (add_LoginServiceServicer_to_server, LoginRpc(db, keyring, runtime.principals)),
             (add_AddressServiceServicer_to_server, AddressRpc(db, keyring)),
             (add_AccountServiceServicer_to_server, AccountRpc(db, keyring, reach)),
@@ -121,11 +142,26 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
         jobs=[
             Purge(db, runtime.worker, runtime.clock).job(),
             Clearing(db, runtime.worker, keyring).job(),
+            Job("federated-flows", FLOWS_EVERY, federation.purge),
         ],
         background=[passwords, uses, operations, Sender(db, keyring, post, chosen.mail_server())],
         principals_source=principal_of,
         jwks_source=signer.jwks,
     )
+
+
+def federated(runtime: Runtime[IdentitySettings], sign_ins: SignIns) -> tuple[Federation, Connections]:
+    """Makes what signs in by other providers. Only the providers of enterprises are asked through a guard."""
+    chosen, db, keyring = runtime.settings, runtime.db, runtime.keyring
+    resolver = Resolver()
+    guarded = Outbound(resolver, inside=chosen.outbound_inside)
+    client = Client(Outbound(resolver, inside=True), guarded, runtime.clock)
+    connections = Connections(db, keyring, Domains(runtime.peers), client, guarded)
+    configured = providers.read(chosen.oidc_providers_file, chosen.public_url)
+    federation = Federation(
+        db, keyring, runtime.clock, configured, connections, client, sign_ins, runtime.access
+    )
+    return federation, connections
 
 
 if __name__ == "__main__":

@@ -73,9 +73,9 @@ class Passwords:
         return await self._aside(lambda: _HASHER.hash(normalised(password)))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Says whether the password is right; takes the same time where there is no hash at all."""
+        """Says whether the password is right; takes the same time where there is none, or nobody."""
         right = await self._aside(lambda: _matches(password_hash or self._nobody, password))
-        return right and password_hash is not None
+        return right and bool(password_hash)
 
     def outdated(self, password_hash: str) -> bool:
         """Says whether the hash was made with other parameters than are used today."""

@@ -56,6 +56,11 @@ class IdentitySettings(ServiceSettings):
             )
         return Party(domain, origins)
 
+    oidc_providers_file: Path | None = None
+    """The OpenID providers that anybody may sign in by, TOML; `oidc/providers.py` says what stands in it."""
+    outbound_inside: bool = False
+    """Lets the single sign-on of enterprises reach addresses inside, by plain HTTP too: local runs, tests."""
+
     def mail_server(self) -> MailServer:
         """Answers the mail server; raises SettingsError if the URL names none."""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -45,6 +46,7 @@ from wrtn.identity.v1.avatars_pb2_grpc import AvatarServiceStub
 from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceStub
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceStub
 from wrtn.identity.v1.emails_pb2_grpc import EmailServiceStub
+from wrtn.identity.v1.federation_pb2_grpc import FederationServiceStub
 from wrtn.identity.v1.logins_pb2_grpc import LoginServiceStub
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceStub
@@ -53,6 +55,7 @@ from wrtn.identity.v1.passwords_pb2_grpc import PasswordServiceStub
 from wrtn.identity.v1.policies_pb2_grpc import PolicyServiceStub
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
 from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceStub
+from wrtn.identity.v1.single_sign_on_pb2_grpc import SingleSignOnServiceStub
 from wrtn.identity.v1.staff_pb2_grpc import StaffServiceStub
 from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceStub
 from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceStub
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceAsyncStub
     from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceAsyncStub
     from wrtn.identity.v1.emails_pb2_grpc import EmailServiceAsyncStub
+    from wrtn.identity.v1.federation_pb2_grpc import FederationServiceAsyncStub
     from wrtn.identity.v1.logins_pb2_grpc import LoginServiceAsyncStub
     from wrtn.identity.v1.mails_pb2_grpc import MailServiceAsyncStub
     from wrtn.identity.v1.members_pb2_grpc import MemberServiceAsyncStub
@@ -73,6 +77,7 @@ if TYPE_CHECKING:
     from wrtn.identity.v1.policies_pb2_grpc import PolicyServiceAsyncStub
     from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceAsyncStub
     from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceAsyncStub
+    from wrtn.identity.v1.single_sign_on_pb2_grpc import SingleSignOnServiceAsyncStub
     from wrtn.identity.v1.staff_pb2_grpc import StaffServiceAsyncStub
     from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceAsyncStub
     from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceAsyncStub
@@ -116,6 +121,8 @@ class Identity:
     accounts: AccountServiceAsyncStub = field(init=False)
     credentials: CredentialServiceAsyncStub = field(init=False)
     keys: ApiKeyServiceAsyncStub = field(init=False)
+    federation: FederationServiceAsyncStub = field(init=False)
+    single_sign_on: SingleSignOnServiceAsyncStub = field(init=False)
     principals: PrincipalServiceAsyncStub = field(init=False)
     mails: MailServiceAsyncStub = field(init=False)
     avatars: AvatarServiceAsyncStub = field(init=False)
@@ -138,6 +145,8 @@ class Identity:
         self.accounts = AccountServiceStub(self._channel)
         self.credentials = CredentialServiceStub(self._channel)
         self.keys = ApiKeyServiceStub(self._channel)
+        self.federation = FederationServiceStub(self._channel)
+        self.single_sign_on = SingleSignOnServiceStub(self._channel)
         self.principals = PrincipalServiceStub(self._channel)
         self.mails = MailServiceStub(self._channel)
         self.avatars = AvatarServiceStub(self._channel)
@@ -188,6 +197,11 @@ def bearer(token: str) -> Metadata:
 def fresh_email(domain: str = "example.com") -> str:
     """Answers an address that no other test uses."""
     return f"member-{next(_numbers)}@{domain}"
+
+
+def encoded(part: Mapping[str, object]) -> str:
+    """Encodes the header or the claims of a token."""
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
 def key_file(folder: Path) -> Path:

@@ -7,6 +7,12 @@ from services.identity.models.accounts import Account, AccountHolding, AccountKi
 from services.identity.models.base import PLATFORM, Base
 from services.identity.models.credentials import ApiKey, CredentialKind, ServiceCredential, SigningKey
 from services.identity.models.factors import FactorState, RecoveryCode, SignInChallenge, TotpFactor
+from services.identity.models.federation import (
+    FederatedFlow,
+    FederatedIdentity,
+    FederatedSubject,
+    SingleSignOn,
+)
 from services.identity.models.guesses import Guess, KnownDevice
 from services.identity.models.holds import Hold, HoldAction, Suspension
 from services.identity.models.logins import Login, LoginEnd, LoginMethod, RefreshToken
@@ -40,6 +46,9 @@ __all__ = [
     "Email",
     "EmailVerification",
     "FactorState",
+    "FederatedFlow",
+    "FederatedIdentity",
+    "FederatedSubject",
     "Guess",
     "Hold",
     "HoldAction",
@@ -60,6 +69,7 @@ __all__ = [
     "SignInChallenge",
     "SignInPolicy",
     "SigningKey",
+    "SingleSignOn",
     "Staff",
     "StaffAppointment",
     "Suspension",

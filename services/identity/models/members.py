@@ -41,7 +41,7 @@ class Member(Base):
     display_name: Mapped[bytes]
     """Encrypted."""
     password_hash: Mapped[str]
-    """Argon2id, in the PHC string format."""
+    """Argon2id, in the PHC string format; empty for who has signed in by another provider alone."""
     locale: Mapped[str]
     time_zone: Mapped[str]
     staff_right: Mapped[int]

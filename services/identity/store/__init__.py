@@ -9,6 +9,7 @@ from services.identity.store.avatars import Avatars
 from services.identity.store.break_glass import BreakGlasses
 from services.identity.store.credentials import Credentials
 from services.identity.store.emails import Emails
+from services.identity.store.federation import Flows, Identities, SingleSignOns
 from services.identity.store.holds import Holds
 from services.identity.store.logins import Logins
 from services.identity.store.members import Members, admit_member
@@ -24,12 +25,15 @@ __all__ = [
     "BreakGlasses",
     "Credentials",
     "Emails",
+    "Flows",
     "Holdings",
     "Holds",
+    "Identities",
     "Logins",
     "Members",
     "Principals",
     "Resets",
+    "SingleSignOns",
     "Staffs",
     "Transfers",
     "admit_member",

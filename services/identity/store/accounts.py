@@ -37,6 +37,11 @@ class Accounts:
         query = select(Account).where(Account.holder_member_id == member_id, _OWN)
         return await self._session.scalar(query)
 
+    async def held_of(self, member_id: UUID, tenant_id: UUID) -> Account | None:
+        """Answers the account of the tenant that the member holds, the oldest of several."""
+        query = select(Account).where(Account.holder_member_id == member_id, Account.tenant_id == tenant_id)
+        return await self._session.scalar(query.order_by(Account.create_time, Account.id).limit(1))
+
     async def list_held(
         self, member_id: UUID, after: tuple[int, datetime, UUID] | None, most: int
     ) -> Sequence[Account]:

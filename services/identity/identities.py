@@ -1,0 +1,81 @@
+"""Identities at other providers: linking them to a member, listing and unlinking them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from chassis.crypto import Keyring
+from chassis.database import Snapshot, Transaction
+from services.identity.models import FederatedIdentity
+from services.identity.oidc.client import Asserted
+from services.identity.oidc.errors import IdentityNotFound, IdentityTaken, LastWayToSignIn
+from services.identity.oidc.providers import Provider
+from services.identity.store import Identities, Members
+from services.identity.store.passkeys import Passkeys
+
+_PURPOSE = "federated"
+"""The purpose of the keyed hash by which an identity is found."""
+_SUBJECT = "subject"
+_EMAIL = "email"
+"""The context that binds a ciphertext to its column."""
+
+
+def subject_hash(keyring: Keyring, provider: Provider, asserted: Asserted) -> bytes:
+    """Answers what makes an identity one: the subject at its issuer, apart for each enterprise's provider."""
+    return keyring.lookup(_PURPOSE, f"{provider.realm}\n{asserted.issuer}\n{asserted.subject}")
+
+
+async def link(
+    tx: Transaction, keyring: Keyring, member_id: UUID, provider: Provider, asserted: Asserted
+) -> FederatedIdentity:
+    """Links an identity to the scope's member; raises IdentityTaken if another member has it.
+
+    Linking what is linked changes nothing.
+    """
+    found = subject_hash(keyring, provider, asserted)
+    identities = Identities(tx)
+    known = await identities.by_subject(found)
+    if known is not None:
+        return known
+    key = await keyring.key(tx, member_id)
+    identity = FederatedIdentity(
+        member_id=member_id,
+        id=tx.clock.new_id(),
+        provider_id=provider.id,
+        tenant_id=provider.tenant_id,
+        issuer=asserted.issuer,
+        create_time=tx.now,
+    )
+    identity.subject = key.encrypt(asserted.subject.encode(), member_id, identity.id, _SUBJECT)
+    identity.email = key.encrypt(asserted.email.encode(), member_id, identity.id, _EMAIL)
+    tx.session.add(identity)
+    await tx.session.flush()
+    if not await identities.claim(found, member_id, identity.id):
+        raise IdentityTaken("Another member signs in by this identity.")
+    tx.audit("identity.linked", tenant_id=member_id, target_id=identity.id, issuer=asserted.issuer)
+    return identity
+
+
+async def unlink(tx: Transaction, member_id: UUID, identity_id: UUID) -> None:
+    """Unlinks an identity of the scope's member; raises IdentityNotFound and LastWayToSignIn.
+
+    The member is locked: two who unlink at once would each see the other's identity as what is left.
+    """
+    member = await Members(tx).lock(member_id)
+    if not await Identities(tx).delete(member_id, identity_id):
+        raise IdentityNotFound("The identity does not exist.", field="identity_id")
+    others = await Identities(tx).count(member_id) or await Passkeys(tx, member_id).oldest(None, 1)
+    if member is None or not (member.password_hash or others):
+        raise LastWayToSignIn("Set a password or link another identity first: nothing else would be left.")
+    tx.audit("identity.unlinked", tenant_id=member_id, target_id=identity_id)
+
+
+async def newest(
+    snapshot: Snapshot, keyring: Keyring, member_id: UUID, before: tuple[datetime, UUID] | None, most: int
+) -> Sequence[tuple[FederatedIdentity, str]]:
+    """Answers the identities of the scope's member with their addresses, the newest first."""
+    rows = await Identities(snapshot).newest(member_id, before, most)
+    key = await keyring.key(snapshot, member_id)
+    return [(row, key.decrypt(row.email, row.member_id, row.id, _EMAIL).decode()) for row in rows]
