@@ -8,12 +8,12 @@ from uuid import UUID
 
 from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
+from services.identity import ways
 from services.identity.models import FederatedIdentity
 from services.identity.oidc.client import Asserted
-from services.identity.oidc.errors import IdentityNotFound, IdentityTaken, LastWayToSignIn
+from services.identity.oidc.errors import IdentityNotFound, IdentityTaken
 from services.identity.oidc.providers import Provider
-from services.identity.store import Identities, Members
-from services.identity.store.passkeys import Passkeys
+from services.identity.store import Identities
 
 _PURPOSE = "federated"
 """The purpose of the keyed hash by which an identity is found."""
@@ -59,16 +59,11 @@ async def link(
 
 
 async def unlink(tx: Transaction, member_id: UUID, identity_id: UUID) -> None:
-    """Unlinks an identity of the scope's member; raises IdentityNotFound and LastWayToSignIn.
-
-    The member is locked: two who unlink at once would each see the other's identity as what is left.
-    """
-    member = await Members(tx).lock(member_id)
+    """Unlinks an identity of the scope's member; raises IdentityNotFound and LastWayToSignIn."""
+    await ways.lock(tx, member_id)
     if not await Identities(tx).delete(member_id, identity_id):
         raise IdentityNotFound("The identity does not exist.", field="identity_id")
-    others = await Identities(tx).count(member_id) or await Passkeys(tx, member_id).oldest(None, 1)
-    if member is None or not (member.password_hash or others):
-        raise LastWayToSignIn("Set a password or link another identity first: nothing else would be left.")
+    await ways.require_one(tx, member_id)
     tx.audit("identity.unlinked", tenant_id=member_id, target_id=identity_id)
 
 

@@ -32,7 +32,7 @@ from webauthn.helpers.structs import (
 from chassis.clock import Clock
 from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
-from services.identity import members, webauthn_challenges
+from services.identity import members, ways, webauthn_challenges
 from services.identity.errors import (
     PasskeyExists,
     PasskeyInvalid,
@@ -159,9 +159,11 @@ async def oldest(
 
 
 async def remove(tx: Transaction, keyring: Keyring, post: Post, member_id: UUID, passkey_id: UUID) -> None:
-    """Removes a passkey; raises PasskeyNotFound for one that is not the member's."""
+    """Removes a passkey; raises PasskeyNotFound for one that is not the member's, and LastWayToSignIn."""
+    await ways.lock(tx, member_id)
     if not await Passkeys(tx, member_id).remove(passkey_id):
         raise PasskeyNotFound("The passkey does not exist.", field="passkey_id")
+    await ways.require_one(tx, member_id)
     await changed(tx, keyring, post, member_id, Change.PASSKEY_REMOVED, passkey_id)
 
 

@@ -84,6 +84,7 @@ class Provider:
     def answer(self, path: str, headers: dict[str, str], body: str) -> tuple[int, Any]:
         """Answers a request."""
         self.asked.append(path)
+        path = path.removeprefix("/common/v2.0")
         if path == "/.well-known/openid-configuration":
             found = {
                 "issuer": self.issuer,

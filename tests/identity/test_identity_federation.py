@@ -143,7 +143,7 @@ async def world(
     await server.start()
     async with provider(clock) as oidc:
         file = tmp_path / "providers.toml"
-        file.write_text(toml({"test": oidc.issuer}))
+        file.write_text(toml({"test": oidc.issuer, "tenants": f"{oidc.issuer}/common/v2.0"}))
         chosen = replace(
             make.settings(made, nats, mailbox, callers, tmp_path),
             enterprise_address=f"127.0.0.1:{port}",
@@ -289,6 +289,17 @@ async def test_a_key_that_the_provider_has_changed_to_is_fetched(world: World) -
     # Within the pause nobody is asked again, however many tokens name unknown keys.
     assert refused == REFUSED
     assert world.provider.asked.count("/jwks") == 1
+
+
+@pytest.mark.parametrize(("tenant", "good"), [("acme", True), ("another", False), (None, False)])
+async def test_an_issuer_for_many_tenants_speaks_for_the_one_that_it_names(
+    world: World, tenant: str | None, good: bool
+) -> None:
+    world.provider.configuration = {"issuer": f"{world.provider.issuer}/{{tenantid}}/v2.0"}
+    world.provider.changes = {"iss": f"{world.provider.issuer}/acme/v2.0", "tid": tenant}
+    begun = await world.begin("tenants")
+    code, state = world.provider.authorize(begun.authorization_url, "mina", make.fresh_email())
+    assert (await outcome(world.complete(begun, code, state)) == REFUSED) is not good
 
 
 async def test_a_state_is_good_once_and_for_who_began_alone(world: World, clock: MovableClock) -> None:

@@ -100,8 +100,9 @@ def issuer_of(metadata: Metadata, claims: Mapping[str, Any]) -> str:
 
 def _metadata(issuer: str, found: Mapping[str, Any]) -> Metadata:
     named = str(found.get("issuer", "")).rstrip("/")
-    # Microsoft's common issuer is the one that names another than where it is found.
-    if named != issuer and named != issuer.replace("/common/", f"/{_ANY_TENANT}/"):
+    # Microsoft's issuers for several tenants are the ones that name another than where they are found.
+    templates = {issuer.replace(f"/{each}/", f"/{_ANY_TENANT}/") for each in ("common", "organizations")}
+    if named not in {issuer, *templates}:
         raise _unavailable("the configuration is another issuer's", issuer)
     methods = found.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
     try:
