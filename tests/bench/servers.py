@@ -12,7 +12,7 @@ from typing import Any
 
 from chassis.database.roles import Urls
 from deploy.local.plan import ROOT
-from tests.bench import floors, ours, spending
+from tests.bench import floors, identity, ours, spending
 
 STOP_SECONDS = 20
 
@@ -35,6 +35,9 @@ def main() -> None:
         case "billing":
             owner, app, worker, nats_url, folder = arguments
             floors.run(spending.billing(Urls(owner, app, worker), nats_url, Path(folder)))
+        case "identity":
+            owner, app, worker, nats_url, folder = arguments
+            floors.run(identity.identity(Urls(owner, app, worker), nats_url, Path(folder)))
         case _:
             sys.exit(f"there is no {what}")
 
