@@ -33,6 +33,9 @@ ADMITTED = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT}
 KEY_SCOPES: tuple[tuple[str, ...], ...] = (("read",), ("write",), ("read", "write"))
 """The scopes that the API keys of a member have here."""
 
+Fields = Mapping[str, str | int | bytes | list[str]]
+"""What is put into a request, by the names of its fields."""
+
 THINGS = (
     "team_id",
     "parent_team_id",
@@ -60,7 +63,7 @@ class Rpc:
         """Whether it has no side effects."""
         return self.descriptor.GetOptions().idempotency_level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS
 
-    def request(self, fields: Mapping[str, str | int | list[str]]) -> Message:
+    def request(self, fields: Fields) -> Message:
         """Builds a request of those of the fields that it has."""
         built = message_factory.GetMessageClass(self.descriptor.input_type)()
         for path, value in fields.items():
@@ -159,7 +162,7 @@ class Caller:
         for channel in self._channels.values():
             channel.close()
 
-    def call(self, rpc: Rpc, token: str | None, fields: Mapping[str, str | int | list[str]]) -> Answer:
+    def call(self, rpc: Rpc, token: str | None, fields: Fields) -> Answer:
         """Calls the method with these of its fields and answers what the caller sees."""
         request = rpc.request(fields)
         metadata = () if token is None else (("authorization", f"Bearer {token}"),)

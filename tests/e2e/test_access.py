@@ -183,13 +183,19 @@ def test_the_owner_does_not_tell_a_foreign_thing_from_a_missing_one(
 ) -> None:
     world = everybody.world
     # What is good of its own lets the request be judged by the one thing in it that is not.
-    good: dict[str, str | int | list[str]] = {
+    good: dict[str, str | int | bytes | list[str]] = {
         "team_id": world.employees[2].team_id,
         "employee_id": world.employees[2].id,
         "role": Role.ROLE_MEMBER,
         "display_name": "Nothing in particular",
         "scopes": ["read"],
         "model": "openai/gpt-4o",
+        "email_id": missing(),
+        "address": "nobody@example.com",
+        "image": b"no image",
+        "password": "a passphrase of nobody",
+        "current_password": "a passphrase of nobody",
+        "new_password": "another one of nobody",
     }
     if field := rpc.rule.enterprise.enterprise_field:
         good[field] = world.enterprise_id
