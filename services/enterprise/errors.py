@@ -111,6 +111,42 @@ class ReplayTooLarge(InvalidArgument):
     reason = "REPLAY_TOO_LARGE"
 
 
+class AddressInvalid(InvalidArgument):
+    """The text is no email address."""
+
+    reason = "ADDRESS_INVALID"
+
+
+class InvitationNotFound(NotFound):
+    """The enterprise has no such invitation."""
+
+    reason = "INVITATION_NOT_FOUND"
+
+
+class InvitationInvalid(NotFound):
+    """The invitation cannot be answered by the caller; why is not told."""
+
+    reason = "INVITATION_INVALID"
+
+
+class InvitationOpen(AlreadyExists):
+    """The address has an open invitation of the enterprise."""
+
+    reason = "INVITATION_OPEN"
+
+
+class InvitationEnded(FailedPrecondition):
+    """The invitation was accepted, declined or revoked, or its time is over."""
+
+    reason = "INVITATION_ENDED"
+
+
+class InvitationResent(ResourceExhausted):
+    """The mail of the invitation was sent a moment ago, or too often."""
+
+    reason = "INVITATION_RESENT"
+
+
 class EmployeeNotFound(NotFound):
     """The enterprise has no such employee."""
 

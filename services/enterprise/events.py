@@ -15,6 +15,7 @@ from services.enterprise.models import (
     Enterprise,
     GrantChange,
     GrantRequest,
+    Invitation,
     Team,
     Visibility,
     WebhookEndpoint,
@@ -40,6 +41,7 @@ from wrtn.enterprise.v1.events_pb2 import (
     GrantChanged,
     GrantRequestClosed,
     GrantRequested,
+    InvitationChanged,
     TeamArchived,
     TeamCreated,
     TeamMoved,
@@ -51,6 +53,7 @@ from wrtn.enterprise.v1.events_pb2 import (
 )
 from wrtn.enterprise.v1.grant_requests_pb2 import GrantRequest as GrantRequestMessage
 from wrtn.enterprise.v1.grants_pb2 import Effect
+from wrtn.enterprise.v1.invitations_pb2 import Invitation as InvitationMessage
 
 
 def enterprise_created(tx: Transaction, row: Enterprise) -> None:
@@ -88,6 +91,17 @@ def domain_changed(
 def endpoint_disabled(tx: Transaction, row: WebhookEndpoint) -> None:
     """Tells that a webhook endpoint gets nothing any more."""
     event = WebhookEndpointDisabled(enterprise_id=str(row.tenant_id), endpoint_id=str(row.id))
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def invitation_changed(tx: Transaction, row: Invitation) -> None:
+    """Tells that an invitation was made, or how it ended."""
+    event = InvitationChanged(
+        enterprise_id=str(row.tenant_id),
+        invitation_id=str(row.id),
+        state=InvitationMessage.State.Value(f"STATE_{row.state}"),
+        employee_id=str(row.employee_id) if row.employee_id else "",
+    )
     tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
 
 

@@ -15,7 +15,7 @@ from chassis.call import Caller
 from chassis.errors import DomainError
 from chassis.rpc.client import Peers
 from services.enterprise.errors import ActingEnded, MemberNotFound
-from services.enterprise.models import HandoverState, Letter
+from services.enterprise.models import HandoverState
 from wrtn.identity.v1.accounts_pb2 import OpenAccountRequest
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
 from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest
@@ -35,7 +35,7 @@ _NEVER = frozenset({"MEMBER_NOT_FOUND", "ACCOUNT_HELD_BY_ANOTHER", "TRANSFER_EXI
 """The reasons for which asking again is of no use. An account that is not there yet is about to be opened."""
 
 _SEND_SECONDS = 5.0
-_UNDELIVERABLE = frozenset({"MEMBER_NOT_FOUND", "MEMBER_HAS_NO_ADDRESS"})
+_UNDELIVERABLE = frozenset({"MEMBER_NOT_FOUND", "MEMBER_HAS_NO_ADDRESS", "EMAIL_INVALID"})
 """Why a letter reaches nobody, now or later."""
 
 _log = structlog.get_logger("services.enterprise.identity")
@@ -123,14 +123,8 @@ class Identity:
             return HandoverState.REFUSED if reason in _NEVER else None
         return HandoverState.DONE
 
-    async def send(self, letter: Letter) -> bool:
+    async def send(self, request: SendMailRequest) -> bool:
         """Gives a letter to identity; says whether it need not be given again, taken or never to be."""
-        request = SendMailRequest(
-            member_id=str(letter.member_id),
-            template=letter.template,
-            values=letter.fills,
-            request_id=str(letter.id),
-        )
         try:
             await self._mails.SendMail(request, timeout=_SEND_SECONDS)
         except (grpc.aio.AioRpcError, DomainError) as error:

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from chassis.crypto import DataKey, KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.jobs import Job
 from services.enterprise.identity import Identity
 from services.enterprise.models import Letter
 from services.enterprise.store import Enterprises, Letters, Runners, tenants_writing
+from wrtn.identity.v1.mails_pb2 import SendMailRequest
 
 _EVERY = timedelta(seconds=2)
 _BATCH = 100
+_SEALED = "wrtn_letters.sealed"
 
 
 def write(tx: Transaction, tenant_id: UUID, member_id: UUID, template: str, fills: Mapping[str, str]) -> None:
@@ -26,6 +29,22 @@ def write(tx: Transaction, tenant_id: UUID, member_id: UUID, template: str, fill
             member_id=member_id,
             template=template,
             fills=dict(fills),
+            create_time=tx.now,
+        )
+    )
+
+
+def write_sealed(tx: Transaction, key: DataKey, request: SendMailRequest) -> None:
+    """Writes to an address. Nothing of it is stored readably; `key` is the enterprise's."""
+    letter_id = tx.clock.new_id()
+    request.request_id = str(letter_id)
+    tx.session.add(
+        Letter(
+            tenant_id=key.owner_id,
+            id=letter_id,
+            template=request.template,
+            fills={},
+            sealed=key.encrypt(request.SerializeToString(), _SEALED, key.owner_id, letter_id),
             create_time=tx.now,
         )
     )
@@ -46,6 +65,7 @@ class Postman:
     database: Database
     worker: Database
     identity: Identity
+    keyring: Keyring
 
     def job(self) -> Job:
         """Answers the job that gives away what waits."""
@@ -59,6 +79,24 @@ class Postman:
             async with self.database.snapshot(Scope.of(tenant_id)) as tx:
                 waiting = await Letters(tx, tenant_id).waiting(_BATCH)
             for letter in waiting:
-                if await self.identity.send(letter):
+                if await self._give(letter):
                     async with self.database.transaction(Scope.of(tenant_id)) as done:
                         await Letters(done, tenant_id).remove(letter.id)
+
+    async def _give(self, letter: Letter) -> bool:
+        """Gives one letter to identity; says whether it need not be given again."""
+        if letter.sealed is None:
+            request = SendMailRequest(
+                member_id=str(letter.member_id),
+                template=letter.template,
+                values=letter.fills,
+                request_id=str(letter.id),
+            )
+            return await self.identity.send(request)
+        try:
+            async with self.database.snapshot(Scope.of(letter.tenant_id)) as tx:
+                key = await self.keyring.key(tx, letter.tenant_id)
+        except KeyDestroyed:
+            return True
+        plain = key.decrypt(letter.sealed, _SEALED, letter.tenant_id, letter.id)
+        return await self.identity.send(SendMailRequest.FromString(plain))

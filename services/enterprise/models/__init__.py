@@ -11,6 +11,7 @@ from services.enterprise.models.employees import Appointment, Employee
 from services.enterprise.models.enterprises import Enterprise, EnterpriseStateChange, Logo, Slug
 from services.enterprise.models.grants import Grant, GrantChange, GrantDefault, GrantRequest, Visibility
 from services.enterprise.models.handovers import AccountHolder, Handover, HandoverState
+from services.enterprise.models.invitations import Invitation, InvitationState, InvitedAddress
 from services.enterprise.models.letters import Letter
 from services.enterprise.models.teams import Companion, Team, TeamChange
 from services.enterprise.models.webhooks import (
@@ -45,6 +46,9 @@ __all__ = [
     "GrantRequest",
     "Handover",
     "HandoverState",
+    "Invitation",
+    "InvitationState",
+    "InvitedAddress",
     "Letter",
     "Logo",
     "ProvenDomain",

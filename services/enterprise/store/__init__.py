@@ -18,6 +18,7 @@ from services.enterprise.store.enterprises import Enterprises, employers, enterp
 from services.enterprise.store.grant_requests import GrantRequests, Visibilities
 from services.enterprise.store.grants import GrantChanges, GrantDefaults, Grants
 from services.enterprise.store.handovers import Handovers, tenants_handing_over
+from services.enterprise.store.invitations import Invitations, invited
 from services.enterprise.store.letters import Letters, Runners, tenants_writing
 from services.enterprise.store.rights import Rights
 from services.enterprise.store.team_changes import TeamChanges
@@ -38,6 +39,7 @@ __all__ = [
     "GrantRequests",
     "Grants",
     "Handovers",
+    "Invitations",
     "Letters",
     "ProvenDomains",
     "Rights",
@@ -53,6 +55,7 @@ __all__ = [
     "endpoints_of",
     "enterprises",
     "failing_since",
+    "invited",
     "succeeds",
     "tenants_handing_over",
     "tenants_with_due",
