@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST_FLAGS ?= -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types protos lock bench admin replay chaos check clean
+.PHONY: help run test lint types protos access lock bench admin replay chaos check clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ types: protos ## Check the types
 
 protos: .venv/.ready ## Generate wrtn/ from protos/, if a proto changed
 	@python -m protos.build
+
+access: protos ## Write docs/access.md, the table of who may call what, from the contracts
+	@python -m protos.access
 
 bench: protos ## Measure speed, as ratios to bare floors
 	@python -m tests.bench

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -50,6 +51,8 @@ def main() -> None:
         shutil.rmtree(stale, ignore_errors=True)
     OUT.mkdir()
     compile_all([str(path.relative_to(PROTOS)) for path in sources])
+    # In a process of its own: the page is read from what was generated just now.
+    subprocess.run([sys.executable, "-m", "protos.access"], cwd=ROOT, check=True)
     STAMP.write_text(wanted)
 
 
