@@ -19,9 +19,9 @@ PAGE = ROOT / "docs" / "access.md"
 
 _HEAD = """# Who may call what
 
-Written from the access rules in `protos/` whenever these change (`make protos`, `make access`); do not edit. A caller
-for whom any one column holds is admitted; the last column says what the use case decides beyond that, and only
-ever narrows it. What a caller may not see is NOT_FOUND, as if it did not exist.
+Written from the access rules in `protos/` when these change (`make protos`, `make access`); do not edit. A
+caller for whom any one column holds is admitted; the last column says what the use case decides beyond that,
+and only ever narrows it. What a caller may not see is NOT_FOUND, as if it did not exist.
 
 - **Member**: signed in, whichever account is acting. With `signed in`, no API key of theirs passes.
 - **Employee**: acting by an account of the enterprise that the request names, with at least the title, or at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import cast
 
 import grpc
 from google.protobuf import descriptor_pb2, message_factory
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
@@ -25,16 +26,43 @@ from tests.e2e.suite import Suite
 from tests.replay.people import Member
 from tests.replay.rest import Rest
 from tests.replay.world import PEOPLE, World, build
-from wrtn.access.v1.access_pb2 import Role, Rule, Title, rule
+from wrtn.access.v1.access_pb2 import (
+    STAFF_RIGHT_ADMINISTRATOR,
+    STAFF_RIGHT_MODERATOR,
+    Role,
+    Rule,
+    Title,
+    rule,
+)
 
-ADMITTED = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT}
+Fields = Mapping[str, str | int | bytes | list[str]]
+"""What is put into a request, by the names of its fields."""
+
+SHARED = {"subjects": tuple(each for each in SERVICES if each != "identity")}
+"""Who serves what is in no service's own package, where it is not all of them; identity asks the others."""
+
+GOOD: Fields = {
+    "address": "somebody@example.com",
+    "current_password": "seven purple giraffes",
+    "display_name": "Nothing in particular",
+    "effect": 1,
+    "image": b"no image",
+    "model": "openai/gpt-4o",
+    "new_password": "eight yellow elephants",
+    "password": "seven purple giraffes",
+    "reason": "because it has to be",
+    "resource": "model:openai/gpt-4o",
+    "role": Role.ROLE_MEMBER,
+    "scopes": ["read"],
+    "title": Title.TITLE_MEMBER,
+}
+"""A good value for each field that a request must have, by name."""
+
+ADMITTED = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION}
 """What an admitted caller gets for a request that names nothing but what the rule looks at."""
 
 KEY_SCOPES: tuple[tuple[str, ...], ...] = (("read",), ("write",), ("read", "write"))
 """The scopes that the API keys of a member have here."""
-
-Fields = Mapping[str, str | int | bytes | list[str]]
-"""What is put into a request, by the names of its fields."""
 
 THINGS = (
     "team_id",
@@ -77,11 +105,27 @@ class Rpc:
                 setattr(target, name, value)
         return built
 
+    def harmless(self) -> dict[str, str | int]:
+        """Answers a field that has an admitted caller's request refused, so that it changes nothing."""
+        known = self.descriptor.input_type.fields_by_name
+        return {"request_id": "x" * 101} if "request_id" in known else {}
+
+    def plausible(self) -> dict[str, str | int | bytes | list[str]]:
+        """Answers what each field of the request may well hold: ids of nothing, and good values."""
+        known = self.descriptor.input_type.fields_by_name
+        ids: dict[str, str | int | bytes | list[str]] = {
+            name: str(uuid.uuid4())
+            for name, field in known.items()
+            if name.endswith("_id") and name != "request_id" and field.type == field.TYPE_STRING
+        }
+        moments = {"end_time.seconds": int(time.time()) + 86_400} if "end_time" in known else {}
+        return ids | moments | {name: value for name, value in GOOD.items() if _fits(known.get(name), value)}
+
     def named(self, enterprise_id: str, team_id: str = "") -> dict[str, str | int]:
         """Answers the fields in which the rule looks for an enterprise and a team."""
         wanted = self.rule.enterprise
-        fields = {wanted.enterprise_field: enterprise_id, wanted.team_field: team_id}
-        return {name: value for name, value in fields.items() if name}
+        fields: dict[str, str | int] = {wanted.enterprise_field: enterprise_id, wanted.team_field: team_id}
+        return {name: value for name, value in fields.items() if name} | self.harmless()
 
     def things(self) -> list[str]:
         """Answers the request fields that name a thing which is hidden from others."""
@@ -89,6 +133,15 @@ class Rpc:
             # Whoever knows the id of a member may hire them: there is nothing to hide.
             return []
         return [each for each in THINGS if each in self.descriptor.input_type.fields_by_name]
+
+
+def _fits(field: FieldDescriptor | None, value: str | int | bytes | list[str]) -> bool:
+    """Whether a field, if there is one, takes such a value: a title is a text here, an enum there."""
+    if field is None:
+        return False
+    if isinstance(value, bytes):
+        return bool(field.type == field.TYPE_BYTES)
+    return (field.type == field.TYPE_STRING) == (not isinstance(value, int))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +200,7 @@ def rpcs() -> Iterator[Rpc]:
                 path = f"/{owner}/{method.name}"
                 package = file.package.split(".")[1]
                 # What is in no service's own package is served by all of them.
-                for each in (package,) if package in SERVICES else SERVICES:
+                for each in (package,) if package in SERVICES else SHARED.get(package, SERVICES):
                     yield Rpc(each, path, method.options.Extensions[rule], found)
 
 
@@ -212,6 +265,29 @@ async def stranger(suite: Suite) -> Member:
     rest = Rest(suite.plan.url("gateway"))
     try:
         return await _joined(rest, suite)
+    finally:
+        await rest.close()
+
+
+def staff(suite: Suite) -> dict[int, Member]:
+    """Makes an administrator from the command line, who appoints a moderator; answers both by their right."""
+    return asyncio.run(_staff(suite))
+
+
+async def _staff(suite: Suite) -> dict[int, Member]:
+    rest = Rest(suite.plan.url("gateway"))
+    try:
+        boss, other = await _joined(rest, suite), await _joined(rest, suite)
+        suite.admin("appoint-administrator", "--email", boss.email)
+        await boss.sign_in(rest)
+        body: dict[str, object] = {
+            "memberId": other.id,
+            "staffRight": "STAFF_RIGHT_MODERATOR",
+            "reason": "a test",
+        }
+        await rest.call("POST", "/v1/staff", token=boss.access_token, body=body)
+        await other.sign_in(rest)
+        return {STAFF_RIGHT_ADMINISTRATOR: boss, STAFF_RIGHT_MODERATOR: other}
     finally:
         await rest.close()
 

@@ -47,7 +47,11 @@ class Suite:
 
     def admin(self, *arguments: str) -> str:
         """Runs identity's command line, as `make admin` does; answers what it printed."""
-        command = [sys.executable, "-m", "deploy.local", "exec", "identity", "-m", "services.identity.admin"]
+        return self.module("services.identity.admin", *arguments)
+
+    def module(self, name: str, *arguments: str) -> str:
+        """Runs a module in identity's environment; answers what it printed."""
+        command = [sys.executable, "-m", "deploy.local", "exec", "identity", "-m", name]
         ran = subprocess.run(
             [*command, *arguments], cwd=ROOT, env=self.environ, capture_output=True, text=True, check=False
         )
