@@ -8,8 +8,9 @@ from uuid import UUID
 from chassis.database import Transaction
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
+from services.enterprise import letters
 from services.enterprise.store import Enterprises, Handovers
-from wrtn.identity.v1.events_pb2 import AccountTransferred
+from wrtn.identity.v1.events_pb2 import AccountTransferred, BreakGlassOpened
 
 
 async def note_holder(tx: Transaction, events: Sequence[Event[AccountTransferred]]) -> None:
@@ -24,4 +25,15 @@ async def note_holder(tx: Transaction, events: Sequence[Event[AccountTransferred
             await Handovers(tx, tenant_id).hold(UUID(event.message.account_id), holder_id, event.version)
 
 
-CONSUMERS = (Consumer("account-holders", "identity", {AccountTransferred: note_holder}),)
+async def tell_owners(tx: Transaction, events: Sequence[Event[BreakGlassOpened]]) -> None:
+    """Writes to the owners of each enterprise whose content staff may read for a time."""
+    for event in events:
+        tenant_id = UUID(event.message.tenant_id)
+        if await Enterprises(tx, tenant_id).get() is not None:
+            await letters.write_to_owners(tx, tenant_id, "break_glass_opened", {})
+
+
+CONSUMERS = (
+    Consumer("account-holders", "identity", {AccountTransferred: note_holder}),
+    Consumer("break-glass", "identity", {BreakGlassOpened: tell_owners}),
+)

@@ -136,7 +136,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_SuspensionServiceServicer_to_server, SuspensionRpc(db, keyring, post, cache)),
             (add_PrincipalServiceServicer_to_server, PrincipalRpc(db, uses)),
             (add_StaffServiceServicer_to_server, StaffRpc(db, keyring)),
-            (add_BreakGlassServiceServicer_to_server, BreakGlassRpc(db, keyring)),
+            (add_BreakGlassServiceServicer_to_server, BreakGlassRpc(db, keyring, post)),
         ],
         consumers=[Employment(keyring).consumer()],
         jobs=[

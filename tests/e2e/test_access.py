@@ -132,7 +132,7 @@ def test_a_member_reaches_nothing_that_is_for_employees_peers_or_credentials(
 ) -> None:
     for rpc in sorted(GUARDED, key=ends_the_caller):
         if not rpc.rule.enterprise.ByteSize():
-            found = caller.call(rpc, member.access_token, {})
+            found = caller.call(rpc, member.access_token, rpc.harmless())
             decide(found, admitted=rpc.rule.member, about=rpc.path)
             continue
         # A foreign enterprise and a missing one look the same.

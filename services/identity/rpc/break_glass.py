@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +11,17 @@ import grpc
 from google.protobuf.message import Message
 
 from chassis import call
-from chassis.crypto import Keyring
+from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page
-from services.identity import accounts, break_glass, convert
+from services.identity import accounts, break_glass, convert, mails
+from services.identity.errors import MemberHasNoAddress
 from services.identity.models import PLATFORM, AccountKind, BreakGlass
+from services.identity.post import Post
 from services.identity.rpc.callers import member_of, signed_in
 from services.identity.rpc.pages import time_and_id
-from services.identity.store import BreakGlasses
+from services.identity.store import Accounts, BreakGlasses, admit_member
 from wrtn.identity.v1 import break_glass_pb2 as pb
 from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceServicer
 
@@ -28,9 +31,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class BreakGlassRpc(BreakGlassServiceServicer):
     """wrtn.identity.v1 BreakGlassService."""
 
-    def __init__(self, db: Database, keyring: Keyring) -> None:
+    def __init__(self, db: Database, keyring: Keyring, post: Post) -> None:
         self._db = db
         self._keyring = keyring
+        self._post = post
 
     async def OpenBreakGlass(self, request: pb.OpenBreakGlassRequest, context: Context) -> pb.BreakGlass:
         """Opens the tenant to the caller; the owners hear of it by the event."""
@@ -42,6 +46,8 @@ class BreakGlassRpc(BreakGlassServiceServicer):
         async def work(tx: Transaction) -> pb.BreakGlass:
             reason = request.reason
             used = await break_glass.open_(tx, self._keyring, tenant_id, opener, reason, duration)
+            if used.row.create_time == tx.now:
+                await self._tell_holder(tx, tenant_id)
             return convert.break_glass(used)
 
         return await once(self._db, Scope.of(tenant_id, member_id=opener[0]), request, work)
@@ -89,6 +95,16 @@ class BreakGlassRpc(BreakGlassServiceServicer):
         ids = (UUID(request.member_id), UUID(request.login_id), UUID(request.tenant_id))
         found = await break_glass.check(self._db, *ids)
         return pb.CheckBreakGlassResponse(break_glass_id=str(found or ""))
+
+    async def _tell_holder(self, tx: Transaction, tenant_id: UUID) -> None:
+        """Mails to the holder of a personal account; enterprise writes to owners, by the event."""
+        account = await Accounts(tx).in_tenant(tenant_id, tenant_id)
+        if account is None:
+            return
+        await admit_member(tx, account.holder_member_id)
+        with suppress(MemberHasNoAddress, KeyDestroyed):
+            holder, values = account.holder_member_id, {"enterprise": account.code}
+            await mails.to_member(tx, self._keyring, self._post, holder, "break_glass_opened", values)
 
     async def _page(self, request: Message, tenant_id: UUID | None) -> tuple[Iterable[pb.BreakGlass], str]:
         page = Page.of(request)
