@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import call, timestamps
 from services.enterprise import models, proofs
+from services.enterprise.store.history import Change, RightThen, RoleThen, TeamThen
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
 from wrtn.enterprise.v1.access_pb2 import Access, TeamPlace, TeamRole
 from wrtn.enterprise.v1.deputies_pb2 import Deputy
@@ -25,6 +26,7 @@ from wrtn.enterprise.v1.employees_pb2 import (
     HandoverState,
 )
 from wrtn.enterprise.v1.enterprises_pb2 import Enterprise, EnterpriseSettings, EnterpriseState
+from wrtn.enterprise.v1.history_pb2 import CompanionAt, DeputyAt, TeamAt, TeamChange
 from wrtn.enterprise.v1.teams_pb2 import TEAM_STATE_ACTIVE, TEAM_STATE_ARCHIVED, Companion, Team
 
 
@@ -73,7 +75,7 @@ def employee(row: models.Employee) -> Employee:
         account_id=str(row.account_id),
         title=_title(row.title),
         create_time=timestamps.of(row.create_time),
-        duties=_duties(row.duties),
+        duties=duties(row.duties),
         state=EMPLOYEE_STATE_ACTIVE if row.title else EMPLOYEE_STATE_DISMISSED,
         dismiss_time=_moment(row.dismiss_time),
     )
@@ -119,8 +121,8 @@ def appointment(row: models.Appointment, reason: str) -> Appointment:
         decider_employee_id=str(row.decider_employee_id),
         reason=reason,
         create_time=timestamps.of(row.create_time),
-        duties_before=_duties(row.duties_before),
-        duties_after=_duties(row.duties_after),
+        duties_before=duties(row.duties_before),
+        duties_after=duties(row.duties_after),
         absent_employee_id=_id(row.absent_employee_id),
         until_time=_moment(row.until_time),
         successor_employee_id=_id(row.successor_employee_id),
@@ -155,6 +157,57 @@ def handover(row: models.Handover) -> Handover:
     )
 
 
+def team_at(row: TeamThen, chief_ids: Sequence[UUID]) -> TeamAt:
+    """Answers the team as it was, with its chiefs."""
+    return TeamAt(
+        team_id=str(row.team_id),
+        parent_team_id=_id(row.parent_team_id),
+        display_name=row.display_name,
+        chief_employee_ids=[str(each) for each in chief_ids],
+    )
+
+
+def companion_at(row: RoleThen) -> CompanionAt:
+    """Answers what the employee was in the team."""
+    return CompanionAt(
+        employee_id=str(row.employee_id),
+        role=_role(row.role),
+        absent_employee_id=_id(row.absent_id),
+        until_time=_moment(row.until),
+    )
+
+
+def role_at(row: RightThen) -> TeamRole:
+    """Answers the role that was the employee's own."""
+    return TeamRole(team_id=_id(row.team_id), role=_role(row.role))
+
+
+def deputy_at(row: RightThen) -> DeputyAt:
+    """Answers for whom the employee stood in."""
+    return DeputyAt(
+        absent_employee_id=_id(row.absent_id),
+        team_id=_id(row.team_id),
+        title=_title(row.title),
+        role=_role(row.role),
+        until_time=_moment(row.until),
+    )
+
+
+def team_change(row: Change) -> TeamChange:
+    """Answers the record, with what was before."""
+    return TeamChange(
+        sequence=row.sequence,
+        team_id=str(row.team_id),
+        kind=cast("TeamChange.Kind.ValueType", row.kind),
+        parent_team_id=_id(row.parent_team_id),
+        old_parent_team_id=_id(row.old_parent_team_id),
+        display_name=row.display_name,
+        old_display_name=row.old_display_name or "",
+        decider_employee_id=_id(row.decider_employee_id),
+        create_time=timestamps.of(row.create_time),
+    )
+
+
 def access(found: call.Access | None) -> Access:
     """Answers who an account is; the empty message if it is nobody's."""
     if found is None:
@@ -165,7 +218,7 @@ def access(found: call.Access | None) -> Access:
         title=_title(found.title),
         teams=[TeamRole(team_id=str(team_id), role=_role(held)) for team_id, held in found.roles.items()],
         team=_place(found.team) if found.team is not None else None,
-        duties=_duties(sorted(found.duties)),
+        duties=duties(sorted(found.duties)),
         granted=found.granted,
         content_readable=found.content_readable,
         good_for=_seconds(found.good_for),
@@ -193,7 +246,8 @@ def _role(number: int) -> Role.ValueType:
     return cast("Role.ValueType", number)
 
 
-def _duties(numbers: Sequence[int]) -> list[Duty.ValueType]:
+def duties(numbers: Sequence[int]) -> list[Duty.ValueType]:
+    """Answers the duties."""
     return [cast("Duty.ValueType", number) for number in numbers]
 
 

@@ -24,6 +24,7 @@ from services.enterprise.rpc.employees import Employees
 from services.enterprise.rpc.enterprises import Enterprises
 from services.enterprise.rpc.grant_requests import GrantRequests
 from services.enterprise.rpc.grants import Grants
+from services.enterprise.rpc.history import Histories
 from services.enterprise.rpc.invitations import InvitationRpc
 from services.enterprise.rpc.teams import Teams
 from services.enterprise.rpc.visibility import Visibility
@@ -39,6 +40,7 @@ from wrtn.enterprise.v1.employees_pb2_grpc import add_EmployeeServiceServicer_to
 from wrtn.enterprise.v1.enterprises_pb2_grpc import add_EnterpriseServiceServicer_to_server
 from wrtn.enterprise.v1.grant_requests_pb2_grpc import add_GrantRequestServiceServicer_to_server
 from wrtn.enterprise.v1.grants_pb2_grpc import add_GrantServiceServicer_to_server
+from wrtn.enterprise.v1.history_pb2_grpc import add_HistoryServiceServicer_to_server
 from wrtn.enterprise.v1.invitations_pb2_grpc import add_InvitationServiceServicer_to_server
 from wrtn.enterprise.v1.teams_pb2_grpc import add_TeamServiceServicer_to_server
 from wrtn.enterprise.v1.visibility_pb2_grpc import add_VisibilityServiceServicer_to_server
@@ -67,6 +69,7 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
             (add_GrantServiceServicer_to_server, Grants(runtime, identity)),
             (add_GrantRequestServiceServicer_to_server, GrantRequests(runtime, identity)),
             (add_VisibilityServiceServicer_to_server, Visibility(runtime, identity)),
+            (add_HistoryServiceServicer_to_server, Histories(runtime.db)),
             (add_AccessServiceServicer_to_server, Access(resolve)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
             (add_DomainServiceServicer_to_server, DomainRpc(db, identity, proofs)),

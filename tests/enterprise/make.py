@@ -47,6 +47,7 @@ from wrtn.enterprise.v1.enterprises_pb2 import CreateEnterpriseRequest
 from wrtn.enterprise.v1.enterprises_pb2_grpc import EnterpriseServiceStub
 from wrtn.enterprise.v1.grant_requests_pb2_grpc import GrantRequestServiceStub
 from wrtn.enterprise.v1.grants_pb2_grpc import GrantServiceStub
+from wrtn.enterprise.v1.history_pb2_grpc import HistoryServiceStub
 from wrtn.enterprise.v1.invitations_pb2_grpc import InvitationServiceStub
 from wrtn.enterprise.v1.teams_pb2 import (
     AppointCompanionRequest,
@@ -97,6 +98,7 @@ class World:
         self.employees = EmployeeServiceStub(channel)
         self.teams = TeamServiceStub(channel)
         self.deputies = DeputyServiceStub(channel)
+        self.history = HistoryServiceStub(channel)
         self.access = AccessServiceStub(channel)
         self.domains = DomainServiceStub(channel)
         self.webhooks = WebhookServiceStub(channel)

@@ -12,7 +12,7 @@ from chassis.idempotency import replayed
 from chassis.paging import Page
 from chassis.service import Runtime
 from services.enterprise import appointments, convert, dismissals, employees, handovers, models, store
-from services.enterprise.errors import EmployeeNotFound
+from services.enterprise.errors import EmployeeNotFound, TeamNotFound
 from services.enterprise.handovers import HandoverSaga
 from services.enterprise.identity import Identity
 from services.enterprise.rpc.asking import after
@@ -130,7 +130,14 @@ class Employees(EmployeeServiceServicer):
             employee_id = None
             if request.employee_id:
                 employee_id = (await _employee(store.Employees(tx, tenant_id), request.employee_id)).id
-            found = await store.Appointments(tx, tenant_id).page(after(page, int), page.size + 1, employee_id)
+            team_id = None
+            if request.team_id:
+                team = await store.Teams(tx, tenant_id).get(UUID(request.team_id))
+                if team is None:
+                    raise TeamNotFound("The team does not exist.", field="team_id")
+                team_id = team.id
+            known = store.Appointments(tx, tenant_id)
+            found = await known.page(after(page, int), page.size + 1, employee_id, team_id)
             rows, token = page.cut(found, key=lambda row: (str(row.sequence),))
             reasons = await appointments.reasons(tx, self._runtime.keyring, rows)
         return employees_pb2.ListAppointmentsResponse(

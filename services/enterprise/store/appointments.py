@@ -26,11 +26,15 @@ class Appointments(Rows):
         newest = wanted.order_by(Appointment.sequence.desc()).limit(1)
         return await self._session.scalar(newest) or TITLE_UNSPECIFIED
 
-    async def page(self, before: int | None, size: int, employee_id: UUID | None) -> Sequence[Appointment]:
-        """Answers the records before this one, the newest first; only those of one employee if named."""
+    async def page(
+        self, before: int | None, size: int, employee_id: UUID | None, team_id: UUID | None
+    ) -> Sequence[Appointment]:
+        """Answers the records before this one, the newest first; of one employee or to one team."""
         wanted = select(Appointment).where(Appointment.tenant_id == self._tenant_id)
         if employee_id is not None:
             wanted = wanted.where(Appointment.employee_id == employee_id)
+        if team_id is not None:
+            wanted = wanted.where(Appointment.team_id == team_id)
         if before is not None:
             wanted = wanted.where(Appointment.sequence < before)
         return (await self._session.scalars(wanted.order_by(Appointment.sequence.desc()).limit(size))).all()
