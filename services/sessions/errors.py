@@ -32,6 +32,15 @@ class NotEmployed(PermissionDenied):
         super().__init__("The acting account is no employee's.")
 
 
+class TeamNotFound(NotFound):
+    """The enterprise has no such team."""
+
+    reason = "TEAM_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("The team does not exist.", field="team_id")
+
+
 class TeamNotJoined(FailedPrecondition):
     """The account's holder is no companion of the team."""
 

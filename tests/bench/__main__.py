@@ -25,6 +25,7 @@ from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
 from deploy.local.plan import ROOT
 from tests.bench import load, spending
+from tests.bench.access import accesses
 from tests.bench.servers import serving, started
 from tests.e2e.suite import free_ports
 
@@ -58,6 +59,8 @@ def main() -> None:
     how = f"{arguments.rounds} rounds of {arguments.seconds:g} s"
     print(f"{os.cpu_count()} cores, {load.CALLERS} callers, {how}")
     with tempfile.TemporaryDirectory(prefix="wrtn-bench-") as folder:
+        for limit in accesses(Path(folder)):
+            print(limit, flush=True)
         for bench in (appends, reads, spendings):
             for row in bench(Path(folder), arguments.seconds, arguments.rounds):
                 print(row, flush=True)

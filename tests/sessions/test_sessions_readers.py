@@ -203,5 +203,8 @@ async def test_the_sessions_of_a_team_come_in_pages_and_those_of_no_team_apart(s
     assert not rest.next_page_token
     assert [each.id for each in (await firm.listed(owner, None)).chat_sessions] == [direct.id]
     assert not (await firm.listed(owner, firm.above)).chat_sessions
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await firm.listed(owner, sessions.clock.new_id())
+    assert refusal(refused.value) == (grpc.StatusCode.NOT_FOUND, "TEAM_NOT_FOUND")
     await sessions.delete(second)
     assert len((await firm.listed(owner, firm.team)).chat_sessions) == 1

@@ -18,6 +18,7 @@ from chassis.idempotency import once
 from chassis.paging import Page, PageTokenInvalid
 from services.sessions import chat_sessions, content, convert
 from services.sessions.chat_sessions import Acting
+from services.sessions.errors import TeamNotFound
 from services.sessions.live import Live
 from services.sessions.models import ChatSession
 from services.sessions.readers import Readers
@@ -164,8 +165,10 @@ class ChatSessionsService(ChatSessionServiceServicer):
     ) -> pb.ListTeamChatSessionsResponse:
         """Lists the sessions of all accounts on a team, or on none, without what was said in them."""
         page = Page.of(request)
-        team_id = UUID(request.team_id) if request.team_id else None
-        async with self._db.snapshot(current().caller.scope) as tx:
+        team_id, caller = UUID(request.team_id) if request.team_id else None, current().caller
+        if team_id is not None and (caller.access is None or caller.access.team is None):
+            raise TeamNotFound
+        async with self._db.snapshot(caller.scope) as tx:
             found = await ChatSessions(tx, UUID(request.enterprise_id)).on_team(
                 team_id, _place(page), page.size + 1
             )
