@@ -11,6 +11,8 @@ import pytest
 
 from chassis.clock import Clock
 from chassis.database import Scope
+from services.identity import logins
+from services.identity.logins import Origin, Proof
 from services.identity.models import LoginMethod
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn
@@ -73,7 +75,15 @@ async def test_of_six_logins_the_oldest_ends(identity: Identity) -> None:
 
 async def test_of_many_who_sign_in_at_once_five_logins_stay(identity: Identity) -> None:
     first = await make.member(identity)
-    await asyncio.gather(*(make.sign_in(identity, first.email) for _ in range(9)))
+    member_id, account_id = UUID(first.member_id), UUID(first.account_id)
+    db, keyring = identity.database.app, identity.running.runtime.keyring
+    proof = Proof((LoginMethod.PASSWORD,))
+
+    async def open_one() -> None:
+        async with db.transaction(Scope.of(member_id=member_id)) as tx:
+            await logins.begin(tx, keyring, member_id, account_id, proof, Origin())
+
+    await asyncio.gather(*(open_one() for _ in range(9)))
     good = await make.rows(identity, "SELECT id FROM wrtn_logins WHERE end_time IS NULL", first.member_id)
     assert len(good) == 5
     assert len(await make.published(identity, "login.ended")) == 5
