@@ -13,6 +13,7 @@ from chassis import names
 from chassis.clock import Clock
 from chassis.testing.clocks import MovableClock
 from chassis.testing.names import NameServer
+from chassis.testing.waiting import until
 from services.enterprise.identity import Identity
 from services.enterprise.proofs import Proofs
 from services.enterprise.rechecks import Rechecks
@@ -221,6 +222,10 @@ async def test_a_domain_is_lost_after_days_without_its_record(world: World, name
     assert (await seen(world, owner, claimed)).state == Domain.STATE_LOST
     assert await holder(world) == ""
     assert (await world.subjects())[-1] == "domain.lost"
+    await until(lambda: bool(world.identity.mails))
+    (mail,) = world.identity.mails.values()
+    assert (mail.template, mail.member_id) == ("domain_lost", str(owner.person.member_id))
+    assert mail.values["domain"] == "acme.example"
     name_server.text(claimed.record_name, claimed.record_text)
     assert (await verified(world, owner, claimed)).state == Domain.STATE_VERIFIED
 
