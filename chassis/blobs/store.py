@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from chassis.blobs import pieces
@@ -94,6 +94,21 @@ class Blobs:
             return
         except BaseError as error:
             raise BlobsUnavailable("The store of files does not answer.", retry_after=5) from error
+
+    async def note(self, name: str, text: bytes) -> None:
+        """Keeps a small file in plain text, for good: one that is there already stays as it is."""
+        try:
+            await obstore.put_async(self._store, self._path(name), text, mode="create")
+        except (AlreadyExistsError, FileExistsError):
+            return
+        except BaseError as error:
+            raise BlobsUnavailable("The store of files does not answer.", retry_after=5) from error
+
+    async def notes(self, folder: str) -> AsyncIterator[bytes]:
+        """Yields what `note` has kept in the folder."""
+        async for page in obstore.list(self._store, self._path(folder)):
+            for each in page:
+                yield bytes(await (await obstore.get_async(self._store, each["path"])).bytes_async())
 
     def _path(self, name: str) -> str:
         return f"{self._service}/{name}"

@@ -18,15 +18,13 @@ from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.errors import DomainError, Unavailable, status, to_status
 from chassis.operations import store
-from chassis.operations.store import Held, OperationRows, Row
+from chassis.operations.beginning import REQUEST, begin
+from chassis.operations.store import Held, Row
 from chassis.operations.work import Cancelled, Kind, LeaseLost, Wait, Work
 from chassis.runtime import Runtime
 
 LEASE = timedelta(seconds=30)
 """How long work rests after its process was killed; it is renewed three times as often."""
-
-REQUEST = "wrtn_operations.request"
-"""The context that binds the request to its column."""
 
 _EVERY = 2.0
 _MOST = 4
@@ -76,23 +74,17 @@ class Operations:
         """
         if kind not in self.kinds:
             raise LookupError(f"no operation of the kind {kind} is declared")
-        rows, operation_id = OperationRows(tx), self._clock.new_id()
-        sealed = await self._sealed(tx, tenant_id, operation_id, request)
-        values = {
-            "tenant_id": tenant_id,
-            "id": operation_id,
-            "kind": kind,
-            "member_id": member_id,
-            "request": sealed,
-            "total": total,
-            "start": start_time or tx.now,
-            "key": key,
-            "now": tx.now,
-        }
-        added = await rows.add(values)
-        found = await rows.get(operation_id) if added else await rows.live(tenant_id, kind, key or "")
-        if found is None:
-            raise Unavailable("The operation ended just now; try again.", retry_after=1)
+        found = await begin(
+            tx,
+            self._keyring,
+            kind,
+            tenant_id=tenant_id,
+            member_id=member_id,
+            request=request,
+            key=key,
+            start_time=start_time,
+            total=total,
+        )
         tx.after_commit(self._awake.set)
         return found
 
@@ -216,11 +208,6 @@ class Operations:
     @property
     def _leased(self) -> dict[str, Any]:
         return {"holder": self._holder, "lease": self._lease}
-
-    async def _sealed(self, tx: Transaction, tenant_id: UUID, operation_id: UUID, request: bytes) -> bytes:
-        if not request:
-            return b""
-        return (await self._keyring.key(tx, tenant_id)).encrypt(request, REQUEST, operation_id)
 
     async def _opened(self, tx: Transaction, row: Row) -> bytes:
         """Decrypts the request; of an erased owner there is none any more."""

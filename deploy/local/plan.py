@@ -79,6 +79,10 @@ class Plan:
             "WRTN_PEER_KEYS_DIR": str(secrets.peer_keys_dir),
             "WRTN_IDENTITY_ADDRESS": self.address("identity"),
             "WRTN_ENTERPRISE_ADDRESS": self.address("enterprise"),
+            "WRTN_SESSIONS_ADDRESS": self.address("sessions"),
+            "WRTN_BILLING_ADDRESS": self.address("billing"),
+            "WRTN_ANALYTICS_ADDRESS": self.address("analytics"),
+            "WRTN_BLOB_URL": (self.state / "blobs").as_uri(),
             "WRTN_SMTP_URL": f"smtp://{self.address('smtp')}",
             "WRTN_MAIL_FROM": "wrtn <no-reply@localhost>",
         }
@@ -89,8 +93,8 @@ class Plan:
         return {**self.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
     def _chosen(self, settings: Mapping[str, str]) -> dict[str, str]:
-        """What one process alone may have stays ours; the mail settings may well be the user's."""
-        free = {"WRTN_SMTP_URL", "WRTN_MAIL_FROM"}
+        """What one process alone may have stays ours; where mails and files go may well be the user's."""
+        free = {"WRTN_SMTP_URL", "WRTN_MAIL_FROM", "WRTN_BLOB_URL"}
         return {key: self.environ[key] for key in settings if key in free and self.environ.get(key)}
 
     def gateway_command(self) -> list[str]:

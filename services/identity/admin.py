@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
@@ -19,11 +20,12 @@ from uuid import UUID
 from chassis import settings
 from chassis.access.scopes import SCOPES
 from chassis.audit.recording import AuditTrail
+from chassis.blobs import Blobs
 from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope
 from chassis.errors import DomainError
-from services.identity import addresses, credentials, members, staff
+from services.identity import addresses, credentials, erasures, members, staff
 from services.identity.members import Person
 from services.identity.models import PLATFORM
 from services.identity.passwords import Passwords
@@ -42,10 +44,11 @@ class Refused(Exception):
 class Admin:
     """The commands."""
 
-    def __init__(self, db: Database, keyring: Keyring, clock: Clock) -> None:
+    def __init__(self, db: Database, keyring: Keyring, clock: Clock, blobs: Blobs | None = None) -> None:
         self._db = db
         self._keyring = keyring
         self._clock = clock
+        self._blobs = blobs
 
     async def appoint_administrator(self, asked: argparse.Namespace) -> None:
         """Makes the member with this verified address an administrator; with --create, the member too."""
@@ -81,6 +84,17 @@ class Admin:
         async with self._db.transaction(Scope.of(PLATFORM)) as tx:
             revoked = await credentials.revoke(tx, PLATFORM, asked.id)
         say("revoked", revoked.revoke_time)
+
+    async def apply_erasures(self, _: argparse.Namespace) -> None:
+        """Erases again whom the journal names: after a restore, before the suite serves. Services do it."""
+        if self._blobs is None:
+            raise Refused("WRTN_BLOB_URL is not set: it says where the journal is")
+        count = 0
+        async for text in self._blobs.notes(erasures.JOURNAL):
+            async with self._db.transaction(Scope.of(PLATFORM)) as tx:
+                await erasures.apply_again(tx, self._keyring, json.loads(text))
+            count += 1
+        say("erasures begun", count)
 
     async def rotate_signing_key(self, _: argparse.Namespace) -> None:
         """Adds a signing key; it signs once every service has had the time to fetch it."""
@@ -139,6 +153,7 @@ def parser() -> argparse.ArgumentParser:
     rotate.add_argument("--overlap-hours", type=float, default=24, help="how long the old secret stays good")
     revoke = command("revoke-credential", Admin.revoke_credential)
     revoke.add_argument("--id", required=True, type=UUID, help="of a platform-wide credential")
+    command("apply-erasures", Admin.apply_erasures)
     command("rotate-signing-key", Admin.rotate_signing_key)
     return top
 
@@ -149,8 +164,9 @@ async def perform(asked: argparse.Namespace, chosen: AdminSettings) -> None:
     db = Database(chosen.database_url, pool_size=1, clock=clock)
     keyring = Keyring.from_file(chosen.key_file)
     db.auditor = AuditTrail("identity", keyring)
+    blobs = Blobs(chosen.blob_url, "identity") if chosen.blob_url else None
     try:
-        await asked.run(Admin(db, keyring, clock), asked)
+        await asked.run(Admin(db, keyring, clock, blobs), asked)
     finally:
         await db.close()
 

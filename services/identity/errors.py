@@ -448,3 +448,21 @@ class RangeInvalid(InvalidArgument):
     """The text is no network."""
 
     reason = "RANGE_INVALID"
+
+
+class ExportNotFound(NotFound):
+    """There is no such export of the caller's, or it is too old."""
+
+    reason = "EXPORT_NOT_FOUND"
+
+
+class ErasureReasonMissing(InvalidArgument):
+    """An administrator erases a member for a reason."""
+
+    reason = "ERASURE_REASON_MISSING"
+
+
+class CertificateNotFound(NotFound):
+    """There is no such certificate."""
+
+    reason = "CERTIFICATE_NOT_FOUND"

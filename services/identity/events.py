@@ -19,6 +19,7 @@ from wrtn.identity.v1.events_pb2 import (
     LoginEnded,
     MemberActivated,
     MemberClosed,
+    MemberErased,
     MemberReinstated,
     MemberSuspended,
     ServiceCredentialRevoked,
@@ -45,6 +46,11 @@ def member_reinstated(tx: Transaction, member_id: UUID, version: int) -> None:
 def member_closed(tx: Transaction, member_id: UUID, version: int) -> None:
     """Tells that a member ended the membership."""
     tx.publish(MemberClosed(member_id=str(member_id)), aggregate_id=member_id, version=version)
+
+
+def member_erased(tx: Transaction, member_id: UUID, version: int) -> None:
+    """Tells that nothing personal of the member can be read any more."""
+    tx.publish(MemberErased(member_id=str(member_id)), aggregate_id=member_id, version=version)
 
 
 def email_verified(tx: Transaction, member_id: UUID, email_id: UUID, version: int) -> None:

@@ -79,8 +79,10 @@ async def record(
     snapshot: Snapshot, keyring: Keyring, member_id: UUID, before: tuple[datetime, UUID] | None, most: int
 ) -> Sequence[Entry]:
     """Answers what was done to the scope's member, the newest first; raises MemberNotFound."""
-    await members.get(snapshot, member_id)
+    member = await members.get(snapshot, member_id)
     rows = await Holds(snapshot).record(member_id, before, most)
+    if member.state == MemberState.ERASED:
+        return [Entry(row, "") for row in rows]
     key = await keyring.key(snapshot, member_id)
     return [Entry(row, key.decrypt(row.note, member_id, row.id, _NOTE).decode()) for row in rows]
 

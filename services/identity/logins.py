@@ -121,7 +121,7 @@ async def newest(
     if not rows:
         return ()
     key = await keyring.key(snapshot, member_id)
-    return [Seen(row, Origin(_opened(key, row, _DEVICE), _opened(key, row, _ADDRESS))) for row in rows]
+    return [Seen(row, opened(key, row.id, row.device, row.address)) for row in rows]
 
 
 async def sign_out(tx: Transaction, member_id: UUID, login_id: UUID) -> None:
@@ -166,6 +166,10 @@ def sealed(key: DataKey, login_id: UUID, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _opened(key: DataKey, row: Login, column: str) -> str:
-    kept: bytes | None = getattr(row, column)
-    return key.decrypt(kept, row.member_id, row.id, column).decode() if kept is not None else ""
+def opened(key: DataKey, login_id: UUID, device: bytes | None, address: bytes | None) -> Origin:
+    """Decrypts what `sealed` encrypted."""
+    texts = [
+        key.decrypt(value, key.owner_id, login_id, column).decode() if value is not None else ""
+        for column, value in ((_DEVICE, device), (_ADDRESS, address))
+    ]
+    return Origin(*texts)

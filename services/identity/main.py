@@ -7,17 +7,21 @@ from datetime import timedelta
 from dns.asyncresolver import Resolver
 
 from chassis import settings
+from chassis.blobs import Blobs
 from chassis.jobs import Job
 from chassis.operations import Operations
 from chassis.operations.rpc import OperationRpc
 from chassis.outbound import Outbound
 from chassis.service import Parts, Runtime, run
-from services.identity import principals
+from services.identity import exports, principals, subjects
 from services.identity.clearing import Clearing
 from services.identity.consumers import Employment
 from services.identity.domains import Domains
+from services.identity.erasures import Erasures
+from services.identity.exports import Exports
 from services.identity.federation import Federation
 from services.identity.guesses import Guessing
+from services.identity.holders import Holders
 from services.identity.oidc import providers
 from services.identity.oidc.client import Client
 from services.identity.passwords import Passwords
@@ -34,6 +38,8 @@ from services.identity.rpc.avatars import AvatarRpc
 from services.identity.rpc.break_glass import BreakGlassRpc
 from services.identity.rpc.credentials import CredentialRpc
 from services.identity.rpc.emails import EmailRpc
+from services.identity.rpc.erasures import ErasureRpc
+from services.identity.rpc.exports import ExportRpc
 from services.identity.rpc.federation import FederationRpc
 from services.identity.rpc.logins import LoginRpc
 from services.identity.rpc.mails import MailRpc
@@ -61,6 +67,8 @@ from wrtn.identity.v1.avatars_pb2_grpc import add_AvatarServiceServicer_to_serve
 from wrtn.identity.v1.break_glass_pb2_grpc import add_BreakGlassServiceServicer_to_server
 from wrtn.identity.v1.credentials_pb2_grpc import add_CredentialServiceServicer_to_server
 from wrtn.identity.v1.emails_pb2_grpc import add_EmailServiceServicer_to_server
+from wrtn.identity.v1.erasures_pb2_grpc import add_ErasureServiceServicer_to_server
+from wrtn.identity.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from wrtn.identity.v1.federation_pb2_grpc import add_FederationServiceServicer_to_server
 from wrtn.identity.v1.logins_pb2_grpc import add_LoginServiceServicer_to_server
 from wrtn.identity.v1.mails_pb2_grpc import add_MailServiceServicer_to_server
@@ -76,6 +84,7 @@ from wrtn.identity.v1.single_sign_on_pb2_grpc import add_SingleSignOnServiceServ
 from wrtn.identity.v1.staff_pb2_grpc import add_StaffServiceServicer_to_server
 from wrtn.identity.v1.suspensions_pb2_grpc import add_SuspensionServiceServicer_to_server
 from wrtn.identity.v1.transfers_pb2_grpc import add_TransferServiceServicer_to_server
+from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 FLOWS_EVERY = timedelta(hours=1)
 """How often sign-ins at other providers that nobody completed are deleted."""
@@ -96,7 +105,13 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     proofs = Proofs(db, keyring, passwords, guessing)
 
     federation, connections = federated(runtime, sign_ins)
-    operations = Operations(runtime, [])
+    blobs, own = Blobs(chosen.blob_url, runtime.service), subjects.rpc(runtime)
+    holders = Holders(runtime, own)
+    gathering = Exports(runtime, blobs, holders, post)
+    operations = Operations(runtime, [gathering.kind(), Erasures(runtime, blobs, holders).kind()])
+
+    async def purge_exports() -> None:
+        await exports.purge(db, blobs)
 
     async def principal_of(request: ResolvePrincipalRequest) -> Principal:
         return await principals.resolve(db, uses, request)
@@ -132,6 +147,9 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             ),
             (add_EmailServiceServicer_to_server, EmailRpc(db, keyring, post)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),
+            (add_DataSubjectServiceServicer_to_server, own),
+            (add_ErasureServiceServicer_to_server, ErasureRpc(db, keyring, post, proofs, operations)),
+            (add_ExportServiceServicer_to_server, ExportRpc(db, keyring, blobs, operations)),
             (add_OperationServiceServicer_to_server, OperationRpc(runtime, operations)),
             (add_SuspensionServiceServicer_to_server, SuspensionRpc(db, keyring, post, cache)),
             (add_PrincipalServiceServicer_to_server, PrincipalRpc(db, uses)),
@@ -143,6 +161,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             Purge(db, runtime.worker, runtime.clock).job(),
             Clearing(db, runtime.worker, keyring).job(),
             Job("federated-flows", FLOWS_EVERY, federation.purge),
+            Job("purge-exports", timedelta(hours=1), purge_exports),
         ],
         background=[passwords, uses, operations, Sender(db, keyring, post, chosen.mail_server())],
         principals_source=principal_of,

@@ -163,7 +163,7 @@ def refuse_barred(member: Member) -> None:
 async def name_of(snapshot: Snapshot, keyring: Keyring, member_id: UUID) -> str:
     """Answers the name of a member who was active once; raises MemberNotFound for any other."""
     member = await get(snapshot, member_id)
-    if member.state == MemberState.PENDING:
+    if member.state in (MemberState.PENDING, MemberState.ERASED):
         raise not_found()
     return _display_name(await keyring.key(snapshot, member_id), member)
 
@@ -172,6 +172,8 @@ async def profile(
     snapshot: Snapshot, keyring: Keyring, member: Member, *, own: bool = False, holds: bool = False
 ) -> Profile:
     """Answers a member in plain text: `own` with addresses and phone, `holds` with what holds them back."""
+    if member.state == MemberState.ERASED:
+        return Profile(member, "")
     key = await keyring.key(snapshot, member.id)
     rows = await Members(snapshot).emails(member.id) if own else ()
     return Profile(
@@ -254,4 +256,9 @@ def _display_name(key: DataKey, member: Member) -> str:
 
 def address_of(key: DataKey, email: Email) -> str:
     """Decrypts an address."""
-    return key.decrypt(email.address, email.member_id, email.id, _ADDRESS).decode()
+    return opened_address(key, email.id, email.address)
+
+
+def opened_address(key: DataKey, email_id: UUID, sealed: bytes) -> str:
+    """Decrypts an address of the key's member."""
+    return key.decrypt(sealed, key.owner_id, email_id, _ADDRESS).decode()

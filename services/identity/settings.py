@@ -28,6 +28,12 @@ class IdentitySettings(ServiceSettings):
     """The server that mails leave through: smtp://user:password@host:587, or smtps://."""
     mail_from: str
     """The From address of every mail."""
+    blob_url: str
+    """Where archives are kept: file:///folder, s3://bucket/path, or another URL that obstore knows."""
+    sessions_address: str
+    billing_address: str
+    analytics_address: str
+    """The services that hold data of members, besides enterprise."""
     public_url: str | None = None
     """Where people find the pages of your product; links in mails lead there.
 
@@ -75,3 +81,5 @@ class AdminSettings:
 
     database_url: str = field(repr=False)
     key_file: Path
+    blob_url: str | None = None
+    """Where the journal of erasures is; needed by apply-erasures alone."""

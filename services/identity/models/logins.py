@@ -31,6 +31,7 @@ class LoginEnd(StrEnum):
     PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105 - a reason, no password
     PASSWORD_RESET = "PASSWORD_RESET"  # noqa: S105
     MEMBER_CLOSED = "MEMBER_CLOSED"
+    MEMBER_ERASED = "MEMBER_ERASED"
 
 
 class LoginMethod(StrEnum):

@@ -25,6 +25,7 @@ class MemberState(StrEnum):
     ACTIVE = "ACTIVE"
     SUSPENDED = "SUSPENDED"
     CLOSED = "CLOSED"
+    ERASED = "ERASED"
 
 
 class Member(Base):
@@ -32,8 +33,8 @@ class Member(Base):
 
     __tablename__ = "wrtn_members"
     __table_args__ = (
-        CheckConstraint("state IN ('PENDING', 'ACTIVE', 'SUSPENDED', 'CLOSED')", name="state"),
         Index("wrtn_members_pending_idx", "create_time", postgresql_where=text("state = 'PENDING'")),
+        CheckConstraint("state IN ('PENDING', 'ACTIVE', 'SUSPENDED', 'CLOSED', 'ERASED')", name="state"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
