@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import grpc
+import nats
 import pytest
 
+from chassis.events import envelope
+from chassis.events.streams import ensure_stream
 from chassis.testing.waiting import until
 from tests.enterprise.make import Worker, World, refused
 from wrtn.access.v1.access_pb2 import (
@@ -34,6 +38,7 @@ from wrtn.enterprise.v1.employees_pb2 import (
 )
 from wrtn.enterprise.v1.enterprises_pb2 import GetEnterpriseRequest, ListEnterprisesRequest
 from wrtn.enterprise.v1.events_pb2 import EmployeeDismissed
+from wrtn.identity.v1.events_pb2 import AccountTransferred
 
 ABOVE = (grpc.StatusCode.PERMISSION_DENIED, "APPOINTMENT_ABOVE_RIGHT")
 NO_SUCCESSOR = (grpc.StatusCode.NOT_FOUND, "SUCCESSOR_NOT_FOUND")
@@ -267,3 +272,56 @@ async def test_two_who_dismiss_the_same_one_at_once_do_so_once(world: World, att
     )
     assert sum(isinstance(each, Exception) for each in answers) == 1
     assert len(await world.records(owner, worker)) == 2
+
+
+async def test_an_account_that_came_by_a_transfer_is_handed_on_as_the_newest_event_says(
+    world: World,
+) -> None:
+    owner = await world.owner()
+    giver, taker, heir = [await world.hire(owner) for _ in range(3)]
+    # The newer event comes first, and both come twice.
+    for version, holder in ((3, taker), (2, giver)):
+        await transferred(world, giver, holder, version)
+    world.identity.accounts[giver.account_id] = (owner.enterprise_id, str(taker.person.member_id))
+
+    async def noted() -> bool:
+        rows = await world.rows("SELECT FROM wrtn_inbox WHERE consumer = 'account-holders'")
+        return len(rows) == 2
+
+    await until(noted)
+    await world.dismiss(owner, giver, heir)
+    assert await world.handovers(owner, giver) == []
+    await world.dismiss(owner, taker, heir)
+    assert {each.account_id for each in await world.handovers(owner, taker)} == {
+        giver.account_id,
+        taker.account_id,
+    }
+
+
+async def transferred(world: World, giver: Worker, holder: Worker, version: int) -> None:
+    """Publishes, twice, that the account changed hands, as identity's relay would."""
+    event = AccountTransferred(
+        account_id=giver.account_id,
+        tenant_id=giver.enterprise_id,
+        old_holder_member_id=str(giver.person.member_id),
+        new_holder_member_id=str(holder.person.member_id),
+        transfer_id=str(world.clock.new_id()),
+    )
+    client = await nats.connect(world.running.runtime.settings.nats_url)
+    try:
+        await ensure_stream(client.jetstream(), "identity")
+        event_id, subject = world.clock.new_id(), envelope.subject_of(AccountTransferred)
+        for number in range(2):
+            headers = envelope.headers(
+                event_id,
+                UUID(giver.enterprise_id),
+                subject,
+                UUID(giver.account_id),
+                version,
+                None,
+                world.clock.now(),
+                f"{event_id}-{number}",
+            )
+            await client.jetstream().publish(subject, event.SerializeToString(), headers=headers)
+    finally:
+        await client.close()
