@@ -309,12 +309,6 @@ class LogoInvalid(InvalidArgument):
     reason = "LOGO_INVALID"
 
 
-class LogoNotFound(NotFound):
-    """The enterprise has no logo."""
-
-    reason = "LOGO_NOT_FOUND"
-
-
 class EnterpriseActive(FailedPrecondition):
     """The enterprise is active."""
 

@@ -118,7 +118,9 @@ class Rpc:
             for name, field in known.items()
             if name.endswith("_id") and name != "request_id" and field.type == field.TYPE_STRING
         }
-        moments = {"end_time.seconds": int(time.time()) + 86_400} if "end_time" in known else {}
+        moments = {
+            f"{name}.seconds": int(time.time()) + 86_400 for name in ("end_time", "at_time") if name in known
+        }
         return ids | moments | {name: value for name, value in GOOD.items() if _fits(known.get(name), value)}
 
     def named(self, enterprise_id: str, team_id: str = "") -> dict[str, str | int]:

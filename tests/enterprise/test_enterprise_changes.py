@@ -163,8 +163,7 @@ async def test_a_logo_is_what_its_bytes_say(world: World, image: bytes, kind: st
     found = await world.enterprises.GetLogo(request, metadata=worker.metadata)
     assert (found.content_type, found.image, found.etag) == (kind, image, set_.logo_etag)
     assert (await set_logo(world, owner, b"")).logo_etag == ""
-    gone = world.enterprises.GetLogo(request, metadata=worker.metadata)
-    assert await refused(gone) == (grpc.StatusCode.NOT_FOUND, "LOGO_NOT_FOUND")
+    assert await world.enterprises.GetLogo(request, metadata=worker.metadata) == pb.Logo()
 
 
 @pytest.mark.parametrize(

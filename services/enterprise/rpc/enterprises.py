@@ -14,7 +14,6 @@ from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
 from services.enterprise import convert, enterprises, states, store
-from services.enterprise.errors import LogoNotFound
 from services.enterprise.identity import Identity
 from services.enterprise.rpc.asking import after, sure
 from services.enterprise.rpc.deciding import Deciding
@@ -83,7 +82,7 @@ class Enterprises(EnterpriseServiceServicer):
             known = store.Enterprises(tx, UUID(request.enterprise_id))
             logo, row = await known.logo(), sure(await known.get())
         if logo is None:
-            raise LogoNotFound("The enterprise has no logo.")
+            return enterprises_pb2.Logo()
         return enterprises_pb2.Logo(content_type=logo.content_type, image=logo.image, etag=row.logo_etag)
 
     async def SuspendEnterprise(
