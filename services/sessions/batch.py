@@ -32,6 +32,7 @@ class Known(NamedTuple):
     type: str
     sealed: bytes
     model: str
+    reservation: bytes
     counts: Counts | None
 
 
@@ -110,7 +111,7 @@ def _place(frame: Pending, plan: Plan, sessions: Mapping[Key, SessionState], now
 def _judge_known(frame: Pending, known: Known) -> Outcome:
     same = (
         known.session == frame.place.session
-        and (known.type, known.model, known.counts) == (frame.type, frame.model, frame.counts)
+        and _attributes(known) == _attributes(frame)
         and _body(frame, known) == frame.body
     )
     return Recorded(known.sequence, known.create_time) if same else HistoryConflict()
@@ -119,10 +120,15 @@ def _judge_known(frame: Pending, known: Known) -> Outcome:
 def _judge_twin(frame: Pending, first: Pending, recorded: Recorded) -> Outcome:
     same = (
         first.place.session == frame.place.session
-        and (first.type, first.model, first.counts) == (frame.type, frame.model, frame.counts)
+        and _attributes(first) == _attributes(frame)
         and first.body == frame.body
     )
     return recorded if same else HistoryConflict()
+
+
+def _attributes(of: Pending | Known) -> tuple[object, ...]:
+    """Answers what makes two frames of the same id differ, but for their bodies."""
+    return of.type, of.model, of.counts, of.reservation
 
 
 def _body(frame: Pending, known: Known) -> str:

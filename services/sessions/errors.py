@@ -122,6 +122,15 @@ class BodyInvalid(InvalidArgument):
         super().__init__("The body is not valid JSON.", field="body")
 
 
+class ReservationUnused(InvalidArgument):
+    """The frame names a reservation, and no usage that would settle it."""
+
+    reason = "RESERVATION_UNUSED"
+
+    def __init__(self) -> None:
+        super().__init__("A reservation goes with the token usage that settles it.", field="reservation_id")
+
+
 class HistoryRefused(InvalidArgument):
     """The database takes no such value. Sending it again does not help."""
 

@@ -12,6 +12,7 @@ from services.sessions import content
 from services.sessions.attributions import Pinned
 from services.sessions.authority import Authority, Place
 from services.sessions.bodies import check_json
+from services.sessions.errors import ReservationUnused
 from services.sessions.usage import Counts, counts_of
 from wrtn.sessions.v1.recorder_pb2 import Frame
 
@@ -22,6 +23,8 @@ class Recorded(NamedTuple):
     sequence: int
     create_time: datetime
 
+
+NO_RESERVATION = bytes(16)
 
 Outcome = Recorded | DomainError
 Settle = Callable[["Pending", Outcome], None]
@@ -54,6 +57,8 @@ class Pending:
     """Where it is recorded."""
     pinned: Pinned
     """The attribution at the moment of the append."""
+    reservation: bytes
+    """The reservation that the usage settles; `NO_RESERVATION` if there is none."""
     traceparent: str | None
     settle: Settle
     line: Line
@@ -69,12 +74,14 @@ class Pending:
 def prepare(
     frame: Frame, authority: Authority, settle: Settle, traceparent: str | None, line: Line
 ) -> Pending:
-    """Checks the body of a validated frame and seals it. Raises BodyInvalid."""
+    """Checks the body of a validated frame and seals it. Raises BodyInvalid, ReservationUnused."""
     check_json(frame.body)
+    if frame.reservation_id and not frame.HasField("token_usage"):
+        raise ReservationUnused
     history_id = canonical(frame.id)
     return Pending(
         frame.id,
-        bytes.fromhex(history_id.replace("-", "")),
+        _id_bytes(history_id),
         frame.type,
         content.seal_body(authority.key, authority.session_text, history_id, frame.body),
         frame.model,
@@ -82,10 +89,15 @@ def prepare(
         authority,
         authority.place,
         authority.pinned,
+        _id_bytes(frame.reservation_id) if frame.reservation_id else NO_RESERVATION,
         traceparent,
         settle,
         line,
     )
+
+
+def _id_bytes(text: str) -> bytes:
+    return bytes.fromhex(text.replace("-", ""))
 
 
 def canonical(history_id: str) -> str:

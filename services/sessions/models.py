@@ -149,6 +149,7 @@ class History(Base):
     output_reasoning: Mapped[int | None] = _count()
     output_accepted_prediction: Mapped[int | None] = _count()
     output_rejected_prediction: Mapped[int | None] = _count()
+    reservation_id: Mapped[UUID | None]
     __table_args__ = (
         UniqueConstraint("chat_session_id", "tenant_id", "sequence", name="wrtn_histories_sequence_key"),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import make_url
@@ -21,10 +22,11 @@ from chassis.database.transactions import Driver
 from chassis.events.envelope import subject_of
 from services.sessions.arrays import Bytes, Numbers, Texts, Uuids, teach
 from services.sessions.batch import Key, Known, Plan, SessionState, decide
-from services.sessions.frames import Outcome, Pending, canonical
+from services.sessions.frames import NO_RESERVATION, Outcome, Pending, canonical
 from services.sessions.usage import Counts, usage_of
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
+_NO_RESERVATION = UUID(bytes=NO_RESERVATION)
 _COUNTS = ", ".join(Counts._fields)
 
 # Every statement looks rows up by their keys. A plan made while the tables were small would scan them, and
@@ -49,22 +51,23 @@ CROSS JOIN LATERAL (
 """
 _KNOWN = f"""
 SELECT uuid_send(wanted.tenant_id), uuid_send(wanted.id),
-       uuid_send(chat_session_id), sequence, create_time, type, body, model, {_COUNTS}
+       uuid_send(chat_session_id), sequence, create_time, type, body, model,
+       uuid_send(coalesce(reservation_id, '{_NO_RESERVATION}')), {_COUNTS}
 FROM unnest(%b, %b) AS wanted (tenant_id, id)
 CROSS JOIN LATERAL (
     SELECT * FROM wrtn_histories AS h WHERE h.tenant_id = wanted.tenant_id AND h.id = wanted.id LIMIT 1
 ) AS history
 """  # noqa: S608
-# -1 stands for a count that is not there, '' for a text.
+# -1 stands for a count that is not there, '' for a text, zeros for a reservation.
 _INSERT = f"""
 INSERT INTO wrtn_histories (tenant_id, id, chat_session_id, connection_id, attribution_id,
-                            sequence, type, body, model, {_COUNTS}, create_time)
+                            sequence, type, body, model, reservation_id, {_COUNTS}, create_time)
 SELECT tenant_id, id, chat_session_id, connection_id, attribution_id,
-       sequence, type, body, nullif(model, ''),
+       sequence, type, body, nullif(model, ''), nullif(reservation_id, '{_NO_RESERVATION}'),
        {", ".join(f"nullif({name}, -1)" for name in Counts._fields)}, %b
-FROM unnest({", ".join(["%b"] * (9 + len(Counts._fields)))})
+FROM unnest({", ".join(["%b"] * (10 + len(Counts._fields)))})
     AS new (tenant_id, id, chat_session_id, connection_id, attribution_id,
-            sequence, type, body, model, {_COUNTS})
+            sequence, type, body, model, reservation_id, {_COUNTS})
 """  # noqa: S608
 _GROW = f"""
 UPDATE wrtn_chat_sessions AS s
@@ -143,7 +146,7 @@ def _pairs(keys: Sequence[Key]) -> tuple[Uuids, Uuids]:
 
 
 def _known(row: Sequence[Any]) -> Known:
-    session, sequence, create_time, type_, sealed, model, *counts = row
+    session, sequence, create_time, type_, sealed, model, reservation, *counts = row
     return Known(
         session,
         sequence,
@@ -151,6 +154,7 @@ def _known(row: Sequence[Any]) -> Known:
         type_,
         sealed,
         model or "",
+        reservation,
         Counts(*counts) if counts[0] is not None else None,
     )
 
@@ -169,6 +173,7 @@ def _history_columns(plan: Plan, now: datetime) -> list[object]:
         Texts.of([frame.type for frame in frames]),
         Bytes.of([frame.sealed for frame in frames]),
         Texts.of([frame.model for frame in frames]),
+        Uuids.of([frame.reservation for frame in frames]),
         *[Numbers.of(column) for column in counts],
     ]
 
@@ -205,4 +210,5 @@ def _usage_recorded(frame: Pending, use_time: Timestamp) -> UsageRecorded:
         tokens=usage_of(frame.counts) if frame.counts is not None else None,
         attribution=frame.pinned.message,
         use_time=use_time,
+        reservation_id="" if frame.reservation == NO_RESERVATION else str(UUID(bytes=frame.reservation)),
     )

@@ -43,6 +43,8 @@ export interface Extras {
   tokenUsage?: IWrtnTokenUsage;
   /** The model that used them, if not the session's. */
   model?: string;
+  /** The reservation of billing's AuthorizeSpend that the tokens settle, a UUID. */
+  reservationId?: string;
 }
 
 /** A history is durable. */
@@ -128,6 +130,7 @@ export class Recording extends EventEmitter {
         body: JSON.stringify(history.body),
         tokenUsage: extras.tokenUsage,
         model: extras.model ?? "",
+        reservationId: extras.reservationId ?? "",
       },
     };
     return new Promise((resolve, reject) => {
