@@ -44,12 +44,13 @@ from chassis.rpc.serving import Gatekeeper
 from chassis.runtime import Background, Parts, Runtime, S, S_co, Wire
 from chassis.settings import ServiceSettings, SettingsError
 from chassis.upkeep import Readiness, Upkeep
-from wrtn.identity.v1.events_pb2 import SignInPolicyChanged
+from wrtn.identity.v1.events_pb2 import EnterpriseHoldChanged, SignInPolicyChanged
 
 __all__ = ["Background", "Parts", "Running", "Runtime", "Wire", "run", "start"]
 
 
-_POLICY_CHANGED = subject_of(SignInPolicyChanged)
+_OF_TENANTS = frozenset({subject_of(SignInPolicyChanged), subject_of(EnterpriseHoldChanged)})
+"""What changes for all who act in a tenant."""
 
 _log = structlog.get_logger("chassis.service")
 
@@ -198,7 +199,7 @@ def _forget_on_change(bus: Bus, principals: Principals, access: AccessCache) -> 
             return
         ids = named_ids(notice.headers, notice.data)
         principals.drop(ids)
-        if notice.subject == _POLICY_CHANGED:
+        if notice.subject in _OF_TENANTS:
             principals.drop_tenants(ids)
 
     def changed_access(notice: Notice) -> None:

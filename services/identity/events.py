@@ -16,6 +16,7 @@ from wrtn.identity.v1.events_pb2 import (
     BreakGlassOpened,
     EmailRemoved,
     EmailVerified,
+    EnterpriseHoldChanged,
     LoginEnded,
     MemberActivated,
     MemberClosed,
@@ -145,4 +146,10 @@ def break_glass_opened(tx: Transaction, row: BreakGlass) -> None:
 def sign_in_policy_changed(tx: Transaction, enterprise_id: UUID, version: int) -> None:
     """Tells that an enterprise asks for something else of who acts in it."""
     event = SignInPolicyChanged(enterprise_id=str(enterprise_id))
+    tx.publish(event, aggregate_id=enterprise_id, version=version, tenant_id=enterprise_id)
+
+
+def enterprise_hold_changed(tx: Transaction, enterprise_id: UUID, version: int) -> None:
+    """Tells that keys and credentials of an enterprise are refused from now on, or work again."""
+    event = EnterpriseHoldChanged(enterprise_id=str(enterprise_id))
     tx.publish(event, aggregate_id=enterprise_id, version=version, tenant_id=enterprise_id)

@@ -15,7 +15,7 @@ from chassis.outbound import Outbound
 from chassis.service import Parts, Runtime, run
 from services.identity import exports, principals, subjects
 from services.identity.clearing import Clearing
-from services.identity.consumers import Employment
+from services.identity.consumers import ENTERPRISES, Employment
 from services.identity.domains import Domains
 from services.identity.erasures import Erasures
 from services.identity.exports import Exports
@@ -156,7 +156,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_StaffServiceServicer_to_server, StaffRpc(db, keyring)),
             (add_BreakGlassServiceServicer_to_server, BreakGlassRpc(db, keyring, post)),
         ],
-        consumers=[Employment(keyring).consumer()],
+        consumers=[Employment(keyring).consumer(), ENTERPRISES],
         jobs=[
             Purge(db, runtime.worker, runtime.clock).job(),
             Clearing(db, runtime.worker, keyring).job(),

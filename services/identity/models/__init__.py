@@ -6,6 +6,7 @@ What is personal stands under the member's own key; beside an address stands its
 from services.identity.models.accounts import Account, AccountHolding, AccountKind, HoldingCause
 from services.identity.models.base import PLATFORM, Base
 from services.identity.models.credentials import ApiKey, CredentialKind, ServiceCredential, SigningKey
+from services.identity.models.enterprises import EnterpriseHold
 from services.identity.models.erasures import ErasureCertificate, Export
 from services.identity.models.factors import FactorState, RecoveryCode, SignInChallenge, TotpFactor
 from services.identity.models.federation import (
@@ -46,6 +47,7 @@ __all__ = [
     "CredentialKind",
     "Email",
     "EmailVerification",
+    "EnterpriseHold",
     "ErasureCertificate",
     "Export",
     "FactorState",

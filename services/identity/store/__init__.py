@@ -9,6 +9,7 @@ from services.identity.store.avatars import Avatars
 from services.identity.store.break_glass import BreakGlasses
 from services.identity.store.credentials import Credentials
 from services.identity.store.emails import Emails
+from services.identity.store.enterprise_holds import Standing, keep_standings
 from services.identity.store.federation import Flows, Identities, SingleSignOns
 from services.identity.store.holds import Holds
 from services.identity.store.logins import Logins
@@ -35,6 +36,8 @@ __all__ = [
     "Resets",
     "SingleSignOns",
     "Staffs",
+    "Standing",
     "Transfers",
     "admit_member",
+    "keep_standings",
 ]

@@ -16,6 +16,7 @@ from services.identity.models import (
     ServiceCredential,
     SignInPolicy,
 )
+from services.identity.store.enterprise_holds import stands
 
 
 class Principals:
@@ -50,7 +51,7 @@ class Principals:
     ) -> Row[ApiKey, UUID, list[str] | None] | None:
         """Answers a good key, by its id or its hash, the tenant of its account, and its allowed ranges.
 
-        None unless the member is active and holds the account at this moment.
+        None unless the member is active and holds the account at this moment, and its enterprise stands.
         """
         named = ApiKey.id == key_id if key_id is not None else ApiKey.key_hash == key_hash
         query = (
@@ -62,13 +63,16 @@ class Principals:
             )
             .outerjoin(SignInPolicy, SignInPolicy.tenant_id == Account.tenant_id)
             .where(ApiKey.member_id == member_id, named, *self._good(ApiKey))
+            .where(stands(Account.tenant_id))
         )
         return (await self._session.execute(query)).one_or_none()
 
     async def credential(self, credential_id: UUID) -> ServiceCredential | None:
-        """Answers a credential, of any kind, that is neither revoked nor expired."""
+        """Answers a credential, of any kind, neither revoked nor expired, of an enterprise that stands."""
         query = select(ServiceCredential).where(
-            ServiceCredential.id == credential_id, *self._good(ServiceCredential)
+            ServiceCredential.id == credential_id,
+            *self._good(ServiceCredential),
+            stands(ServiceCredential.tenant_id),
         )
         return await self._session.scalar(query)
 
