@@ -53,6 +53,8 @@ def _services(descriptors: FileDescriptorSet) -> Iterator[tuple[str, list[Method
 def _line(method: MethodDescriptorProto) -> str:
     found: Rule = method.options.Extensions[rule]
     member = "signed in" if found.member and found.interactive else _yes(found.member)
+    if found.at_work:
+        member = "at work"
     staff = _word(StaffRight.Name(found.staff), "STAFF_RIGHT_") if found.staff else ""
     cells = (
         method.name,

@@ -32,6 +32,12 @@ class SignInNeeded(PermissionDenied):
     reason = "SIGN_IN_NEEDED"
 
 
+class AccountFrozen(PermissionDenied):
+    """The acting account is an enterprise's, and who holds it is not employed there any more."""
+
+    reason = "ACCOUNT_FROZEN"
+
+
 class KeyScopeMissing(PermissionDenied):
     """The API key has not the scope that the method needs: "read", or "write"."""
 
@@ -46,7 +52,9 @@ def admits(method: MethodRule, caller: Caller) -> bool:
     if caller.kind is CallerKind.MEMBER:
         if caller.api_key and not _key_reaches(method, caller):
             return False
-        return rule.member or 0 < rule.staff <= caller.staff
+        return (
+            rule.member and not (rule.at_work and _of_enterprise(caller))
+        ) or 0 < rule.staff <= caller.staff
     if caller.kind is CallerKind.SERVICE:
         return rule.service_scope in caller.scopes
     return caller.kind is CallerKind.PEER and rule.peer
@@ -55,9 +63,9 @@ def admits(method: MethodRule, caller: Caller) -> bool:
 async def authorize(method: MethodRule, caller: Caller, request: Any, access: AccessCache) -> Caller:
     """Answers the caller, with its access if an enterprise rule admits it.
 
-    Raises CredentialMissing, NotAdmitted, for an API key SignInNeeded and KeyScopeMissing, NotFound for an
-    enterprise of others, InvalidArgument for an id that is none, and Unavailable if enterprise does not
-    answer.
+    Raises CredentialMissing, NotAdmitted, AccountFrozen, for an API key SignInNeeded and KeyScopeMissing,
+    NotFound for an enterprise of others, InvalidArgument for an id that is none, and Unavailable if
+    enterprise does not answer.
     """
     rule = method.rule
     if admits(method, caller):
@@ -67,6 +75,9 @@ async def authorize(method: MethodRule, caller: Caller, request: Any, access: Ac
     employees = rule.HasField("enterprise")
     if caller.api_key and (rule.member or employees) and not _key_reaches(method, caller):
         _refuse_key(method)
+    if caller.kind is CallerKind.MEMBER and rule.member:
+        await _require_work(caller, access)
+        return caller
     if caller.kind is not CallerKind.MEMBER or not employees:
         raise NotAdmitted("The caller may not call this method.")
     return replace(caller, access=await _employed(method, caller, request, access))
@@ -81,6 +92,19 @@ def _refuse_key(method: MethodRule) -> NoReturn:
         raise SignInNeeded("An API key does not suffice here: sign in.")
     scope = READ if method.reads else WRITE
     raise KeyScopeMissing(f"The API key needs the scope {scope} for this method.", scope=scope)
+
+
+def _of_enterprise(caller: Caller) -> bool:
+    """Whether the acting account is an enterprise's."""
+    return caller.account_id is not None and caller.tenant_id not in (None, caller.account_id)
+
+
+async def _require_work(caller: Caller, access: AccessCache) -> None:
+    """Raises AccountFrozen for an account of an enterprise that does not employ its holder now."""
+    if caller.tenant_id is None or caller.account_id is None:
+        raise NotAdmitted("The caller has no account.")
+    if await access.resolve(caller.tenant_id, caller.account_id, member_id=caller.member_id) is None:
+        raise AccountFrozen("Its enterprise does not employ you any more: act with another account.")
 
 
 async def _employed(method: MethodRule, caller: Caller, request: Any, access: AccessCache) -> Access:

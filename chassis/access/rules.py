@@ -67,6 +67,8 @@ def _rule_of(method: MethodDescriptor) -> MethodRule | str:
         or rule.HasField("enterprise")
     ):
         return "has a rule that admits nobody"
+    if rule.at_work and not rule.member:
+        return "has a rule that narrows `member` and does not admit any"
     if rule.service_scope and rule.service_scope not in SCOPES:
         return (
             f"has a rule with the scope {rule.service_scope}, which wrtn.access.v1 ServiceScope does not list"

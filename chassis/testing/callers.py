@@ -143,6 +143,10 @@ class Callers:
         """Answers the file with a service's own key."""
         return self.peer_keys_dir.parent / f"{service}.private.pem"
 
+    def dismiss(self, known: Known) -> None:
+        """Ends the employment of a caller, who still holds the account. Who has cached it is not told."""
+        self._employees[str(known.enterprise_id), str(known.account_id)] = Access()
+
     def end(self, known: Known) -> None:
         """Ends what a caller may do. Whoever has cached it is not told."""
         for each in (known.token, api_keys.parsed(known.bearer)):

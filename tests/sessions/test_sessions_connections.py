@@ -281,4 +281,4 @@ async def test_a_team_may_be_named_by_its_companions_alone(sessions: Sessions) -
     personal = sessions.callers.member()
     assert (await refused(sessions.session(personal, team_id=team_id)))[1] == "TEAM_NOT_JOINED"
     stranger = sessions.callers.member(tenant_id=enterprise_id)
-    assert (await refused(sessions.session(stranger)))[1] == "NOT_EMPLOYED"
+    assert (await refused(sessions.session(stranger)))[1] == "ACCOUNT_FROZEN"

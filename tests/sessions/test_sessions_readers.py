@@ -208,3 +208,27 @@ async def test_the_sessions_of_a_team_come_in_pages_and_those_of_no_team_apart(s
     assert refusal(refused.value) == (grpc.StatusCode.NOT_FOUND, "TEAM_NOT_FOUND")
     await sessions.delete(second)
     assert len((await firm.listed(owner, firm.team)).chat_sessions) == 1
+
+
+async def test_who_was_dismissed_does_nothing_with_the_account_that_they_still_hold(
+    sessions: Sessions,
+) -> None:
+    firm = await firm_of(sessions)
+    holder, session_id = firm.session.owner, firm.session.id
+    sessions.callers.dismiss(holder)
+    sessions.running.runtime.access.clear()
+    chats, metadata = sessions.chats, holder.metadata
+    title = pb.UpdateChatSessionRequest(chat_session=pb.ChatSession(id=session_id, title="Mine"))
+    for call in (
+        chats.CreateChatSession(pb.CreateChatSessionRequest(model="openai/gpt-4.1"), metadata=metadata),
+        firm.get(holder),
+        firm.read(holder),
+        firm.usage(holder),
+        chats.ListChatSessions(pb.ListChatSessionsRequest(), metadata=metadata),
+        chats.UpdateChatSession(title, metadata=metadata),
+        chats.DeleteChatSession(pb.DeleteChatSessionRequest(chat_session_id=session_id), metadata=metadata),
+        chats.ConnectChatSession(pb.ConnectChatSessionRequest(chat_session_id=session_id), metadata=metadata),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call
+        assert refusal(refused.value) == (grpc.StatusCode.PERMISSION_DENIED, "ACCOUNT_FROZEN")
