@@ -113,7 +113,9 @@ async def _employed(method: MethodRule, caller: Caller, request: Any, access: Ac
     if caller.tenant_id is None or caller.account_id is None or named not in (None, caller.tenant_id):
         _refuse(named)
     team_id = _id(method.team_of, method.rule.enterprise.team_field, request, optional=True)
-    found = await access.resolve(caller.tenant_id, caller.account_id, team_id, member_id=caller.member_id)
+    found = await access.resolve(
+        caller.tenant_id, caller.account_id, team_id, member_id=caller.member_id, fresh=method.fresh
+    )
     if found is None:
         _refuse(named)
     if not _suffices(method.rule, found):

@@ -34,6 +34,11 @@ class MethodRule:
     enterprise_of: ReadField | None = None
     team_of: ReadField | None = None
 
+    @property
+    def fresh(self) -> bool:
+        """Whether who calls is judged by what is true at this moment, and not from the caches."""
+        return self.rule.interactive and not self.reads
+
 
 def rules_of(services: Iterable[str]) -> dict[str, MethodRule]:
     """Answers the rule of each method, by path; raises RulesError that names each method without one."""

@@ -60,8 +60,8 @@ class Authenticator:
             return None
         return proof.peer if proof.token is None else self._principals.cached(proof.token)
 
-    async def caller(self, authorization: str, *, any_sign_in: bool = False) -> Caller:
-        """Verifies the token and resolves its principal.
+    async def caller(self, authorization: str, *, any_sign_in: bool = False, fresh: bool = False) -> Caller:
+        """Verifies the token and resolves its principal, if `fresh` past the cache.
 
         Raises TokenRefused or PrincipalEnded, unless `any_sign_in` the errors of chassis.access.policy, and
         Unavailable if identity does not answer: that is a no.
@@ -70,7 +70,7 @@ class Authenticator:
         proof = self._proofs.get(digest)
         if proof is None or proof.expires <= self._clock.now().timestamp():
             proof = await self._prove(authorization)
-        caller = proof.peer if proof.token is None else await self._principals.judge(proof.token)
+        caller = proof.peer if proof.token is None else await self._principals.judge(proof.token, fresh=fresh)
         # A key that is nobody's is not remembered: anyone can make well-formed ones without end.
         if caller is not None or not isinstance(proof.token, api_keys.ApiKey):
             self._remember(digest, proof)

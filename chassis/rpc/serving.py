@@ -173,10 +173,10 @@ class Serving:
         gate = self._gate
         if not self._method.streaming and gate.load.unary > gate.limits.most_calls:
             raise TooManyCalls("The service is overloaded.", retry_after=1)
-        caller = gate.authenticator.remembered(self._authorization)
+        caller = None if rule.fresh else gate.authenticator.remembered(self._authorization)
         if caller is None and self._authorization is not None:
             caller = await gate.authenticator.caller(
-                self._authorization, any_sign_in=rule.rule.regardless_of_policy
+                self._authorization, any_sign_in=rule.rule.regardless_of_policy, fresh=rule.fresh
             )
         self._caller = caller or ANONYMOUS
         address = gate.clients.address(self._context.peer(), self._forwarded)
