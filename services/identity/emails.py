@@ -130,7 +130,8 @@ async def _mail(tx: Transaction, key: DataKey, post: Post, member: Member, shown
     token = members.verification(tx, shown.row)
     owner = await Members(tx).owner_of(shown.row.address_hash)
     template = "verify_email" if owner is None else "email_taken"
-    post.queue(tx, key, shown.address, post.letter(template, member.locale, {"token": token}))
+    locale = await Members(tx).locale_of(owner or member.id) or member.locale
+    post.queue(tx, key, shown.address, post.letter(template, locale, {"token": token}))
 
 
 def _throttle(mailed: Sequence[tuple[UUID, datetime]], email_id: UUID, now: datetime) -> None:

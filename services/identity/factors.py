@@ -41,8 +41,7 @@ class Standing:
 
 async def active(snapshot: Snapshot, member_id: UUID) -> bool:
     """Says whether a password alone does not sign the scope's member in."""
-    found = await Factors(snapshot, member_id).totp()
-    return found is not None and found.state == FactorState.ACTIVE
+    return await Factors(snapshot, member_id).active()
 
 
 async def standing(snapshot: Snapshot, member_id: UUID) -> Standing:

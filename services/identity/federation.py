@@ -217,7 +217,7 @@ class Federation:
     async def _account(self, provider: Provider, member_id: UUID) -> tuple[Account, bool]:
         """Answers the account to act by, and whether it is one of the enterprise's employees'."""
         async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
-            members.refuse_barred(await members.get(snapshot, member_id))
+            members.refuse_barred((await members.get(snapshot, member_id)).state)
             personal = await Accounts(snapshot).personal(member_id)
             tenant_id = provider.tenant_id
             held = await Accounts(snapshot).held_of(member_id, tenant_id) if tenant_id is not None else None

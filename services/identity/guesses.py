@@ -59,18 +59,19 @@ class Guessing:
 
         Bounds are to come in one order everywhere, the widest last: their rows stay locked until the end.
         """
-        subjects = []
-        refused = False
         async with self._db.transaction(Scope()) as tx:
-            for bound in bounds:
-                subject = self._keyring.lookup(_PURPOSE, bound.subject)
-                if await Guesses(tx).add(subject, bound.most, tx.now, tx.now - WINDOW):
-                    subjects.append(subject)
-                elif bound.quiet:
-                    refused = True
-                else:
-                    raise _exhausted(await Guesses(tx).oldest(subject, tx.now - WINDOW), tx.now)
-        return Spent(tuple(subjects), tx.now, refused)
+            return await self.spend_in(tx, *bounds)
+
+    async def spend_in(self, tx: Transaction, *bounds: Bound) -> Spent:
+        """Spends a try as the last thing of a transaction."""
+        subjects = [self._keyring.lookup(_PURPOSE, bound.subject) for bound in bounds]
+        wanted = [(subject, bound.most) for subject, bound in zip(subjects, bounds, strict=True)]
+        added = await Guesses(tx).add(wanted, tx.now, tx.now - WINDOW)
+        for subject, bound, good in zip(subjects, bounds, added, strict=True):
+            if not good and not bound.quiet:
+                raise _exhausted(await Guesses(tx).oldest(subject, tx.now - WINDOW), tx.now)
+        counted = (subject for subject, good in zip(subjects, added, strict=True) if good)
+        return Spent(tuple(counted), tx.now, refused=not all(added))
 
 
 async def give_back(tx: Transaction, spent: Spent) -> None:

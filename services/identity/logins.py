@@ -80,23 +80,23 @@ async def begin(
     for login_id, version in await Logins(tx).end_oldest(member_id, MOST - 1, LoginEnd.REPLACED, tx.now):
         events.login_ended(tx, member_id, login_id, version)
     login_id = tx.clock.new_id()
-    login = Login(
-        member_id=member_id,
-        id=login_id,
-        account_id=account_id,
-        methods=list(proof.methods),
-        connection_id=proof.connection_id,
-        connection_tenant_id=proof.connection_tenant_id,
-        last_use_time=tx.now,
-        expire_time=tx.now + REFRESH_LIFETIME,
-        version=1,
-        create_time=tx.now,
+    expire_time = tx.now + REFRESH_LIFETIME
+    login = {
+        "member_id": member_id,
+        "id": login_id,
+        "account_id": account_id,
+        "methods": [str(each) for each in proof.methods],
+        "connection_id": proof.connection_id,
+        "connection_tenant_id": proof.connection_tenant_id,
+        "expire_time": expire_time,
+        "now": tx.now,
+        _DEVICE: None,
+        _ADDRESS: None,
         **sealed(await keyring.key(tx, member_id), login_id, origin),
-    )
-    tx.session.add(login)
-    await tx.session.flush()
+    }
     text = bearers.bearer(bearers.REFRESH, member_id, tx.clock)
-    return with_token(tx, member_id, login_id, account_id, text)
+    await Logins(tx).open(login, bearers.digest(text))
+    return Acting(member_id, login_id, account_id, text, expire_time)
 
 
 def with_token(tx: Transaction, member_id: UUID, login_id: UUID, account_id: UUID, text: str) -> Acting:

@@ -120,7 +120,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
         servicers=[
             (
                 add_MemberServiceServicer_to_server,
-                MemberRpc(runtime.clock, db, keyring, passwords, post, check, cache),
+                MemberRpc(runtime.clock, db, keyring, passwords, post, check, proofs, cache),
             ),
             (add_AuthServiceServicer_to_server, AuthRpc(db, sign_ins, signer, runtime.principals, uses)),
             (add_PolicyServiceServicer_to_server, PolicyRpc(db, runtime.principals)),

@@ -81,7 +81,8 @@ async def register(tx: Transaction, keyring: Keyring, post: Post, person: Person
     token = verification(tx, email)
     owner = await Members(tx).owner_of(email.address_hash)
     template = "verify_email" if owner is None else "already_registered"
-    post.queue(tx, key, person.address, post.letter(template, person.locale, {"token": token}))
+    locale = await Members(tx).locale_of(owner or person.id) or person.locale
+    post.queue(tx, key, person.address, post.letter(template, locale, {"token": token}))
 
 
 def verification(tx: Transaction, email: Email) -> str:
@@ -152,11 +153,11 @@ def not_found() -> MemberNotFound:
     return MemberNotFound("The member does not exist.", field="member_id")
 
 
-def refuse_barred(member: Member) -> None:
+def refuse_barred(state: str | None) -> None:
     """Raises MemberSuspended or MembershipClosed for one who may not act. Tell it only to themselves."""
-    if member.state == MemberState.SUSPENDED:
+    if state == MemberState.SUSPENDED:
         raise MemberSuspended("The membership is suspended; write to the support.")
-    if member.state == MemberState.CLOSED:
+    if state == MemberState.CLOSED:
         raise MembershipClosed("The membership is closed.")
 
 

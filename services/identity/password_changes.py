@@ -9,7 +9,7 @@ from uuid import UUID
 
 from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
-from services.identity import addresses, bearers, logins, mails, members
+from services.identity import addresses, bearers, devices, logins, mails, members
 from services.identity.errors import PasswordWrong, ResetRefused
 from services.identity.letters import LOCALE
 from services.identity.models import PLATFORM, LoginEnd, Member, MemberState, PasswordReset
@@ -112,5 +112,7 @@ async def _ended(
     but: UUID | None = None,
 ) -> Sequence[UUID]:
     await tx.session.flush()
+    # Whoever knew the old password may have made a device known by it.
+    await devices.forget_all(tx, member_id)
     await mails.to_member(tx, keyring, post, member_id, "password_changed", {})
     return await logins.end_all(tx, member_id, reason, but=but)

@@ -13,6 +13,7 @@ from chassis.database import Database, Scope, Transaction
 from chassis.errors import DomainError
 from services.identity import (
     addresses,
+    bearers,
     challenges,
     devices,
     factors,
@@ -24,13 +25,14 @@ from services.identity import (
 )
 from services.identity.challenges import Challenge
 from services.identity.errors import SignInRefused
-from services.identity.guesses import Bound, Guessing
+from services.identity.guesses import Bound, Guessing, Spent
 from services.identity.logins import Acting, Origin, Proof
-from services.identity.models import Account, LoginMethod, Member
+from services.identity.models import LoginMethod
 from services.identity.passkeys import Json, Party
 from services.identity.passwords import Passwords
 from services.identity.signing import Signer
 from services.identity.store import Accounts, Members
+from services.identity.store.sign_ins import Known, SignIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,9 @@ class _Sought:
     """Who an address belongs to, if to anybody: a member that does not exist is looked up all the same."""
 
     member_id: UUID
-    member: Member | None
-    account: Account | None
+    known: Known
     device_hash: bytes | None
-    bounds: tuple[Bound, ...]
+    spent: Spent
 
 
 class SignIns:
@@ -103,21 +104,20 @@ class SignIns:
         password learns by MemberSuspended and MembershipClosed that it is good for nothing.
         """
         sought = await self._sought(given, origin)
-        spent = await self._guessing.spend(*sought.bounds)
         # No connection is held while the password is verified: that takes longest.
-        member, account = sought.member, sought.account
-        right = await self._passwords.verify(member.password_hash if member else None, given.password)
-        if spent.refused or not right or not member or not account:
+        member_id, known = sought.member_id, sought.known
+        right = await self._passwords.verify(known.password_hash, given.password)
+        if sought.spent.refused or not right or not known.password_hash or not known.account_id:
             raise SignInRefused("Address and password do not match.")
-        members.refuse_barred(member)
-        await self._renew(member, given.password)
+        members.refuse_barred(known.state)
+        await self._renew(member_id, known.password_hash, given.password)
         proof = Proof((LoginMethod.PASSWORD,))
-        async with self._db.transaction(Scope.of(member_id=member.id)) as tx:
-            await guesses.give_back(tx, spent)
-            if await factors.active(tx, member.id):
-                return challenges.pose(tx, member.id, proof.methods, sought.device_hash)
-            acting = await logins.begin(tx, self._keyring, member.id, account.id, proof, origin)
-            device_token = await devices.remember(tx, member.id, given.device_token)
+        async with self._db.transaction(Scope.of(member_id=member_id)) as tx:
+            await guesses.give_back(tx, sought.spent)
+            if await factors.active(tx, member_id):
+                return challenges.pose(tx, member_id, proof.methods, sought.device_hash)
+            acting = await logins.begin(tx, self._keyring, member_id, known.account_id, proof, origin)
+            device_token = await devices.remember(tx, member_id, given.device_token)
         return replace(await self.signed(acting), device_token=device_token)
 
     async def complete(self, given: SecondFactor, origin: Origin) -> Tokens:
@@ -140,13 +140,12 @@ class SignIns:
             device_token = await devices.remember(tx, member_id, given.device_token)
         return replace(await self.signed(acting), device_token=device_token)
 
-    async def _renew(self, member: Member, password: str) -> None:
+    async def _renew(self, member_id: UUID, before: str, password: str) -> None:
         """Hashes the password anew where the parameters have changed since."""
-        before = member.password_hash
         if self._passwords.outdated(before):
             after = await self._passwords.hash(password)
-            async with self._db.transaction(Scope.of(member_id=member.id)) as tx:
-                await Members(tx).renew_password(member.id, before, after)
+            async with self._db.transaction(Scope.of(member_id=member_id)) as tx:
+                await Members(tx).renew_password(member_id, before, after)
 
     async def sign_in_with_passkey(self, credential: Json, device_token: str, origin: Origin) -> Tokens:
         """Opens a login for whoever the passkey belongs to; raises PasskeyRefused, TooManyTries."""
@@ -191,16 +190,17 @@ class SignIns:
         return Tokens(acting, access_token, access_expire_time)
 
     async def _sought(self, given: Credentials, origin: Origin) -> _Sought:
+        """Looks the address up and spends a try against it, both in one transaction; raises TooManyTries."""
         address_hash = self._keyring.lookup(addresses.PURPOSE, addresses.sought(given.email))
-        async with self._db.snapshot(Scope()) as snapshot:
-            owner = await Members(snapshot).owner_of(address_hash)
-        member_id = owner or self._clock.new_id()
-        async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
-            member = await Members(snapshot).get(member_id)
-            account = await Accounts(snapshot).personal(member_id)
-            device_hash = await devices.known(snapshot, member_id, given.device_token)
-        bounds = _bounds(owner, address_hash, device_hash, origin)
-        return _Sought(member_id, member, account, device_hash, bounds)
+        token_hash = bearers.digest(given.device_token)
+        async with self._db.transaction(Scope()) as tx:
+            owner = await SignIn(tx).owner_of(address_hash)
+            member_id = owner or self._clock.new_id()
+            known = await SignIn(tx).known(member_id, token_hash)
+            device_hash = token_hash if known.by_device else None
+            bounds = _bounds(owner, address_hash, device_hash, origin)
+            spent = await self._guessing.spend_in(tx, *bounds)
+        return _Sought(member_id, known, device_hash, spent)
 
     async def _use(self, tx: Transaction, member_id: UUID, given: SecondFactor) -> None:
         """Uses the second factor, once; raises SecondFactorRefused or PasskeyRefused."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import grpc
 import pytest
 
 from tests.identity import make
-from tests.identity.make import Identity, SignedIn
+from tests.identity.make import Identity, MovableClock, SignedIn
 from tests.identity.smtp_server import text_of
+from tests.identity.test_identity_api_keys import create, works
 from wrtn.identity.v1.members_pb2 import CloseMemberRequest, Member
 
 
@@ -82,3 +84,33 @@ async def test_the_address_of_a_closed_membership_stays_taken(identity: Identity
     await make.register(identity, member.email)
     mail = await identity.mailbox.wait_for(member.email, 3)
     assert "already registered" in mail["Subject"]
+
+
+async def test_who_has_just_signed_in_closes_without_a_password_and_nobody_later(
+    identity: Identity, clock: MovableClock
+) -> None:
+    member, other = await make.member(identity), await make.member(identity)
+    # As one who signs in by another provider has none.
+    await make.as_superuser(identity, "UPDATE wrtn_members SET password_hash = ''")
+    clock.ahead = timedelta(minutes=9)
+    assert (await close(identity, member, "")).state == Member.STATE_CLOSED
+    clock.ahead = timedelta(minutes=11)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await close(identity, other, "")
+    assert make.reason(refused.value) == "PROOF_MISSING"
+    assert await make.works(identity, other)
+
+
+async def test_a_wrong_password_is_refused_also_of_who_has_just_signed_in(identity: Identity) -> None:
+    member = await make.member(identity)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await close(identity, member, "a wrong passphrase")
+    assert make.reason(refused.value) == "PASSWORD_WRONG"
+
+
+async def test_the_api_keys_of_a_closed_membership_do_nothing(identity: Identity) -> None:
+    member = await make.member(identity)
+    made = await create(identity, member)
+    assert await works(identity, made.key)
+    await close(identity, member)
+    assert not await works(identity, made.key)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from grpc_status import rpc_status
 
-from services.identity import bearers
+from chassis.clock import Clock
+from chassis.database import Scope
+from services.identity import bearers, emails, members
+from services.identity.letters import Letter
+from services.identity.post import Post
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn
 from tests.identity.smtp_server import code_in, text_of
@@ -337,3 +342,33 @@ def _retry_after(error: grpc.aio.AioRpcError) -> float:
         if detail.Unpack(info):
             return float(info.retry_delay.seconds)
     return 0.0
+
+
+class Noting(Post):
+    """A post that notes in which language it was asked to write."""
+
+    def __init__(self) -> None:
+        super().__init__(sender="a@example.com", public_url=None)
+        self.asked: list[tuple[str, str]] = []
+
+    def letter(self, template: str, locale: str, values: Mapping[str, str]) -> Letter:
+        """Notes it, and writes."""
+        self.asked.append((template, locale))
+        return super().letter(template, locale, values)
+
+
+async def test_the_owner_of_an_address_is_written_to_in_their_own_language(identity: Identity) -> None:
+    owner, other = await make.member(identity), await make.member(identity)
+    await make.as_superuser(identity, f"UPDATE wrtn_members SET locale = 'ko' WHERE id = '{owner.member_id}'")
+    runtime, post, new = identity.running.runtime, Noting(), Clock().new_id()
+    stranger = members.Person(new, owner.email, "Somebody", "no hash", locale="fr")
+    async with runtime.db.transaction(Scope.of(member_id=new)) as tx:
+        await members.register(tx, runtime.keyring, post, stranger)
+    adding = UUID(other.member_id)
+    async with runtime.db.transaction(Scope.of(member_id=adding)) as tx:
+        await emails.add(tx, runtime.keyring, post, adding, owner.email)
+        await emails.add(tx, runtime.keyring, post, adding, make.fresh_email())
+    assert post.asked == [("already_registered", "ko"), ("email_taken", "ko"), ("verify_email", "en")]
+    # And the rows are those of who asked, as ever.
+    rows = await make.rows(identity, "SELECT * FROM wrtn_email_verifications", other.member_id)
+    assert len(rows) == 3

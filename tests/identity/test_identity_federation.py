@@ -35,6 +35,7 @@ from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn
 from tests.identity.oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
 from tests.identity.smtp_server import Mailbox
+from tests.identity.test_identity_policies import call, set_policy, switch
 from wrtn.access.v1.access_pb2 import Duty, Title
 from wrtn.enterprise.v1.domains_pb2 import Domain, LookUpDomainRequest, LookUpDomainResponse
 from wrtn.enterprise.v1.domains_pb2_grpc import DomainServiceServicer, add_DomainServiceServicer_to_server
@@ -650,3 +651,33 @@ async def _answers(browser: httpx.AsyncClient, issuer: str) -> bool:
         return (await browser.get(f"{issuer}/.well-known/openid-configuration")).status_code == 200
     except httpx.TransportError:
         return False
+
+
+async def test_single_sign_on_satisfies_the_policy_that_asks_for_it_and_for_a_second_factor(
+    world: World,
+) -> None:
+    enterprise_id, first = await employ(world, "acme.example")
+    await world.set_up(enterprise_id, first, link_employees=True)
+    await world.link(first, "boss", "boss@acme.example", address="boss@acme.example")
+    owner = await world.sign_in("boss", "boss@acme.example", address="boss@acme.example")
+    assert owner.account_id == first.account_id
+    mine = await make.member(world.identity, "mina@acme.example")
+    account = await make.open_account(world.identity, mine.member_id, enterprise_id=enterprise_id)
+    world.identity.titles[enterprise_id, account.id] = Title.TITLE_MEMBER
+    asked: dict[str, Any] = {"single_sign_on_required": True, "second_factor_required": True}
+    # Who has not signed in so cannot ask others to.
+    assert (await outcome(set_policy(world.identity, first, enterprise_id, **asked)))[
+        1
+    ] == "POLICY_LOCKS_OUT_AUTHOR"
+    await set_policy(world.identity, owner, enterprise_id, **asked)
+    refused = "SINGLE_SIGN_ON_REQUIRED"
+    assert await switch(world.identity, mine.pair, account.id) == refused, "a password does not suffice"
+    # The same person at a provider that anybody signs in by, with the same address.
+    other = await world.sign_in("mina", mine.email)
+    assert other.member_id == mine.member_id
+    assert await switch(world.identity, other.pair, account.id) == refused
+    signed_in = await world.sign_in("mina", mine.email, address=mine.email)
+    assert (signed_in.member_id, signed_in.account_id) == (mine.member_id, account.id)
+    assert await call(world.identity, signed_in.pair.access_token) == ""
+    refreshed = await make.refresh(world.identity, signed_in.pair.refresh_token)
+    assert await call(world.identity, refreshed.access_token) == "", "and so until the login ends"

@@ -345,3 +345,17 @@ async def _sizes(identity: Identity) -> list[int]:
         identity, " UNION ALL ".join(f"SELECT count(*) FROM wrtn_{table}" for table in tables)
     )
     return [int(row[0]) for row in found]
+
+
+async def test_no_device_is_known_any_more_after_the_password_was_changed_or_reset(
+    identity: Identity,
+) -> None:
+    member = await make.member(identity)
+    known = "SELECT * FROM wrtn_known_devices"
+    assert len(await make.rows(identity, known, member.member_id)) == 1
+    await change(identity, member)
+    assert await make.rows(identity, known, member.member_id) == []
+    await make.sign_in(identity, member.email, NEW)
+    assert len(await make.rows(identity, known, member.member_id)) == 1
+    await reset(identity, await mailed_token(identity, member.email, 3), make.PASSWORD)
+    assert await make.rows(identity, known, member.member_id) == []

@@ -78,7 +78,9 @@ async def standing(identity: Identity, signed_in: SignedIn) -> second_factors_pb
 
 async def actions(identity: Identity) -> list[str]:
     """Answers what stands in the audit."""
-    rows = await make.as_superuser(identity, "SELECT action FROM wrtn_audit_entries ORDER BY id")
+    rows = await make.as_superuser(
+        identity, "SELECT action FROM wrtn_audit_entries WHERE action LIKE 'second_factor.%' ORDER BY id"
+    )
     return [action for (action,) in rows]
 
 

@@ -14,10 +14,12 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from services.identity import addresses, bearers, closing, convert, guesses, members, profiles
+from services.identity.guesses import Spent
 from services.identity.passwords import Passwords
 from services.identity.post import Post
+from services.identity.proofs import Given, Proofs
 from services.identity.proving import PasswordCheck
-from services.identity.rpc.callers import oneself
+from services.identity.rpc.callers import oneself, signed_in
 from wrtn.identity.v1 import members_pb2
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceServicer
 
@@ -35,6 +37,7 @@ class MemberRpc(MemberServiceServicer):
         passwords: Passwords,
         post: Post,
         check: PasswordCheck,
+        proofs: Proofs,
         cache: Principals,
     ) -> None:
         self._clock = clock
@@ -43,6 +46,7 @@ class MemberRpc(MemberServiceServicer):
         self._passwords = passwords
         self._post = post
         self._check = check
+        self._proofs = proofs
         self._cache = cache
 
     async def RegisterMember(
@@ -110,11 +114,17 @@ class MemberRpc(MemberServiceServicer):
         self, request: members_pb2.CloseMemberRequest, context: Context
     ) -> members_pb2.Member:
         """This process knows at once, the others by the events."""
-        member_id = oneself(call.current().caller, request.member_id)
-        proven = await self._check.check(member_id, request.password, "password")
+        caller = call.current().caller
+        member_id, (_, login_id) = oneself(caller, request.member_id), signed_in(caller)
+        spent: Spent | None = None
+        if request.password:
+            spent = (await self._check.check(member_id, request.password, "password")).spent
+        else:
+            await self._proofs.prove(member_id, login_id, Given())
 
         async def work(tx: Transaction) -> members_pb2.Member:
-            await guesses.give_back(tx, proven.spent)
+            if spent is not None:
+                await guesses.give_back(tx, spent)
             member, ended = await closing.close(tx, self._keyring, self._post, member_id)
             tx.after_commit(lambda: self._cache.drop([member_id, *ended]))
             return convert.member(await members.profile(tx, self._keyring, member))

@@ -1,45 +1,43 @@
-"""The queries on devices that a member is known by."""
+"""The statements on devices that a member is known by."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
-
 from chassis.database import Snapshot
-from services.identity.models import KnownDevice
+
+_PROLONG = """
+UPDATE wrtn_known_devices SET expire_time = %s WHERE member_id = %s AND token_hash = %s AND expire_time > %s
+"""
+_ADD = """
+WITH oldest AS (
+    DELETE FROM wrtn_known_devices WHERE member_id = %(member)s AND token_hash IN (
+        SELECT token_hash FROM wrtn_known_devices WHERE member_id = %(member)s
+        ORDER BY expire_time DESC, token_hash OFFSET %(kept)s))
+INSERT INTO wrtn_known_devices (member_id, token_hash, expire_time, create_time)
+VALUES (%(member)s, %(hash)s, %(until)s, %(now)s)
+"""
+_FORGET = "DELETE FROM wrtn_known_devices WHERE member_id = %s"
 
 
 class Devices:
     """The known devices of the scope's member."""
 
     def __init__(self, tx: Snapshot, member_id: UUID) -> None:
-        self._session = tx.session
+        self._tx = tx
         self._member_id = member_id
-
-    async def known(self, token_hash: bytes, now: datetime) -> bool:
-        """Says whether the member is known by this device."""
-        query = select(KnownDevice.member_id).where(*self._good(token_hash, now))
-        return await self._session.scalar(query) is not None
 
     async def prolong(self, token_hash: bytes, now: datetime, until: datetime) -> bool:
         """Keeps a known device for longer; False if it is not known."""
-        prolonged = update(KnownDevice).where(*self._good(token_hash, now)).values(expire_time=until)
-        return await self._session.scalar(prolonged.returning(KnownDevice.member_id)) is not None
+        values = (until, self._member_id, token_hash, now)
+        return (await (await self._tx.driver()).execute(_PROLONG, values)).rowcount == 1
 
-    async def forget_oldest(self, kept: int) -> None:
-        """Forgets all devices but those that were used last."""
-        order = (KnownDevice.expire_time.desc(), KnownDevice.token_hash)
-        own = KnownDevice.member_id == self._member_id
-        oldest = select(KnownDevice.token_hash).where(own).order_by(*order).offset(kept)
-        forgotten = delete(KnownDevice).where(own, KnownDevice.token_hash.in_(oldest.scalar_subquery()))
-        await self._session.execute(forgotten)
+    async def add(self, token_hash: bytes, now: datetime, until: datetime, kept: int) -> None:
+        """Adds a device and forgets all others but those `kept` that were used last."""
+        values = {"member": self._member_id, "hash": token_hash, "now": now, "until": until, "kept": kept}
+        await (await self._tx.driver()).execute(_ADD, values)
 
-    def _good(self, token_hash: bytes, now: datetime) -> tuple[Any, ...]:
-        return (
-            KnownDevice.member_id == self._member_id,
-            KnownDevice.token_hash == token_hash,
-            KnownDevice.expire_time > now,
-        )
+    async def forget_all(self) -> None:
+        """Forgets every device."""
+        await (await self._tx.driver()).execute(_FORGET, (self._member_id,))

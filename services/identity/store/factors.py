@@ -13,13 +13,20 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from chassis.database import Snapshot
 from services.identity.models import FactorState, RecoveryCode, SignInChallenge, TotpFactor
 
+_ACTIVE = "SELECT FROM wrtn_totp_factors WHERE member_id = %s AND state = 'ACTIVE'"
+
 
 class Factors:
     """The second factors of the scope's member."""
 
     def __init__(self, tx: Snapshot, member_id: UUID) -> None:
+        self._tx = tx
         self._session = tx.session
         self._member_id = member_id
+
+    async def active(self) -> bool:
+        """Says whether an authenticator app is active; asked at each sign-in, so past SQLAlchemy."""
+        return (await (await self._tx.driver()).execute(_ACTIVE, (self._member_id,))).rowcount == 1
 
     async def totp(self) -> TotpFactor | None:
         """Answers the authenticator app, pending or active."""

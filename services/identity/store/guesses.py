@@ -28,10 +28,18 @@ class Guesses:
     def __init__(self, tx: Snapshot) -> None:
         self._tx = tx
 
-    async def add(self, subject: bytes, most: int, now: datetime, since: datetime) -> bool:
-        """Adds a try; False if there were `most` since then. Of several at once each waits for the other."""
-        values = {"subject": subject, "most": most, "now": now, "since": since}
-        return (await (await self._tx.driver()).execute(_ADD, values)).rowcount == 1
+    async def add(self, bounds: Sequence[tuple[bytes, int]], now: datetime, since: datetime) -> list[bool]:
+        """Adds a try against each subject, in one round trip; False for those that had `most` since then.
+
+        Of several at once each waits for the other.
+        """
+        driver = await self._tx.driver()
+        async with driver.pipeline():
+            added = [
+                await driver.execute(_ADD, {"subject": subject, "most": most, "now": now, "since": since})
+                for subject, most in bounds
+            ]
+        return [each.rowcount == 1 for each in added]
 
     async def oldest(self, subject: bytes, since: datetime) -> datetime | None:
         """Answers when the oldest try since then was."""

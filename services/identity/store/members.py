@@ -19,6 +19,10 @@ from services.identity.models import (
     VerifiedAddress,
 )
 
+_ADMIT = "SELECT set_config('wrtn.member', %s, true)"
+_LOCALE = "SELECT locale FROM wrtn_members WHERE id = %s"
+_LOCK_ACTIVE = "SELECT FROM wrtn_members WHERE id = %s AND state = 'ACTIVE' FOR NO KEY UPDATE"
+
 
 async def admit_member(tx: Snapshot, member_id: UUID | None) -> None:
     """Admits one member's rows to the rest of this transaction, in place of those of the scope's member.
@@ -34,6 +38,7 @@ class Members:
     """The scope's member."""
 
     def __init__(self, tx: Snapshot) -> None:
+        self._tx = tx
         self._session = tx.session
 
     async def get(self, member_id: UUID) -> Member | None:
@@ -47,8 +52,7 @@ class Members:
 
     async def lock_active(self, member_id: UUID) -> bool:
         """Locks the row of an active member until the end of the transaction; False if there is none."""
-        query = select(Member.id).where(Member.id == member_id, Member.state == MemberState.ACTIVE)
-        return await self._session.scalar(query.with_for_update(key_share=True)) is not None
+        return (await (await self._tx.driver()).execute(_LOCK_ACTIVE, (member_id,))).rowcount == 1
 
     async def avatar_time(self, member_id: UUID) -> datetime | None:
         """Answers when the avatar was set; None if there is none."""
@@ -69,6 +73,16 @@ class Members:
         """Answers who has proven the address. The directory belongs to no scope."""
         query = select(VerifiedAddress.member_id).where(VerifiedAddress.address_hash == address_hash)
         return await self._session.scalar(query)
+
+    async def locale_of(self, member_id: UUID) -> str | None:
+        """Answers the language of any member, for a mail to them; the scope stays what it was."""
+        driver = await self._tx.driver()
+        async with driver.pipeline():
+            await driver.execute(_ADMIT, (str(member_id),))
+            found = await driver.execute(_LOCALE, (member_id,))
+            await driver.execute(_ADMIT, (str(self._tx.scope.member_id or ""),))
+        row = await found.fetchone()
+        return row[0] if row is not None else None
 
     async def use_verification(self, member_id: UUID, token_hash: bytes, now: datetime) -> Email | None:
         """Uses the token, once, and answers the address that it was mailed to."""
