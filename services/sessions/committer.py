@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 import psycopg.errors
@@ -20,7 +20,7 @@ from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import Aborted, DomainError, Unavailable
 from services.sessions.errors import FateUnknown, HistoryRefused, RecorderBusy
-from services.sessions.frames import Outcome, Pending
+from services.sessions.frames import Outcome, Pending, Recorded
 from services.sessions.recording import record
 
 BATCH_FRAMES = 500
@@ -67,12 +67,22 @@ class _Lane:
 class Committer:
     """Takes frames, stores them in batches and settles each. It answers nothing that is not on disk.
 
-    `db` is its own, one connection a lane, and is closed with it.
+    `db` is its own, one connection a lane, and is closed with it. `grew` hears of each session in which
+    something became durable, and its sequence; it must not fail.
     """
 
-    def __init__(self, db: Database, clock: Clock, *, lanes: int, most_waiting: int) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        lanes: int,
+        most_waiting: int,
+        grew: Callable[[bytes, int], None] = lambda _session, _sequence: None,
+    ) -> None:
         self._db = db
         self._clock = clock
+        self._grew = grew
         self._lanes = [_Lane() for _ in range(lanes)]
         self._most = most_waiting
         self._count = 0
@@ -162,8 +172,14 @@ class Committer:
             for frame in batch:
                 frame.line.broken |= isinstance(refusal, FateUnknown)
             outcomes = [refusal] * len(batch)
+        last: dict[bytes, int] = {}
         for frame, outcome in zip(batch, outcomes, strict=True):
             frame.settle(frame, outcome)
+            if isinstance(outcome, Recorded):
+                session = frame.place.session
+                last[session] = max(outcome.sequence, last.get(session, 0))
+        for session, sequence in last.items():
+            self._grew(session, sequence)
 
     def _in_order(self, batch: Sequence[Pending]) -> Sequence[Pending]:
         """Answers the frames of unbroken lines; the others are not stored, and settled so."""

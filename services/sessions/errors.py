@@ -174,3 +174,30 @@ class FateUnknown(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The history could not be confirmed; send it again.", retry_after=0.5)
+
+
+class TooManyDeltas(ResourceExhausted):
+    """The stream sent more pieces of answers than one may."""
+
+    reason = "TOO_MANY_DELTAS"
+
+    def __init__(self) -> None:
+        super().__init__("The pieces come too fast; send fewer and longer ones.", retry_after=1)
+
+
+class WatchUnread(ResourceExhausted):
+    """The watcher did not read what it was sent for too long, or not as fast as it was written."""
+
+    reason = "WATCH_UNREAD"
+
+    def __init__(self) -> None:
+        super().__init__("What was sent was not read; watch again after the last sequence that came.")
+
+
+class TooManyWatches(ResourceExhausted):
+    """The member watches as much over this server as one member may."""
+
+    reason = "TOO_MANY_WATCHES"
+
+    def __init__(self) -> None:
+        super().__init__("Too many sessions are watched at once; end some of them first.")

@@ -19,10 +19,15 @@ from services.sessions.readers import Readers
 from services.sessions.rights import Rights
 from services.sessions.rpc.chat_sessions import ChatSessionsService
 from services.sessions.rpc.recorder import Recorder
+from services.sessions.rpc.watch import WatchRpc
 from services.sessions.settings import SessionsSettings
+from services.sessions.tails import Tails
+from services.sessions.watcher import Sources
+from services.sessions.watchers import Watchers
 from wrtn.sessions.v1.chat_sessions_pb2_grpc import add_ChatSessionServiceServicer_to_server
 from wrtn.sessions.v1.recorder_pb2 import Control
 from wrtn.sessions.v1.recorder_pb2_grpc import add_RecorderServiceServicer_to_server
+from wrtn.sessions.v1.watch_pb2_grpc import add_WatchServiceServicer_to_server
 from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 
@@ -33,14 +38,18 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
     authorities = Authorities(db, runtime.keyring, rights, clock)
     doors = Doors(db, runtime.keyring, rights, authorities, clock)
     own_database = recording.connect(own.database_url, lanes=own.recorder_lanes, clock=clock)
-    committer = Committer(own_database, clock, lanes=own.recorder_lanes, most_waiting=own.recorder_queue)
+    tails = Tails(runtime.bus)
+    committer = Committer(
+        own_database, clock, lanes=own.recorder_lanes, most_waiting=own.recorder_queue, grew=tails.grew
+    )
     closings = Closings(doors)
     heartbeat = Heartbeat(db, clock, own.heartbeat_seconds)
     live = Live(runtime.bus, authorities, closings, runtime.draining, unread_seconds=own.unread_seconds)
     heartbeat.on_loss(lambda: live.tell_all(Control.KIND_SERVER_DRAINING))
-    recorder = Recorder(doors, authorities, committer, live, closings, heartbeat, own.ack_window)
-
+    recorder = Recorder(doors, authorities, committer, live, closings, heartbeat, tails, own.ack_window)
     readers = Readers(db, runtime.access, BreakGlass(runtime.peers))
+    sources = Sources(db, runtime.keyring, readers, runtime.principals, runtime.access)
+    watchers = Watchers(runtime.bus, sources, tails, runtime.draining, unread_seconds=own.unread_seconds)
 
     async def close_dead_processes() -> None:
         await close_dead(db, clock, timedelta(seconds=own.dead_seconds))
@@ -52,11 +61,12 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
                 ChatSessionsService(db, runtime.keyring, runtime.access, live, readers),
             ),
             (add_RecorderServiceServicer_to_server, recorder),
+            (add_WatchServiceServicer_to_server, WatchRpc(watchers)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
         ],
         consumers=[consumers.transfers()],
         jobs=[Job("close-dead-processes", timedelta(seconds=10), close_dead_processes)],
-        background=[heartbeat, committer, closings, live],
+        background=[heartbeat, tails, committer, closings, live, watchers],
     )
 
 

@@ -38,15 +38,17 @@ class Readers:
         *,
         what: str,
         tenant: str = "",
+        again: bool = False,
     ) -> R:
         """Answers what `read` makes of the session, its content included.
 
         The holder reads at once. Owners and managers of the enterprise read where it says so, asked anew; the
         read is audited in the transaction that it is part of, and committed before anything is answered.
-        `what` names what is read, for the audit. With `tenant`, staff read there by break-glass.
+        `what` names what is read, for the audit. With `tenant`, staff read there by break-glass. `again` is
+        set by a watch that goes on: it is asked about each time, and was audited when it began.
         """
         if tenant:
-            return await self._by_break_glass(caller, UUID(tenant), session_id, read, what)
+            return await self._by_break_glass(caller, UUID(tenant), session_id, read, what, again)
         acting = Acting.of(caller)
         async with self._db.snapshot(caller.scope) as seen:
             row = await ChatSessions(seen, acting.tenant_id).get(session_id, acting.account_id)
@@ -56,7 +58,10 @@ class Readers:
             raise SessionNotFound
         async with self._db.transaction(caller.scope) as tx:
             row = await _of_tenant(tx, acting, session_id)
-            tx.audit(READ, tenant_id=row.tenant_id, target_id=row.id, account_id=row.account_id, what=what)
+            if not again:
+                tx.audit(
+                    READ, tenant_id=row.tenant_id, target_id=row.id, account_id=row.account_id, what=what
+                )
             return await read(tx, row)
 
     async def _by_break_glass(
@@ -66,6 +71,7 @@ class Readers:
         session_id: UUID,
         read: Callable[[Snapshot, ChatSession], Awaitable[R]],
         what: str,
+        again: bool,
     ) -> R:
         used = await self._break_glass.open_to(caller, tenant_id)
         if used is None:
@@ -74,14 +80,15 @@ class Readers:
             row = await ChatSessions(tx, tenant_id).of_tenant(session_id)
             if row is None:
                 raise SessionNotFound
-            tx.audit(
-                READ,
-                tenant_id=tenant_id,
-                target_id=row.id,
-                account_id=row.account_id,
-                break_glass_id=used,
-                what=what,
-            )
+            if not again:
+                tx.audit(
+                    READ,
+                    tenant_id=tenant_id,
+                    target_id=row.id,
+                    account_id=row.account_id,
+                    break_glass_id=used,
+                    what=what,
+                )
             return await read(tx, row)
 
     async def metadata(self, caller: Caller, session_id: UUID) -> ChatSession:

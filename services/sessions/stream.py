@@ -16,13 +16,16 @@ from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
 from services.sessions.committer import Committer
 from services.sessions.convert import timestamp
+from services.sessions.deltas import Allowance
 from services.sessions.errors import AcksUnread, FateUnknown, ModelNotGranted, OpenFirst, RightRevoked
 from services.sessions.frames import Line, Outcome, Pending, Recorded, prepare
+from services.sessions.tails import Tails
 from wrtn.sessions.v1.recorder_pb2 import (
     Ack,
     AttachRequest,
     AttachResponse,
     Control,
+    Delta,
     Frame,
     Opened,
     Rejection,
@@ -47,12 +50,15 @@ class Stream:
         authority: Authority,
         authorities: Authorities,
         committer: Committer,
+        tails: Tails,
         window: int,
     ) -> None:
         self.authority = authority
         self._context = context
         self._authorities = authorities
         self._committer = committer
+        self._tails = tails
+        self._allowance = Allowance()
         self._window = window
         self._traceparent = telemetry.traceparent()
         self._line = Line()
@@ -114,21 +120,25 @@ class Stream:
             request: Any = await self._context.read()
             if request is grpc.aio.EOF:
                 return
-            if request.WhichOneof("message") != "frame":
+            kind = request.WhichOneof("message")
+            if kind not in ("frame", "delta"):
                 raise OpenFirst
+            about = request.frame.id if kind == "frame" else request.delta.history_id
             try:
-                await self._accept(request.frame)
+                if kind == "frame":
+                    await self._accept(request.frame)
+                else:
+                    await self._show(request.delta)
             except (RightRevoked, ModelNotGranted):
                 self.tell(Control.KIND_RIGHT_REVOKED)
                 return
             except DomainError as error:
-                self._say(AttachResponse(rejection=_rejection(request.frame.id, error)))
+                self._say(AttachResponse(rejection=_rejection(about, error)))
 
     async def _accept(self, frame: Frame) -> None:
         """Checks a frame and hands it on. Raises a domain error that becomes its rejection."""
         check_constraints(frame)
-        if time.monotonic() >= self.authority.fresh_until:
-            await self._authorities.renew(self.authority)
+        await self._renew()
         while self._committer.full:
             await self._committer.room()
         pending = prepare(frame, self.authority, self._settle, self._traceparent, self._line)
@@ -137,6 +147,17 @@ class Stream:
         self._bytes += len(pending.sealed)
         self._stored.clear()
         self._weigh(1)
+
+    async def _show(self, delta: Delta) -> None:
+        """Shows a piece of an answer to whoever watches. Raises a domain error that becomes its rejection."""
+        check_constraints(delta)
+        self._allowance.spend(len(delta.text.encode()))
+        await self._renew()
+        await self._tails.write(self.authority, delta)
+
+    async def _renew(self) -> None:
+        if time.monotonic() >= self.authority.fresh_until:
+            await self._authorities.renew(self.authority)
 
     def _settle(self, pending: Pending, outcome: Outcome) -> None:
         self._storing -= 1

@@ -126,6 +126,7 @@ class Sessions:
         self.running = running
         self.database = database
         self.callers = callers
+        self.channel = channel
         self.clock: Clock = running.runtime.clock
         self.chats = ChatSessionServiceStub(channel)
         self.recorder = RecorderServiceStub(channel)

@@ -23,6 +23,7 @@ from services.sessions.frames import Line, Outcome, Pending, prepare
 from services.sessions.live import Live
 from services.sessions.processes import Heartbeat
 from services.sessions.stream import Context, Stream
+from services.sessions.tails import Tails
 from wrtn.sessions.v1 import recorder_pb2 as pb
 from wrtn.sessions.v1.recorder_pb2_grpc import RecorderServiceServicer
 
@@ -40,6 +41,7 @@ class Recorder(RecorderServiceServicer):
         live: Live,
         closings: Closings,
         heartbeat: Heartbeat,
+        tails: Tails,
         window: int,
     ) -> None:
         self._doors = doors
@@ -48,6 +50,7 @@ class Recorder(RecorderServiceServicer):
         self._live = live
         self._closings = closings
         self._heartbeat = heartbeat
+        self._tails = tails
         self._window = window
 
     # A coroutine that writes to the context itself; the generated type knows generators alone.
@@ -57,7 +60,9 @@ class Recorder(RecorderServiceServicer):
         Reads by `context.read()`, past the interceptor's validation: a bad frame ends no stream.
         """
         opened = await self._doors.open(await _opening(context), current().caller, self._heartbeat.process_id)
-        stream = Stream(context, opened.authority, self._authorities, self._committer, self._window)
+        stream = Stream(
+            context, opened.authority, self._authorities, self._committer, self._tails, self._window
+        )
         self._live.add(stream)
         try:
             await stream.run(opened.opened)
