@@ -17,6 +17,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.http_pb2 import HttpResponse
 from google.rpc.status_pb2 import Status
 
 DOMAIN = "wrtn"
@@ -40,6 +41,8 @@ class DomainError(Exception):
         self.field = field
         self.retry_after = retry_after
         self.metadata = {key: str(value) for key, value in metadata.items()}
+        self.response: HttpResponse | None = None
+        """The whole answer over HTTP, where a protocol wants errors in a form of its own."""
 
     def violations(self) -> list[tuple[str, str]]:
         """Answers the request fields at fault, each with a sentence."""
@@ -117,8 +120,8 @@ class DeadlineExceeded(DomainError):
 
 
 def to_status(error: DomainError) -> Status:
-    """Answers the error as google.rpc.Status: ErrorInfo always, BadRequest and RetryInfo where they apply."""
-    return status(
+    """Answers the error as google.rpc.Status: ErrorInfo always, other details where they apply."""
+    answer = status(
         error.code,
         error.message,
         error.reason,
@@ -126,6 +129,9 @@ def to_status(error: DomainError) -> Status:
         violations=error.violations(),
         retry_after=error.retry_after,
     )
+    if error.response is not None:
+        answer.details.add().Pack(error.response)
+    return answer
 
 
 def status(

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from starlette.types import Receive, Scope, Send
 
 from gateway.headers import request_id
-from gateway.problems import CONTENT_TYPE, Problem, refused
+from gateway.problems import Problem, refused
 
 BODY_SECONDS = 60.0
 """How long a whole JSON body may take to come, and the longest pause within a streamed one."""
@@ -118,7 +118,11 @@ class Exchange:
     async def refuse(self, problem: Problem) -> None:
         """Sends a problem document, unless the response has begun."""
         if not self.status:
-            headers = [(b"content-type", CONTENT_TYPE), (b"cache-control", b"no-store"), *problem.headers]
+            headers = [
+                (b"content-type", problem.content_type),
+                (b"cache-control", b"no-store"),
+                *problem.headers,
+            ]
             await self.respond(problem.status, headers, problem.body(self.id))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -16,12 +17,13 @@ import grpc
 from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, http_pb2, status_pb2
 from protobuf import DescMessage, Registry
 
 from gateway.schema import json_path
 
 CONTENT_TYPE = b"application/problem+json"
+_CONTENT_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; charset=utf-8)?")
 DOMAIN = "gateway"
 """The `domain` of the errors that the gateway itself raises."""
 
@@ -70,6 +72,7 @@ _DETAILS: Mapping[str, type[Message]] = {
     )
 }
 _DEBUG = "type.googleapis.com/google.rpc.DebugInfo"
+_RESPONSE = "type.googleapis.com/google.rpc.HttpResponse"
 
 
 @dataclass
@@ -86,6 +89,9 @@ class Problem(Exception):
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     cause: str = ""
     """For the log alone: what the transport said of a backend that cannot be reached."""
+    content_type: bytes = CONTENT_TYPE
+    written: bytes | None = None
+    """The body that the service wrote itself, for a protocol with errors of its own form."""
 
     def document(self, instance: str) -> dict[str, Any]:
         """Answers the members of the document; `instance` is the id of the request."""
@@ -106,7 +112,9 @@ class Problem(Exception):
         return document
 
     def body(self, instance: str) -> bytes:
-        """Answers the document as JSON."""
+        """Answers the document as JSON, or what the service wrote in its place."""
+        if self.written is not None:
+            return self.written
         return json.dumps(self.document(instance), ensure_ascii=False).encode("utf-8", "replace")
 
 
@@ -139,11 +147,26 @@ def of_rpc(
     if status is None and code is grpc.StatusCode.UNAVAILABLE:
         problem.cause = message
     for packed in status.details if status is not None else ():
-        if packed.type_url != _DEBUG:
+        if packed.type_url == _RESPONSE:
+            _write(problem, packed)
+        elif packed.type_url != _DEBUG:
             problem.details.append(_detail(problem, packed, request, registry))
     if problem.status == 401:
         problem.headers.append((b"www-authenticate", b"Bearer"))
     return problem
+
+
+def _write(problem: Problem, packed: AnyMessage) -> None:
+    """Takes status, content type and body that the service wrote; whatever is not well-formed is left out."""
+    try:
+        response = http_pb2.HttpResponse.FromString(packed.value)
+    except DecodeError:
+        return
+    said = {each.key.lower(): each.value for each in response.headers}
+    kind = said.get("content-type", "")
+    if 400 <= response.status <= 599 and _CONTENT_TYPE.fullmatch(kind):
+        problem.status, problem.content_type = response.status, kind.encode()
+        problem.written = response.body
 
 
 def _status(data: bytes | None) -> status_pb2.Status | None:

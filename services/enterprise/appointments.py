@@ -20,13 +20,24 @@ _REASON = "wrtn_appointments.reason"
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """An API key of the enterprise that decides, as the one that its directory provisions people with."""
+
+    credential_id: UUID
+
+
+Decider = UUID | Key
+"""Who decides: the employee, or a key."""
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """What an appointment changes: title or duties, or the role in the team. The numbers are the protos'."""
 
     action: str
     """What the audit trail calls it, "employee.hired"."""
     employee_id: UUID
-    decider_id: UUID
+    decider_id: Decider
     reason: str = ""
     title_before: int = TITLE_UNSPECIFIED
     title_after: int = TITLE_UNSPECIFIED
@@ -99,7 +110,7 @@ async def record(tx: Transaction, keyring: Keyring, enterprise: Enterprise, act:
         absent_employee_id=act.absent_id,
         until_time=act.until,
         successor_employee_id=act.successor_id,
-        decider_employee_id=act.decider_id,
+        **deciders(act.decider_id),
         reason=None,
         create_time=moment(tx, enterprise),
     )
@@ -112,6 +123,13 @@ async def record(tx: Transaction, keyring: Keyring, enterprise: Enterprise, act:
     tx.audit(
         act.action, tenant_id=tenant_id, target_id=act.employee_id, reason=act.reason, sequence=row.sequence
     )
+
+
+def deciders(decider: Decider) -> dict[str, UUID | None]:
+    """Answers the columns that say who decided."""
+    if isinstance(decider, Key):
+        return {"decider_employee_id": None, "decider_credential_id": decider.credential_id}
+    return {"decider_employee_id": decider, "decider_credential_id": None}
 
 
 async def reasons(tx: Snapshot, keyring: Keyring, rows: Sequence[Appointment]) -> list[str]:

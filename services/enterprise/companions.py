@@ -38,12 +38,12 @@ async def appoint(
     before = companion.role if companion is not None else ROLE_UNSPECIFIED
     _check(decider, employee, before, request.role)
     if companion is None:
-        companion = _join(tx, tenant_id, request)
+        companion = join(tx, tenant_id, team_id, employee.id)
     elif before == ROLE_UNSPECIFIED:
         companion.create_time = tx.now
     if request.role != before:
         act = Act("companion.appointed", employee.id, decider.employee_id, request.reason)
-        await _change(tx, keyring, enterprise, companion, replace(act, role_after=request.role))
+        await change(tx, keyring, enterprise, companion, replace(act, role_after=request.role))
     return convert.companion(companion)
 
 
@@ -58,7 +58,7 @@ async def remove(
     employee = await appointments.employed(tx, tenant_id, request.employee_id)
     _check(decider, employee, companion.role, ROLE_UNSPECIFIED)
     act = Act("companion.removed", employee.id, decider.employee_id, request.reason)
-    await _change(tx, keyring, enterprise, companion, act)
+    await change(tx, keyring, enterprise, companion, act)
     return RemoveCompanionResponse()
 
 
@@ -71,7 +71,7 @@ async def leave(
     _require_team(leaving)
     companion = await _companion(tx, tenant_id, team_id, leaving.employee_id)
     act = Act("companion.left", leaving.employee_id, leaving.employee_id, request.reason)
-    await _change(tx, keyring, enterprise, companion, act)
+    await change(tx, keyring, enterprise, companion, act)
     return LeaveTeamResponse()
 
 
@@ -81,10 +81,10 @@ async def remove_from_all(
     """Takes the dismissed employee out of every team, archived ones included, with a record of each."""
     for companion in await Companions(tx, enterprise.tenant_id).of_employee(dismissal.employee_id):
         act = Act("companion.removed", dismissal.employee_id, dismissal.decider_id, dismissal.reason)
-        await _change(tx, keyring, enterprise, companion, act)
+        await change(tx, keyring, enterprise, companion, act)
 
 
-async def _change(
+async def change(
     tx: Transaction, keyring: Keyring, enterprise: models.Enterprise, companion: models.Companion, act: Act
 ) -> None:
     """Gives the companion the role after the act, with its record, and tells of it."""
@@ -121,13 +121,13 @@ def _check(decider: Access, employee: models.Employee, before: int, after: int) 
         raise AppointmentAboveRight("This role is not the caller's to give, or to change.", field="role")
 
 
-def _join(tx: Transaction, tenant_id: UUID, request: AppointCompanionRequest) -> models.Companion:
+def join(tx: Transaction, tenant_id: UUID, team_id: UUID, employee_id: UUID) -> models.Companion:
     """Adds the employee to the team; the role is yet to be set."""
     row = models.Companion(
         tenant_id=tenant_id,
         id=tx.clock.new_id(),
-        team_id=UUID(request.team_id),
-        employee_id=UUID(request.employee_id),
+        team_id=team_id,
+        employee_id=employee_id,
         role=ROLE_UNSPECIFIED,
         version=0,
         create_time=tx.now,

@@ -118,7 +118,8 @@ def appointment(row: models.Appointment, reason: str) -> Appointment:
         title_after=_title(row.title_after),
         role_before=_role(row.role_before),
         role_after=_role(row.role_after),
-        decider_employee_id=str(row.decider_employee_id),
+        decider_employee_id=_id(row.decider_employee_id),
+        decider_credential_id=_id(row.decider_credential_id),
         reason=reason,
         create_time=timestamps.of(row.create_time),
         duties_before=duties(row.duties_before),
@@ -204,6 +205,7 @@ def team_change(row: Change) -> TeamChange:
         display_name=row.display_name,
         old_display_name=row.old_display_name or "",
         decider_employee_id=_id(row.decider_employee_id),
+        decider_credential_id=_id(row.decider_credential_id),
         create_time=timestamps.of(row.create_time),
     )
 

@@ -62,7 +62,7 @@ async def dismiss(
         duties_before=row.duties,
         successor_id=successor.id if successor is not None else None,
     )
-    await _end(tx, keyring, enterprise, row, act)
+    await end(tx, keyring, enterprise, row, act)
     if successor is not None:
         await handovers.begin(tx, row, successor, decider.member_id)
     return convert.employee(row)
@@ -80,11 +80,11 @@ async def leave(
     act = Act(
         "employee.left", row.id, row.id, request.reason, title_before=row.title, duties_before=row.duties
     )
-    await _end(tx, keyring, enterprise, row, act)
+    await end(tx, keyring, enterprise, row, act)
     return LeaveEnterpriseResponse()
 
 
-async def _end(tx: Transaction, keyring: Keyring, enterprise: Enterprise, row: Employee, act: Act) -> None:
+async def end(tx: Transaction, keyring: Keyring, enterprise: Enterprise, row: Employee, act: Act) -> None:
     """Takes everything that the employee has and is, with a record of each, and tells of it."""
     await employees.require_another_owner(tx, row)
     row.title, row.duties, row.dismiss_time = TITLE_UNSPECIFIED, [], tx.now

@@ -7,7 +7,7 @@ from uuid import UUID
 from chassis.crypto import Keyring
 from chassis.database import Transaction
 from services.enterprise import appointing, appointments, convert, deputies, events, models
-from services.enterprise.appointments import Act
+from services.enterprise.appointments import Act, Decider
 from services.enterprise.errors import (
     AlreadyEmployed,
     AppointmentAboveRight,
@@ -35,16 +35,31 @@ async def hire(tx: Transaction, keyring: Keyring, decider_id: UUID, request: Hir
     enterprise, decider = await appointments.begin(tx, tenant_id, decider_id)
     if not appointing.may_hire(decider.title, request.title):
         raise AppointmentAboveRight("This title is not the caller's to give.", field="title")
-    row = await Employees(tx, tenant_id).of_member(UUID(request.member_id))
+    member_id = UUID(request.member_id)
+    row = await employ(tx, keyring, enterprise, decider.employee_id, member_id, request.title, request.reason)
+    return convert.employee(row)
+
+
+async def employ(
+    tx: Transaction,
+    keyring: Keyring,
+    enterprise: models.Enterprise,
+    decider_id: Decider,
+    member_id: UUID,
+    title: int,
+    reason: str = "",
+) -> models.Employee:
+    """Employs the member in the locked enterprise. Raises AlreadyEmployed and HandoverPending."""
+    row = await Employees(tx, enterprise.tenant_id).of_member(member_id)
     if row is None:
-        row = _new(tx, enterprise, request)
+        row = _new(tx, enterprise, member_id, title)
         tx.session.add(row)
     else:
-        await _employ_again(tx, row, request.title)
-    act = Act("employee.hired", row.id, decider.employee_id, request.reason, title_after=row.title)
+        await _employ_again(tx, row, title)
+    act = Act("employee.hired", row.id, decider_id, reason, title_after=row.title)
     await appointments.record(tx, keyring, enterprise, act)
     events.employee_hired(tx, row)
-    return convert.employee(row)
+    return row
 
 
 async def set_duties(
@@ -117,13 +132,13 @@ async def require_another_owner(tx: Transaction, row: models.Employee) -> None:
         raise LastOwner("The enterprise would have no owner: appoint another one first.", field="employee_id")
 
 
-def _new(tx: Transaction, enterprise: models.Enterprise, request: HireEmployeeRequest) -> models.Employee:
+def _new(tx: Transaction, enterprise: models.Enterprise, member_id: UUID, title: int) -> models.Employee:
     return models.Employee(
         tenant_id=enterprise.tenant_id,
         id=tx.clock.new_id(),
-        member_id=UUID(request.member_id),
+        member_id=member_id,
         account_id=tx.clock.new_id(),
-        title=request.title,
+        title=title,
         sequence=appointments.next_sequence(enterprise),
         create_time=tx.now,
         duties=[],

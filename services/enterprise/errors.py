@@ -409,3 +409,9 @@ class GrantStillDenied(FailedPrecondition):
     """Something that covers more than the requested resource, or that others decide, denies it still."""
 
     reason = "GRANT_STILL_DENIED"
+
+
+class MemberNotActive(FailedPrecondition):
+    """The member whom the directory names is suspended, or has closed the membership."""
+
+    reason = "MEMBER_NOT_ACTIVE"

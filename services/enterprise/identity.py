@@ -14,7 +14,7 @@ from chassis.access.authorize import NotAdmitted
 from chassis.call import Caller
 from chassis.errors import DomainError
 from chassis.rpc.client import Peers
-from services.enterprise.errors import ActingEnded, MemberNotFound
+from services.enterprise.errors import ActingEnded, MemberNotActive, MemberNotFound
 from services.enterprise.models import HandoverState
 from wrtn.identity.v1.accounts_pb2 import OpenAccountRequest
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
@@ -24,6 +24,8 @@ from wrtn.identity.v1.mails_pb2 import SendMailRequest
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceStub
+from wrtn.identity.v1.provisioning_pb2 import ProvisionMemberRequest
+from wrtn.identity.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from wrtn.identity.v1.transfers_pb2 import TransferAccountRequest
 from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceStub
 
@@ -60,6 +62,7 @@ class Identity:
         self._principals = peers.stub(PrincipalServiceStub, "identity")
         self._addresses = peers.stub(AddressServiceStub, "identity")
         self._accounts = peers.stub(AccountServiceStub, "identity")
+        self._provisioning = peers.stub(ProvisioningServiceStub, "identity")
         self._mails = peers.stub(MailServiceStub, "identity")
         self._transfers = peers.stub(TransferServiceStub, "identity")
 
@@ -89,6 +92,16 @@ class Identity:
         """Answers the verified addresses of a member at this moment; none if they are not active."""
         request = ListVerifiedAddressesRequest(member_id=str(member_id))
         return list((await self._addresses.ListVerifiedAddresses(request)).addresses)
+
+    async def provision(self, enterprise_id: UUID, address: str, name: str) -> UUID:
+        """Answers the member who has the address, made if there is none; raises MemberNotActive."""
+        request = ProvisionMemberRequest(enterprise_id=str(enterprise_id), email=address, display_name=name)
+        try:
+            return UUID((await self._provisioning.ProvisionMember(request)).member_id)
+        except grpc.aio.AioRpcError as error:
+            if _reason(error) == MemberNotActive.reason:
+                raise MemberNotActive("The member who has this address is not active.") from error
+            raise
 
     async def open_account(self, *, account_id: str, enterprise_id: str, member_id: UUID | str) -> None:
         """Asks for the employee's account, so that it is usable when the caller has our answer.

@@ -26,6 +26,7 @@ from services.enterprise.rpc.grant_requests import GrantRequests
 from services.enterprise.rpc.grants import Grants
 from services.enterprise.rpc.history import Histories
 from services.enterprise.rpc.invitations import InvitationRpc
+from services.enterprise.rpc.scim import ScimRpc
 from services.enterprise.rpc.teams import Teams
 from services.enterprise.rpc.visibility import Visibility
 from services.enterprise.rpc.webhooks import WebhookRpc
@@ -42,6 +43,7 @@ from wrtn.enterprise.v1.grant_requests_pb2_grpc import add_GrantRequestServiceSe
 from wrtn.enterprise.v1.grants_pb2_grpc import add_GrantServiceServicer_to_server
 from wrtn.enterprise.v1.history_pb2_grpc import add_HistoryServiceServicer_to_server
 from wrtn.enterprise.v1.invitations_pb2_grpc import add_InvitationServiceServicer_to_server
+from wrtn.enterprise.v1.scim_pb2_grpc import add_ScimServiceServicer_to_server
 from wrtn.enterprise.v1.teams_pb2_grpc import add_TeamServiceServicer_to_server
 from wrtn.enterprise.v1.visibility_pb2_grpc import add_VisibilityServiceServicer_to_server
 from wrtn.enterprise.v1.webhooks_pb2_grpc import add_WebhookServiceServicer_to_server
@@ -73,6 +75,7 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
             (add_AccessServiceServicer_to_server, Access(resolve)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
             (add_DomainServiceServicer_to_server, DomainRpc(db, identity, proofs)),
+            (add_ScimServiceServicer_to_server, ScimRpc(runtime, identity)),
             (add_InvitationServiceServicer_to_server, InvitationRpc(db, keyring, identity, deciding)),
             (
                 add_WebhookServiceServicer_to_server,

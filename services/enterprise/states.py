@@ -104,6 +104,15 @@ async def reopen(
     return await _turn(tx, keyring, row, "reopened", member_id, request.reason)
 
 
+def require_active(row: Enterprise | None) -> Enterprise:
+    """Answers the enterprise; raises NotFound, EnterpriseSuspended or EnterpriseClosed."""
+    if row is None:
+        raise _not_found()
+    if row.state != pb.ENTERPRISE_STATE_ACTIVE:
+        raise _REFUSALS[row.state]("The enterprise is not active.")
+    return row
+
+
 async def _locked(tx: Transaction, enterprise_id: str) -> Enterprise:
     row = await Enterprises(tx, UUID(enterprise_id)).lock()
     if row is None:

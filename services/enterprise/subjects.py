@@ -8,7 +8,10 @@ from typing import Any
 from chassis.runtime import Runtime
 from chassis.subjects import Listing, Subject, SubjectRpc
 
-KEPT = {"employments and the records of appointments": "they belong to the enterprise, and hold ids alone"}
+KEPT = {
+    "employments and the records of appointments": "they belong to the enterprise, and hold ids alone",
+    "what an enterprise's directory says of its employees": "it is the enterprise's, under its key",
+}
 
 _EMPLOYMENTS = """
 SELECT id, tenant_id AS enterprise_id, account_id, title, duties, create_time FROM wrtn_employees

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chassis.database import Transaction
 from services.enterprise import appointments, models
+from services.enterprise.appointments import Decider
 from services.enterprise.models import Enterprise
 from services.enterprise.store import TeamChanges
 
@@ -23,7 +24,7 @@ class Kind(IntEnum):
 
 
 async def record(
-    tx: Transaction, enterprise: Enterprise, decider_id: UUID, row: models.Team, kind: Kind
+    tx: Transaction, enterprise: Enterprise, decider_id: Decider, row: models.Team, kind: Kind
 ) -> None:
     """Adds the record of what the team is from now on, and its audit entry."""
     enterprise.last_team_change += 1
@@ -37,7 +38,7 @@ async def record(
         display_name=row.display_name,
         rank=row.rank,
         archived=row.archive_time is not None,
-        decider_employee_id=decider_id,
+        **appointments.deciders(decider_id),
         create_time=appointments.moment(tx, enterprise),
     )
     # The team must be there before its record.
@@ -46,22 +47,26 @@ async def record(
     tx.audit(f"team.{kind.name.lower()}", tenant_id=row.tenant_id, target_id=row.id)
 
 
-async def archive(tx: Transaction, enterprise: Enterprise, decider_id: UUID, team_id: UUID) -> None:
+async def archive(tx: Transaction, enterprise: Enterprise, decider_id: Decider, team_id: UUID) -> None:
     """Archives the team with all below it that is live, with a record of each, in one statement."""
     await _turn(tx, enterprise, decider_id, team_id, Kind.ARCHIVED)
 
 
-async def restore(tx: Transaction, enterprise: Enterprise, decider_id: UUID, team_id: UUID) -> None:
+async def restore(tx: Transaction, enterprise: Enterprise, decider_id: Decider, team_id: UUID) -> None:
     """Restores all that was archived with the team, with a record of each, in one statement."""
     await _turn(tx, enterprise, decider_id, team_id, Kind.RESTORED)
 
 
-async def _turn(tx: Transaction, enterprise: Enterprise, decider_id: UUID, team_id: UUID, kind: Kind) -> None:
+async def _turn(
+    tx: Transaction, enterprise: Enterprise, decider_id: Decider, team_id: UUID, kind: Kind
+) -> None:
+    decided = appointments.deciders(decider_id)
     many = await TeamChanges(tx, enterprise.tenant_id).turn(
         team_id,
         archive=kind is Kind.ARCHIVED,
         kind=kind,
-        decider_id=decider_id,
+        decider=decided["decider_employee_id"],
+        credential=decided["decider_credential_id"],
         moment=appointments.moment(tx, enterprise),
         sequence=enterprise.last_team_change,
     )

@@ -36,9 +36,9 @@ HEIGHT = f"{_DOWN} SELECT max(steps) FROM below"  # noqa: S608 - constants
 # Archives a team and all below it that is live, and records each.
 _RECORD = """
 INSERT INTO wrtn_team_changes (tenant_id, id, sequence, team_id, kind, parent_team_id, display_name, rank,
-                               archived, decider_employee_id, create_time)
+                               archived, decider_employee_id, decider_credential_id, create_time)
 SELECT tenant_id, uuidv7(), %(sequence)s + row_number() OVER (ORDER BY id), id, %(kind)s, parent_team_id,
-       display_name, rank, archive_time IS NOT NULL, %(decider)s, %(moment)s
+       display_name, rank, archive_time IS NOT NULL, %(decider)s, %(credential)s, %(moment)s
 FROM turned
 """
 ARCHIVE = f"""{_DOWN}, turned AS (

@@ -466,3 +466,9 @@ class CertificateNotFound(NotFound):
     """There is no such certificate."""
 
     reason = "CERTIFICATE_NOT_FOUND"
+
+
+class MemberNotActive(FailedPrecondition):
+    """The member is suspended, or has closed the membership."""
+
+    reason = "MEMBER_NOT_ACTIVE"

@@ -48,6 +48,7 @@ from services.identity.rpc.passkeys import PasskeyRpc
 from services.identity.rpc.passwords import PasswordRpc
 from services.identity.rpc.policies import PolicyRpc
 from services.identity.rpc.principals import PrincipalRpc
+from services.identity.rpc.provisioning import ProvisioningRpc
 from services.identity.rpc.second_factors import SecondFactorRpc
 from services.identity.rpc.single_sign_on import SingleSignOnRpc
 from services.identity.rpc.staff import StaffRpc
@@ -79,6 +80,7 @@ from wrtn.identity.v1.passwords_pb2_grpc import add_PasswordServiceServicer_to_s
 from wrtn.identity.v1.policies_pb2_grpc import add_PolicyServiceServicer_to_server
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import add_PrincipalServiceServicer_to_server
+from wrtn.identity.v1.provisioning_pb2_grpc import add_ProvisioningServiceServicer_to_server
 from wrtn.identity.v1.second_factors_pb2_grpc import add_SecondFactorServiceServicer_to_server
 from wrtn.identity.v1.single_sign_on_pb2_grpc import add_SingleSignOnServiceServicer_to_server
 from wrtn.identity.v1.staff_pb2_grpc import add_StaffServiceServicer_to_server
@@ -133,6 +135,10 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_SingleSignOnServiceServicer_to_server, SingleSignOnRpc(db, keyring, connections)),
             (add_LoginServiceServicer_to_server, LoginRpc(db, keyring, runtime.principals)),
             (add_AddressServiceServicer_to_server, AddressRpc(db, keyring)),
+            (
+                add_ProvisioningServiceServicer_to_server,
+                ProvisioningRpc(runtime.clock, db, keyring),
+            ),
             (add_AccountServiceServicer_to_server, AccountRpc(db, keyring, reach)),
             (
                 add_TransferServiceServicer_to_server,

@@ -14,7 +14,7 @@ import grpc
 from grpc_status import rpc_status
 from joserfc.jwk import OKPKey
 
-from chassis.auth import keys, tokens
+from chassis.auth import api_keys, keys, tokens
 from chassis.auth.tokens import AccessToken
 from chassis.clock import Clock
 from chassis.errors import FailedPrecondition, to_status
@@ -34,6 +34,11 @@ from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import (
     PrincipalServiceServicer,
     add_PrincipalServiceServicer_to_server,
+)
+from wrtn.identity.v1.provisioning_pb2 import ProvisionMemberRequest, ProvisionMemberResponse
+from wrtn.identity.v1.provisioning_pb2_grpc import (
+    ProvisioningServiceServicer,
+    add_ProvisioningServiceServicer_to_server,
 )
 from wrtn.identity.v1.transfers_pb2 import AccountTransfer, TransferAccountRequest
 from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceServicer, add_TransferServiceServicer_to_server
@@ -61,6 +66,7 @@ class Identity(
     AddressServiceServicer,
     TransferServiceServicer,
     MailServiceServicer,
+    ProvisioningServiceServicer,
 ):
     """Knows members, logins and accounts, and signs tokens. `opening_fails` and `away` make calls fail."""
 
@@ -80,6 +86,8 @@ class Identity(
     """Each transfer by its id."""
     mails: dict[str, SendMailRequest] = field(default_factory=dict)
     """Each mail by the id of its request."""
+    keys: dict[bytes, Principal] = field(default_factory=dict)
+    """Of each API key of an enterprise, by its hash, what it may do."""
     mailing_fails: bool = False
     opening_fails: bool = False
     transferring_fails: bool = False
@@ -99,10 +107,20 @@ class Identity(
         token = AccessToken(person.member_id, person.login_id, account_id or person.account_id)
         return (("authorization", f"Bearer {tokens.issue(token, self.key, KID, self.clock)}"),)
 
+    def enterprise_key(self, enterprise_id: str, *scopes: str) -> str:
+        """Makes an API key of an enterprise."""
+        text = api_keys.of_enterprise(self.clock.new_id(), self.clock)
+        parsed = api_keys.parsed(text)
+        assert parsed is not None
+        self.keys[parsed.key_hash] = Principal(active=True, tenant_id=enterprise_id, scopes=scopes)
+        return text
+
     async def ResolvePrincipal(self, request: ResolvePrincipalRequest, context: Context) -> Principal:
         """Answers as the contract says, or is away."""
         if self.away:
             await context.abort(grpc.StatusCode.UNAVAILABLE)
+        if request.HasField("api_key"):
+            return self.keys.get(request.api_key.key_hash, Principal())
         asked = request.member
         if asked.member_id not in self.active:
             return Principal()
@@ -149,6 +167,23 @@ class Identity(
         known = self.addresses.get(request.member_id, []) if request.member_id in self.active else []
         return ListVerifiedAddressesResponse(addresses=known)
 
+    async def ProvisionMember(
+        self, request: ProvisionMemberRequest, context: Context
+    ) -> ProvisionMemberResponse:
+        """Answers who has the address, or makes them; fails if they are not active."""
+        if self.away:
+            await context.abort(grpc.StatusCode.UNAVAILABLE)
+        for member_id, known in self.addresses.items():
+            if request.email.casefold() in (each.casefold() for each in known):
+                if member_id not in self.active:
+                    held = FailedPrecondition("Not active.")
+                    held.reason = "MEMBER_NOT_ACTIVE"  # type: ignore[misc]
+                    await context.abort_with_status(rpc_status.to_status(to_status(held)))
+                return ProvisionMemberResponse(member_id=member_id)
+        person = self.join()
+        self.addresses[str(person.member_id)] = [request.email]
+        return ProvisionMemberResponse(member_id=str(person.member_id), created=True)
+
     async def SendMail(self, request: SendMailRequest, context: Context) -> SendMailResponse:
         """Takes the mail, or is away."""
         if self.mailing_fails:
@@ -171,6 +206,7 @@ async def serving(identity: Identity) -> AsyncIterator[str]:
     add_AddressServiceServicer_to_server(identity, server)
     add_TransferServiceServicer_to_server(identity, server)
     add_MailServiceServicer_to_server(identity, server)
+    add_ProvisioningServiceServicer_to_server(identity, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

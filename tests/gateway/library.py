@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from google.protobuf import descriptor_pool, message_factory
+from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, http_pb2, status_pb2
 
 SERVICE = "library.v1.Library"
 TEXT = bytes(range(256)) * 40
@@ -98,7 +98,9 @@ class Library:
             await context.abort(code, request.message)
         status = status_pb2.Status(code=code.value[0], message=request.message)
         for name in request.details:
-            if name == "foreign":
+            if name.startswith("{"):
+                status.details.add().Pack(json_format.Parse(name, http_pb2.HttpResponse()))
+            elif name == "foreign":
                 status.details.add(type_url="type.googleapis.com/nobody.Knows", value=b"\x01\x02")
             else:
                 status.details.add().Pack(_detail(name))

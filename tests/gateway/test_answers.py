@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import httpx
@@ -61,6 +63,19 @@ async def test_a_problem_carries_the_reason_and_every_detail(client: httpx.Async
             {"@type": "type.googleapis.com/nobody.Knows", "value": "AQI="},
         ],
     }
+
+
+async def test_an_error_that_the_service_wrote_itself_is_the_answer(client: httpx.AsyncClient) -> None:
+    header = {"key": "Content-Type", "value": "application/scim+json"}
+    body = base64.b64encode(b'{"status":"412"}').decode()
+    written = {"status": 412, "headers": [header], "body": body}
+    response = await failed(client, code="ABORTED", details=["info", json.dumps(written)])
+    assert (response.status_code, response.content) == (412, b'{"status":"412"}')
+    assert response.headers["content-type"] == "application/scim+json"
+    for wrong in ({"status": 200}, {"headers": [header | {"value": "text/x\r\nset-cookie: a"}]}):
+        response = await failed(client, code="ABORTED", details=[json.dumps(written | wrong)])
+        assert (response.status_code, response.headers["content-type"]) == (409, "application/problem+json")
+        assert "set-cookie" not in response.headers
 
 
 async def test_a_bare_internal_message_is_not_shown(client: httpx.AsyncClient) -> None:

@@ -13,6 +13,7 @@ from services.enterprise.models.grants import Grant, GrantChange, GrantDefault, 
 from services.enterprise.models.handovers import AccountHolder, Handover, HandoverState
 from services.enterprise.models.invitations import Invitation, InvitationState, InvitedAddress
 from services.enterprise.models.letters import Letter
+from services.enterprise.models.scim import ScimGroup, ScimUser
 from services.enterprise.models.teams import Companion, Team, TeamChange
 from services.enterprise.models.webhooks import (
     DeliveryState,
@@ -52,6 +53,8 @@ __all__ = [
     "Letter",
     "Logo",
     "ProvenDomain",
+    "ScimGroup",
+    "ScimUser",
     "Slug",
     "Team",
     "TeamChange",

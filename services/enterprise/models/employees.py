@@ -76,6 +76,7 @@ class Appointment(Base):
             name="act",
         ),
         CheckConstraint("absent_employee_id IS NOT NULL OR until_time IS NULL", name="deputy"),
+        CheckConstraint("num_nonnulls(decider_employee_id, decider_credential_id) = 1", name="decider"),
         Index(None, "tenant_id", "employee_id", "sequence"),
         Index(None, "tenant_id", "team_id", "sequence"),
     )
@@ -96,7 +97,9 @@ class Appointment(Base):
     """Of a deputyship: for whom they stand in. Title and role are those that they stand in for."""
     until_time: Mapped[datetime | None]
     successor_employee_id: Mapped[UUID | None]
-    decider_employee_id: Mapped[UUID]
+    decider_employee_id: Mapped[UUID | None]
+    decider_credential_id: Mapped[UUID | None]
+    """The API key of the enterprise that decided, where no employee did."""
     reason: Mapped[bytes | None]
     """Encrypted under the enterprise's key; None if nothing was said."""
     create_time: Mapped[datetime]

@@ -72,7 +72,8 @@ class TeamChange(Base):
     rank: Mapped[int] = mapped_column(BigInteger)
     archived: Mapped[bool]
     decider_employee_id: Mapped[UUID | None]
-    """None for what was made before there were records."""
+    """None for what an API key decided, and for what was made before there were records."""
+    decider_credential_id: Mapped[UUID | None]
     create_time: Mapped[datetime]
 
 

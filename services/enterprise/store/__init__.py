@@ -21,6 +21,7 @@ from services.enterprise.store.handovers import Handovers, tenants_handing_over
 from services.enterprise.store.invitations import Invitations, invited
 from services.enterprise.store.letters import Letters, Runners, tenants_writing
 from services.enterprise.store.rights import Rights
+from services.enterprise.store.scim import GroupRow, ScimGroups, ScimUsers, UserRow
 from services.enterprise.store.team_changes import TeamChanges
 from services.enterprise.store.teams import Companions, Teams
 from services.enterprise.store.webhooks import WebhookEndpoints, endpoints_of
@@ -38,14 +39,18 @@ __all__ = [
     "GrantDefaults",
     "GrantRequests",
     "Grants",
+    "GroupRow",
     "Handovers",
     "Invitations",
     "Letters",
     "ProvenDomains",
     "Rights",
     "Runners",
+    "ScimGroups",
+    "ScimUsers",
     "TeamChanges",
     "Teams",
+    "UserRow",
     "Visibilities",
     "WebhookEndpoints",
     "add_deliveries",

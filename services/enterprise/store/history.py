@@ -66,7 +66,7 @@ ORDER BY sequence DESC LIMIT 1
 _CHANGES = """
 SELECT * FROM (
     SELECT sequence, team_id, kind, parent_team_id, lag(parent_team_id) OVER earlier, display_name,
-        lag(display_name) OVER earlier, decider_employee_id, create_time
+        lag(display_name) OVER earlier, decider_employee_id, decider_credential_id, create_time
     FROM wrtn_team_changes WHERE tenant_id = %(tenant)s AND team_id = %(team)s
     WINDOW earlier AS (ORDER BY sequence)
 ) AS change WHERE %(before)s::bigint IS NULL OR sequence < %(before)s ORDER BY sequence DESC LIMIT %(size)s
@@ -112,6 +112,7 @@ class Change(NamedTuple):
     display_name: str
     old_display_name: str | None
     decider_employee_id: UUID | None
+    decider_credential_id: UUID | None
     create_time: datetime
 
 

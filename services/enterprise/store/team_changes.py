@@ -13,7 +13,15 @@ class TeamChanges(Rows):
     """The records of what happened to teams."""
 
     async def turn(
-        self, team_id: UUID, *, archive: bool, kind: int, decider_id: UUID, moment: datetime, sequence: int
+        self,
+        team_id: UUID,
+        *,
+        archive: bool,
+        kind: int,
+        decider: UUID | None,
+        credential: UUID | None,
+        moment: datetime,
+        sequence: int,
     ) -> int:
         """Archives or restores the team with those that go with it, each recorded; answers how many.
 
@@ -25,7 +33,8 @@ class TeamChanges(Rows):
             "team": team_id,
             "deep": tree.MOST_DEEP,
             "kind": kind,
-            "decider": decider_id,
+            "decider": decider,
+            "credential": credential,
             "moment": moment,
             "sequence": sequence,
         }
