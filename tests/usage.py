@@ -16,6 +16,7 @@ from chassis.events.bus import Bus
 from chassis.events.envelope import Event, headers, subject_of
 from chassis.events.publisher import Outgoing, Publisher
 from chassis.events.streams import ensure_stream
+from chassis.testing.callers import Callers, Known
 from wrtn.access.v1.access_pb2 import Role, Title
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 from wrtn.sessions.v1.token_usage_pb2 import Attribution, TokenUsage, TokenUsageInput, TokenUsageOutput
@@ -54,6 +55,12 @@ def freelancer() -> Person:
     """A person with a personal account, which is its own tenant."""
     account = NEW()
     return Person(account, account_id=account, employee_id=None)
+
+
+def holding(callers: Callers, known: Known, account_id: UUID | None = None, *path: UUID) -> Person:
+    """A caller as holder of an account, their own if none is named, in a team with those above it."""
+    account = account_id or known.account_id
+    return Person(known.enterprise_id, path, account, known.member_id, callers.employee_of(known))
 
 
 def tokens(read: int = 100, cached: int = 0, written: int = 10, *details: int) -> TokenUsage:

@@ -1,17 +1,37 @@
-"""Whose account a caller may look into: their own, and as a manager or owner those of the enterprise."""
+"""Whose account a caller may look into, and whose time in it: what was used stays with who held it then."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.access.employment import AccessCache
-from chassis.call import Caller
+from chassis.call import Access, Caller
 from chassis.errors import NotFound
 from wrtn.access.v1.access_pb2 import Title
 
-WasThere = Callable[[UUID, UUID], Awaitable[bool]]
-"""Whether the service has rows of this tenant and account: accounts that have left are known by them."""
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A member as holder of accounts, with who they are in the enterprise."""
+
+    member_id: UUID
+    employee_id: UUID | None
+    """None for a personal account."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a caller may see of an account."""
+
+    tenant_id: UUID
+    holder: Holder | None
+    """Whose time alone is shown; None for that of all who held it."""
+
+
+WasThere = Callable[[UUID, UUID, Holder | None], Awaitable[bool]]
+"""Whether the service has rows of this tenant and account, of this holder's time if one is named."""
 
 
 class AccountNotFound(NotFound):
@@ -20,22 +40,28 @@ class AccountNotFound(NotFound):
     reason = "ACCOUNT_NOT_FOUND"
 
 
-async def tenant_of_account(
-    access: AccessCache, caller: Caller, account_id: UUID, was_there: WasThere
-) -> UUID:
-    """Answers the tenant in which the caller may look into the account.
+async def view_of_account(access: AccessCache, caller: Caller, account_id: UUID, was_there: WasThere) -> View:
+    """Answers what the caller may see of an account.
 
-    That is the acting account itself, and for managers and owners each account that is or was of their
-    enterprise. Raises AccountNotFound for any other, whether it exists or not.
+    Managers and owners see all of each account that is or was of their enterprise. Everybody else sees their
+    own time: of the acting account, and of each that they held before, in the enterprise in which they act
+    or a personal one. Raises AccountNotFound for any other, whether it exists or not.
     """
     tenant_id = tenant_of(caller)
-    if account_id == caller.account_id:
-        return tenant_id
-    if not await _manages(access, caller, tenant_id):
+    own = await _employment(access, caller, tenant_id)
+    if own is not None:
+        if own.title >= Title.TITLE_MANAGER and await _is_of(access, tenant_id, account_id, was_there):
+            return View(tenant_id, None)
+        me = Holder(own.member_id, own.employee_id)
+        if account_id == caller.account_id or await was_there(tenant_id, account_id, me):
+            return View(tenant_id, me)
+    if caller.member_id is None:
         raise _not_found()
-    if await access.resolve(tenant_id, account_id) is None and not await was_there(tenant_id, account_id):
-        raise _not_found()
-    return tenant_id
+    # A personal account is its own tenant.
+    alone = Holder(caller.member_id, None)
+    if account_id == caller.account_id == tenant_id or await was_there(account_id, account_id, alone):
+        return View(account_id, alone)
+    raise _not_found()
 
 
 def tenant_of(caller: Caller) -> UUID:
@@ -45,11 +71,15 @@ def tenant_of(caller: Caller) -> UUID:
     return caller.tenant_id
 
 
-async def _manages(access: AccessCache, caller: Caller, tenant_id: UUID) -> bool:
-    if caller.account_id is None:
-        return False
-    own = await access.resolve(tenant_id, caller.account_id, member_id=caller.member_id)
-    return own is not None and own.title >= Title.TITLE_MANAGER
+async def _employment(access: AccessCache, caller: Caller, tenant_id: UUID) -> Access | None:
+    if caller.account_id is None or caller.account_id == tenant_id:
+        return None
+    return await access.resolve(tenant_id, caller.account_id, member_id=caller.member_id)
+
+
+async def _is_of(access: AccessCache, tenant_id: UUID, account_id: UUID, was_there: WasThere) -> bool:
+    found = await access.resolve(tenant_id, account_id)
+    return found is not None or await was_there(tenant_id, account_id, None)
 
 
 def _not_found() -> AccountNotFound:

@@ -186,6 +186,12 @@ class Callers:
         tenant_id = heir.tenant_id if heir.tenant_id != heir.account_id else account_id
         return self._known(token, Principal(active=True, tenant_id=str(tenant_id)))
 
+    def employee_of(self, known: Known) -> UUID | None:
+        """Answers who a caller is in the enterprise in which they act; None in a personal account."""
+        request = ResolveAccessRequest(enterprise_id=str(known.enterprise_id), member_id=str(known.member_id))
+        found = self._employee(request).employee_id
+        return UUID(found) if found else None
+
     async def jwks(self) -> Jwks:
         """Answers as identity would."""
         self.asked.append("jwks")

@@ -56,6 +56,8 @@ class Asked:
     model: str = ""
     team_id: UUID | None = None
     account_id: UUID | None = None
+    holders: tuple[UUID, ...] = ()
+    """Only what these used as holders of the account; all if there are none."""
 
 
 def read(request: Request, now: datetime) -> Asked:

@@ -7,7 +7,7 @@ this source had not told of before: only they are added, so a usage that comes a
 
 from __future__ import annotations
 
-from services.analytics.facts import Fact
+from services.analytics.facts import NOBODY, Fact
 from services.analytics.stretches import Grain
 
 _TYPES = {"model": "text", "path": "text", "use_time": "timestamptz", "cost": "numeric"}
@@ -26,6 +26,27 @@ _SUMMED = ", ".join(f"sum({name})" for name in MEASURES)
 _ADDED = ", ".join(f"{name} = kept.{name} + excluded.{name}" for name in MEASURES)
 _GRAINS = ", ".join(f"({int(grain)}, interval '{int(grain.length.total_seconds())} s')" for grain in Grain)
 _START = "date_bin(length, use_time, timestamptz 'epoch')"
+
+CLAIM = f"""
+WITH transfers AS (
+    SELECT DISTINCT ON (account_id) account_id, member_id
+    FROM unnest(%(account_id)s::uuid[], %(member_id)s::uuid[]) WITH ORDINALITY
+        AS transfers (account_id, member_id, place)
+    ORDER BY account_id, place
+),
+taken AS (
+    DELETE FROM wrtn_account_rollups AS kept USING transfers
+    WHERE kept.tenant_id = transfers.account_id AND kept.account_id = transfers.account_id
+        AND employee_id = '{NOBODY}'
+    RETURNING kept.*, member_id
+)
+INSERT INTO wrtn_account_rollups AS kept
+    (tenant_id, account_id, grain, start_time, employee_id, part_id, model, {_MEASURES})
+SELECT tenant_id, account_id, grain, start_time, member_id, part_id, model, {_MEASURES} FROM taken
+ORDER BY 1, 2, 3, 4, 5, 6, 7
+ON CONFLICT (tenant_id, account_id, grain, start_time, employee_id, part_id, model) DO UPDATE SET {_ADDED}
+"""  # noqa: S608
+"""Gives what nobody held, in personal accounts that change hands, to the first who hands each on."""
 
 COUNT = f"""
 WITH incoming AS (

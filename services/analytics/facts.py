@@ -19,7 +19,7 @@ from wrtn.sessions.v1.events_pb2 import UsageRecorded
 from wrtn.sessions.v1.token_usage_pb2 import Attribution
 
 NOBODY = UUID(int=0)
-"""The employee of a personal account."""
+"""Who held a personal account when versions before this one counted its usage."""
 _ZERO = Decimal(0)
 # The same accounts and teams come again and again.
 _uuid = lru_cache(maxsize=100_000)(UUID)
@@ -42,6 +42,7 @@ class Whose(NamedTuple):
     tenant_id: UUID
     account_id: UUID
     employee_id: UUID
+    """Who held the account: the employee, or the member where it is a personal one."""
     path_id: UUID
     path: str
     """The team and those above it, as an array literal of PostgreSQL."""
@@ -119,7 +120,7 @@ def _whose(tenant_id: UUID | None, attribution: Attribution) -> Whose:
     return Whose(
         tenant_id,
         _uuid(attribution.account_id),
-        _uuid(attribution.employee_id) if attribution.employee_id else NOBODY,
+        _uuid(attribution.employee_id or attribution.member_id),
         arrays.path_id(path),
         arrays.of_ids(path),
     )

@@ -81,7 +81,7 @@ class AccountRollup(_Sums, Base):
     grain: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     start_time: Mapped[datetime] = mapped_column(primary_key=True)
     employee_id: Mapped[UUID] = mapped_column(primary_key=True)
-    """All zeros for a personal account, which has no employee."""
+    """Who held the account: the member where it is a personal one, zeros if a version before counted it."""
     part_id: Mapped[UUID] = mapped_column(primary_key=True)
     model: Mapped[str] = mapped_column(primary_key=True)
 

@@ -78,17 +78,20 @@ class Usage:
         found = await self._read(asked, asked.by, pieces)
         return [Row(pieces[bucket], key, Counts(*counts)) for bucket, key, *counts in found]
 
-    async def knows_account(self, account_id: UUID) -> bool:
-        """Whether the account has used anything in this tenant."""
-        return await self._any("wrtn_account_rollups WHERE tenant_id = %s AND account_id = %s", account_id)
+    async def knows_account(self, account_id: UUID, holders: Sequence[UUID]) -> bool:
+        """Whether the account has used anything in this tenant; while these held it, if any are named."""
+        rows = "wrtn_account_rollups WHERE tenant_id = %s AND account_id = %s"
+        if holders:
+            return await self._any(f"{rows} AND employee_id = ANY (%s)", account_id, list(holders))
+        return await self._any(rows, account_id)
 
     async def knows_team(self, team_id: UUID) -> bool:
         """Whether anything was used in the team or below it."""
         return await self._any("wrtn_team_paths WHERE tenant_id = %s AND %s = ANY (team_ids)", team_id)
 
-    async def _any(self, rows: str, id_: UUID) -> bool:
+    async def _any(self, rows: str, *values: object) -> bool:
         query = f"SELECT EXISTS (SELECT FROM {rows})"  # noqa: S608
-        cursor = await (await self._snapshot.driver()).execute(query, (self._tenant_id, id_))
+        cursor = await (await self._snapshot.driver()).execute(query, (self._tenant_id, *values))
         return bool((await cursor.fetchall())[0][0])
 
     async def _read(self, asked: Asked, by: By, pieces: Iterable[Bucket]) -> Sequence[tuple[Any, ...]]:
@@ -100,6 +103,7 @@ class Usage:
             "tenant": self._tenant_id,
             "team": asked.team_id,
             "account": asked.account_id,
+            "holders": list(asked.holders),
             "model": asked.model,
             "buckets": list(numbers),
             "grains": list(map(int, grains)),
@@ -139,6 +143,8 @@ def _source(asked: Asked, by: By) -> tuple[str, str]:
             conditions.append(f"part_id {'<>' if by is By.TEAM else '='} %(tenant)s")
     if asked.account_id is not None:
         conditions.append("account_id = %(account)s")
+    if asked.holders:
+        conditions.append("employee_id = ANY (%(holders)s)")
     if asked.team_id is not None:
         conditions.append("part_id = ANY (ARRAY(SELECT id FROM paths))")
     if asked.model:

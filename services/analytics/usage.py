@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from chassis.access.accounts import WasThere, tenant_of, tenant_of_account
+from chassis.access.accounts import Holder, WasThere, tenant_of, view_of_account
 from chassis.access.employment import AccessCache
 from chassis.call import Caller
 from chassis.database import Database, Scope
 from services.analytics.asking import Asked
 from services.analytics.errors import TeamNotFound
+from services.analytics.facts import NOBODY
 from services.analytics.queries import Counts, Row, Usage
 
 
@@ -39,19 +40,28 @@ async def of_enterprise(db: Database, caller: Caller, asked: Asked) -> Answer:
 async def of_account(
     db: Database, access: AccessCache, caller: Caller, account_id: UUID, asked: Asked
 ) -> Answer:
-    """Sums the usage of the acting account, or, for managers and owners, of any of their enterprise.
+    """Sums what the caller used as holder of an account, or, for managers and owners, what all holders did.
 
-    Raises AccountNotFound for any other, whether it exists or not.
+    Raises AccountNotFound for an account that the caller may not look into, whether it exists or not.
     """
-    tenant_id = await tenant_of_account(access, caller, account_id, _known_by_rows(db))
-    async with db.snapshot(Scope.of(tenant_id)) as snapshot:
-        usage = Usage(snapshot, tenant_id)
+    view = await view_of_account(access, caller, account_id, _known_by_rows(db))
+    holders = _holders(view.holder)
+    if view.tenant_id == caller.account_id:
+        # What a version before counted is the holder's, since it becomes another's with the first transfer.
+        holders = (*holders, NOBODY)
+    asked = replace(asked, holders=holders)
+    async with db.snapshot(Scope.of(view.tenant_id)) as snapshot:
+        usage = Usage(snapshot, view.tenant_id)
         return Answer(await usage.total(asked), await usage.rows(asked))
 
 
+def _holders(holder: Holder | None) -> tuple[UUID, ...]:
+    return (holder.employee_id or holder.member_id,) if holder is not None else ()
+
+
 def _known_by_rows(db: Database) -> WasThere:
-    async def known(tenant_id: UUID, account_id: UUID) -> bool:
+    async def known(tenant_id: UUID, account_id: UUID, holder: Holder | None) -> bool:
         async with db.snapshot(Scope.of(tenant_id)) as snapshot:
-            return await Usage(snapshot, tenant_id).knows_account(account_id)
+            return await Usage(snapshot, tenant_id).knows_account(account_id, _holders(holder))
 
     return known

@@ -26,6 +26,7 @@ _BY = {
     costs_pb2.COST_GROUP_ACCOUNT: By.ACCOUNT,
     costs_pb2.COST_GROUP_TEAM: By.TEAM,
     costs_pb2.COST_GROUP_MODEL: By.MODEL,
+    costs_pb2.COST_GROUP_MEMBER: By.MEMBER,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from chassis.access.accounts import WasThere, tenant_of, tenant_of_account
+from chassis.access.accounts import Holder, WasThere, tenant_of, view_of_account
 from chassis.access.employment import AccessCache
 from chassis.call import Caller
 from chassis.database import Database, Scope
@@ -40,12 +40,14 @@ async def of_enterprise(db: Database, caller: Caller, asked: Asked) -> Costs:
 async def of_account(
     db: Database, access: AccessCache, caller: Caller, account_id: UUID, asked: Asked
 ) -> Costs:
-    """Sums the costs of the acting account, or, for managers and owners, of any account of their enterprise.
+    """Sums what the caller used as holder of an account, or, for managers and owners, what all holders did.
 
-    Raises AccountNotFound for any other, whether it exists or not, and TimeRangeInvalid.
+    Raises AccountNotFound for an account that the caller may not look into, whether it exists or not, and
+    TimeRangeInvalid.
     """
-    tenant_id = await tenant_of_account(access, caller, account_id, _known_by_rows(db))
-    return await _costs(db, tenant_id, replace(asked, account_id=account_id))
+    view = await view_of_account(access, caller, account_id, _known_by_rows(db))
+    member_id = view.holder.member_id if view.holder is not None else None
+    return await _costs(db, view.tenant_id, replace(asked, account_id=account_id, member_id=member_id))
 
 
 async def _costs(db: Database, tenant_id: UUID, asked: Asked) -> Costs:
@@ -57,8 +59,9 @@ async def _costs(db: Database, tenant_id: UUID, asked: Asked) -> Costs:
 
 
 def _known_by_rows(db: Database) -> WasThere:
-    async def known(tenant_id: UUID, account_id: UUID) -> bool:
+    async def known(tenant_id: UUID, account_id: UUID, holder: Holder | None) -> bool:
         async with db.snapshot(Scope.of(tenant_id)) as snapshot:
-            return await Usages(snapshot, tenant_id).of_account(account_id)
+            member_id = holder.member_id if holder is not None else None
+            return await Usages(snapshot, tenant_id).of_account(account_id, member_id)
 
     return known

@@ -2,7 +2,8 @@
 
 Every table is written in the order of its key, and all replicas write the tables in the same order,
 so that two batches wait for each other and never deadlock. `fresh` are the usages that were not there
-yet: all else follows from them, so a usage that comes again changes nothing.
+yet: all else follows from them, so a usage that comes again changes nothing. The sums by account and holder
+are added by a trigger of wrtn_usages (migration 0004), at the end of the same statement.
 """
 
 from __future__ import annotations
@@ -72,12 +73,6 @@ days AS (
     FROM fresh CROSS JOIN LATERAL (VALUES (tenant_id), (path_id)) AS part (part_id)
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
     ON CONFLICT (tenant_id, part_id, day, model) DO UPDATE {_ADDED}
-),
-account_days AS (
-    INSERT INTO wrtn_account_cost_days AS kept (tenant_id, account_id, part_id, day, model, {_SUMS})
-    SELECT tenant_id, account_id, path_id, {_DAY}, model, {_SUMMED}
-    FROM fresh GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
-    ON CONFLICT (tenant_id, account_id, part_id, day, model) DO UPDATE {_ADDED}
 )"""  # noqa: S608
 
 # The ledger's row is locked until the commit, so sequences have no gaps and balances follow one another.

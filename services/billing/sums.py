@@ -20,6 +20,7 @@ class By(Enum):
 
     NOTHING = "NULL::text"
     ACCOUNT = "account_id::text"
+    MEMBER = "member_id::text"
     TEAM = "team_id::text"
     MODEL = "model"
 
@@ -38,12 +39,16 @@ class Sum(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be summed: of one account, of a team with all below it, or of all; between two times."""
+    """What is to be summed: of one account, of a team with all below it, or of all; between two times.
+
+    `member_id` leaves of an account what others used while they held it.
+    """
 
     by: By
     start: datetime | None = None
     end: datetime | None = None
     account_id: UUID | None = None
+    member_id: UUID | None = None
     team_id: UUID | None = None
 
 
@@ -59,7 +64,7 @@ _BELOW = "part_id IN (SELECT id FROM paths)"
 _PATHS_BELOW = """SELECT id, team_ids[:array_position(team_ids, %(team)s)] AS team_ids FROM wrtn_team_paths
     WHERE tenant_id = %(tenant)s AND %(team)s = ANY (team_ids)"""
 _PATHS = "SELECT id, team_ids FROM wrtn_team_paths WHERE tenant_id = %(tenant)s"
-_EDGES = """SELECT account_id, path_id, model, cost, 1, (price_id IS NULL)::int,
+_EDGES = """SELECT account_id, member_id, path_id, model, cost, 1, (price_id IS NULL)::int,
         input_tokens, cached_input_tokens, output_tokens
     FROM wrtn_usages AS usage JOIN unnest(%(edge_starts)s::timestamptz[], %(edge_ends)s::timestamptz[])
         AS edge (start_time, end_time) ON use_time >= start_time AND use_time < end_time
@@ -73,6 +78,7 @@ async def sums(snapshot: Snapshot, tenant_id: UUID, asked: Asked) -> tuple[Sum, 
         "tenant": tenant_id,
         "team": asked.team_id,
         "account": asked.account_id,
+        "member": asked.member_id,
         "first_day": days[0],
         "last_day": days[1],
         "edge_starts": [edge[0] for edge in edges],
@@ -110,11 +116,13 @@ def _midnight(moment: datetime) -> datetime:
 def _statement(asked: Asked) -> str:
     """Builds the query. The whole tenant's sums stand ready; paths are read only where teams matter."""
     of_account = "account_id = %(account)s" if asked.account_id is not None else "true"
+    if asked.member_id is not None:
+        of_account += " AND member_id = %(member)s"
     of_team = "part_id IN (SELECT id FROM paths)" if asked.team_id is not None else "true"
-    if asked.account_id is not None or asked.by is By.ACCOUNT:
-        days, account = "wrtn_account_cost_days", "account_id"
+    if asked.account_id is not None or asked.by in (By.ACCOUNT, By.MEMBER):
+        days, holder = "wrtn_holder_cost_days", "account_id, member_id"
     else:
-        days, account = "wrtn_cost_days", "NULL::uuid AS account_id"
+        days, holder = "wrtn_cost_days", "NULL::uuid AS account_id, NULL::uuid AS member_id"
         if asked.team_id is None:
             of_team = f"part_id {'<>' if asked.by is By.TEAM else '='} %(tenant)s"
     edge_of_team = of_team.replace("part_id", "path_id") if asked.team_id is not None else "true"
@@ -122,7 +130,7 @@ def _statement(asked: Asked) -> str:
     return f"""
     WITH paths AS MATERIALIZED ({paths}),
     parts AS MATERIALIZED (
-        SELECT {account}, part_id, {_COLUMNS} FROM {days} WHERE {_IN_DAYS} AND {of_account} AND {of_team}
+        SELECT {holder}, part_id, {_COLUMNS} FROM {days} WHERE {_IN_DAYS} AND {of_account} AND {of_team}
         UNION ALL {_EDGES} AND {of_account} AND {edge_of_team})
     SELECT 0, '', {_SUMS} FROM parts {_rows(asked.by)} ORDER BY 1, 3 DESC, 2"""  # noqa: S608
 

@@ -28,11 +28,12 @@ from chassis.testing.waiting import until
 from services.analytics import models
 from services.analytics.main import wire
 from tests.analytics.make import Analytics, day, rated
-from tests.usage import NEW, Person, publish, recorded, tokens, usage
+from tests.usage import NEW, Person, holding, publish, recorded, tokens, usage
 from wrtn.access.v1.access_pb2 import Role, Title
 from wrtn.analytics.v1 import usage_pb2
 from wrtn.analytics.v1.usage_pb2 import QueryAccountUsageRequest, QueryUsageRequest, QueryUsageResponse
 from wrtn.analytics.v1.usage_pb2_grpc import UsageServiceStub
+from wrtn.identity.v1.events_pb2 import AccountTransferred
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ async def test_managers_ask_for_any_account_of_their_enterprise_and_members_for_
     manager = world.callers.employee(enterprise, Title.TITLE_MANAGER)
     member = world.callers.employee(enterprise, Title.TITLE_MEMBER)
     gone, stranger = Person(enterprise), Person(NEW())
-    mine = Person(enterprise, account_id=member.account_id)
+    mine = holding(world.callers, member)
     await world.used([usage(mine, model="a/x"), usage(mine, model="b/y"), usage(gone), usage(stranger)])
     by_model = await world.of_account(member, member.account_id, group_by=usage_pb2.USAGE_GROUP_MODEL)
     assert [row.key for row in by_model.rows] == ["a/x", "b/y"]
@@ -201,6 +202,72 @@ async def test_managers_ask_for_any_account_of_their_enterprise_and_members_for_
         )
     ]
     assert len(set(foreign)) == 1
+
+
+async def test_what_was_used_before_a_transfer_stays_with_who_held_the_account(world: World) -> None:
+    enterprise, account = NEW(), NEW()
+    manager = world.callers.employee(enterprise, Title.TITLE_MANAGER)
+    old = world.callers.employee(enterprise, Title.TITLE_MEMBER)
+    new = world.callers.employee(enterprise, Title.TITLE_MEMBER)
+    heir = world.callers.inherited(new, account)
+    before, after = (holding(world.callers, known, account) for known in (old, new))
+    await world.used(
+        [usage(before), usage(before, at=day(4)), usage(after), usage(holding(world.callers, old))]
+    )
+    by_employee = usage_pb2.USAGE_GROUP_EMPLOYEE
+    for known, count, person in ((heir, 1, after), (old, 2, before)):
+        answer = await world.of_account(known, account, group_by=by_employee)
+        assert (answer.total.usage_count, answer.total.cost) == (count, {1: "0.00125", 2: "0.0025"}[count])
+        assert [row.key for row in answer.rows] == [str(person.employee_id)]
+    both = {str(before.employee_id): 2, str(after.employee_id): 1}
+    whole = await world.of_account(manager, account, group_by=by_employee)
+    assert {row.key: row.usage_count for row in whole.rows} == both
+    assert whole.total.usage_count == 3
+    everything = await world.query(manager, group_by=by_employee)
+    assert {row.key: row.usage_count for row in everything.rows} == both | {str(before.employee_id): 3}
+    assert everything.total.usage_count == 4
+
+
+async def test_who_gave_a_personal_account_away_sees_their_own_time_and_the_new_holder_theirs(
+    world: World,
+) -> None:
+    old, new, stranger = (world.callers.member() for _ in range(3))
+    account = NEW()
+    for known, count in ((old, 2), (new, 1)):
+        person = Person(account, account_id=account, member_id=known.member_id, employee_id=None)
+        await world.used([usage(person) for _ in range(count)])
+    assert (await world.of_account(old, account)).total.usage_count == 2
+    heir = world.callers.inherited(new, account)
+    assert (await world.of_account(heir, account)).total.usage_count == 1
+    await refused(grpc.StatusCode.NOT_FOUND, world.of_account(stranger, account))
+
+
+async def test_what_was_counted_before_holders_were_is_the_first_ones_who_hands_the_account_on(
+    world: World,
+) -> None:
+    old, new = world.callers.member(), world.callers.member()
+    account = old.account_id
+    await world.used([usage(holding(world.callers, old), at=day(3))])
+    async with world.database.app.transaction(Scope.of(account)) as tx:
+        # As the version before this one counted it.
+        await (await tx.driver()).execute("UPDATE wrtn_account_rollups SET employee_id = %s", (UUID(int=0),))
+    await world.used([usage(holding(world.callers, old), at=day(3))])
+    assert (await world.of_account(old, account)).total.usage_count == 2
+    given = AccountTransferred(
+        account_id=str(account),
+        tenant_id=str(account),
+        old_holder_member_id=str(old.member_id),
+        new_holder_member_id=str(new.member_id),
+    )
+    event = Event(NEW(), day(4), account, account, 2, given)
+    await publish(world.running.runtime.bus, "identity", [event, event])
+    heir = world.callers.inherited(new, account)
+
+    async def handed_on() -> bool:
+        return (await world.of_account(heir, account)).total.usage_count == 0
+
+    await until(handed_on)
+    assert (await world.of_account(old, account)).total.usage_count == 2
 
 
 async def test_a_team_manager_sees_the_team_and_what_lies_below_and_no_other(world: World) -> None:

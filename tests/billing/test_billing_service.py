@@ -28,7 +28,7 @@ from chassis.testing.waiting import until
 from services.billing import models
 from services.billing.main import wire
 from tests.billing.make import of_day
-from tests.usage import NEW, Person, publish, recorded, shuffled_thrice, tokens, usage
+from tests.usage import NEW, Person, holding, publish, recorded, shuffled_thrice, tokens, usage
 from wrtn.access.v1.access_pb2 import Role, StaffRight, Title
 from wrtn.billing.v1 import costs_pb2, prices_pb2
 from wrtn.billing.v1.costs_pb2_grpc import CostServiceStub
@@ -82,9 +82,14 @@ class World:
         )
         return await self.costs.QueryCosts(request, metadata=known.metadata)
 
-    async def of_account(self, known: Known, account_id: UUID) -> costs_pb2.QueryCostsResponse:
+    async def of_account(
+        self,
+        known: Known,
+        account_id: UUID,
+        group: costs_pb2.CostGroup.ValueType = costs_pb2.COST_GROUP_UNSPECIFIED,
+    ) -> costs_pb2.QueryCostsResponse:
         """Asks for the costs of an account."""
-        request = costs_pb2.QueryAccountCostsRequest(account_id=str(account_id))
+        request = costs_pb2.QueryAccountCostsRequest(account_id=str(account_id), group_by=group)
         return await self.costs.QueryAccountCosts(request, metadata=known.metadata)
 
 
@@ -197,7 +202,7 @@ async def test_managers_ask_for_any_account_of_their_enterprise_and_members_for_
     manager = world.callers.employee(enterprise, Title.TITLE_MANAGER)
     member = world.callers.employee(enterprise, Title.TITLE_MEMBER)
     gone, stranger = Person(enterprise), Person(NEW())
-    mine = Person(enterprise, account_id=member.account_id)
+    mine = holding(world.callers, member)
     await world.used(usage(mine), usage(gone), usage(stranger))
     for known, account in (
         (member, member.account_id),
@@ -220,10 +225,73 @@ async def test_managers_ask_for_any_account_of_their_enterprise_and_members_for_
     assert len(set(foreign)) == 1
 
 
+async def test_what_was_used_before_a_transfer_stays_with_who_held_the_account(world: World) -> None:
+    enterprise, team = NEW(), NEW()
+    owner = world.callers.employee(enterprise, Title.TITLE_OWNER)
+    manager = world.callers.employee(enterprise, Title.TITLE_MANAGER)
+    old = world.callers.employee(enterprise, Title.TITLE_MEMBER)
+    new = world.callers.employee(enterprise, Title.TITLE_MEMBER)
+    account = NEW()
+    heir = world.callers.inherited(new, account)
+    before = [
+        usage(holding(world.callers, old, account, team), tokens(1000, 0, 0), at=of_day(n)) for n in (3, 4)
+    ]
+    after = usage(holding(world.callers, new, account, team), tokens(500, 0, 0), at=of_day(4, 13))
+    apart = usage(holding(world.callers, old), tokens(4000, 0, 0))
+    await world.used(*before, after, apart, times=3)
+    # The account is the new holder's, and its past is not.
+    assert (await world.of_account(heir, account)).total.cost == "0.001"
+    assert (await world.of_account(old, account)).total.cost == "0.004"
+    by_member = costs_pb2.COST_GROUP_MEMBER
+    assert [row.key for row in (await world.of_account(heir, account, by_member)).rows] == [
+        str(new.member_id)
+    ]
+    for known in (manager, owner):
+        answer = await world.of_account(known, account, by_member)
+        assert answer.total.cost == "0.005"
+        assert {row.key: row.cost for row in answer.rows} == {
+            str(old.member_id): "0.004",
+            str(new.member_id): "0.001",
+        }
+    # Person, team, enterprise and ledger are one and the same.
+    whole = await world.query(owner, by_member)
+    assert {row.key: row.cost for row in whole.rows} == {
+        str(old.member_id): "0.012",
+        str(new.member_id): "0.001",
+    }
+    teams = await world.query(owner, costs_pb2.COST_GROUP_TEAM)
+    assert [(row.key, row.cost) for row in teams.rows] == [(str(team), "0.005")]
+    assert whole.total.cost == "0.013"
+    request = costs_pb2.ListLedgerEntriesRequest(enterprise_id=str(enterprise), page_size=200)
+    ledger = await world.costs.ListLedgerEntries(request, metadata=owner.metadata)
+    owed = [entry.balance for entry in ledger.ledger_entries if entry.ledger_account == "receivable"]
+    assert owed[-1] == "0.013"
+
+
+async def test_who_gave_a_personal_account_away_sees_their_own_time_and_the_new_holder_theirs(
+    world: World,
+) -> None:
+    old, new, stranger = (world.callers.member() for _ in range(3))
+    account = NEW()
+    for known, used in ((old, 1000), (new, 3000)):
+        person = Person(account, account_id=account, member_id=known.member_id, employee_id=None)
+        await world.used(usage(person, tokens(used, 0, 0)))
+    assert (await world.of_account(old, account)).total.cost == "0.002"
+    assert (await world.of_account(world.callers.inherited(new, account), account)).total.cost == "0.006"
+    await refused(grpc.StatusCode.NOT_FOUND, world.of_account(stranger, account))
+
+
+async def test_who_works_there_no_more_sees_nothing_of_the_enterprise(world: World) -> None:
+    enterprise = NEW()
+    gone, elsewhere = world.callers.employee(enterprise, Title.TITLE_MEMBER), world.callers.member()
+    person = Person(enterprise, account_id=gone.account_id, member_id=elsewhere.member_id)
+    await world.used(usage(person))
+    await refused(grpc.StatusCode.NOT_FOUND, world.of_account(elsewhere, gone.account_id))
+
+
 async def test_the_costs_of_a_personal_account_are_its_holders(world: World) -> None:
     known = world.callers.member()
-    person = Person(known.account_id, account_id=known.account_id, employee_id=None)
-    await world.used(usage(person, tokens(1000, 0, 0)))
+    await world.used(usage(holding(world.callers, known), tokens(1000, 0, 0)))
     assert (await world.of_account(known, known.account_id)).total.cost == "0.002"
     other = world.callers.member()
     await refused(grpc.StatusCode.NOT_FOUND, world.of_account(other, known.account_id))

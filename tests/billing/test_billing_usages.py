@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from random import Random
 from uuid import UUID
 
 import psycopg
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from genai_prices.types import ConditionalPrice, StartDateConstraint
+from sqlalchemy import create_engine, text
 
 from chassis.database import Scope
 from chassis.database.roles import connect
@@ -86,7 +90,7 @@ async def test_everything_three_times_and_shuffled_is_the_same_as_once_in_order(
     for start in range(0, len(repeated), 40):
         # Other event ids, as after a replay by the source: the usage alone tells that it is the same.
         await thrice.rate(recorded(event.message) for event in repeated[start : start + 40])
-    for table in ("wrtn_cost_days", "wrtn_account_cost_days", "wrtn_ledger_balances", "wrtn_team_paths"):
+    for table in ("wrtn_cost_days", "wrtn_holder_cost_days", "wrtn_ledger_balances", "wrtn_team_paths"):
         found = [
             await each.rows(EVERYTHING.format(table), tenant, alone.tenant_id) for each in (once, thrice)
         ]
@@ -104,7 +108,10 @@ async def test_person_team_enterprise_and_ledger_agree_to_the_last_decimal(datab
     whole = sum(exact(event.message) for event in events)
     (by_hand,) = await service.rows("SELECT sum(cost) FROM wrtn_usages", tenant)
     total, accounts = await summed(service, tenant, Asked(By.ACCOUNT))
+    _, persons = await summed(service, tenant, Asked(By.MEMBER))
     assert by_hand[0] == whole == total.cost == sum(each.cost for each in accounts)
+    assert {each.key for each in persons} == {str(each.member_id) for each in people}
+    assert sum(each.cost for each in persons) == whole
     balances = dict(await service.rows("SELECT ledger_account, balance FROM wrtn_ledger_balances", tenant))
     assert balances == {"receivable": whole, "usage_revenue": -whole}
     _, teams = await summed(service, tenant, Asked(By.TEAM))
@@ -146,6 +153,7 @@ async def test_every_sum_is_that_of_the_single_usages(database: DatabaseFactory,
                 below = path[: path.index(team) + 1] if team else path
                 keys = {
                     By.ACCOUNT: [whose.account_id],
+                    By.MEMBER: [whose.member_id],
                     By.MODEL: [event.message.model],
                     By.TEAM: map(str, below),
                 }
@@ -156,6 +164,21 @@ async def test_every_sum_is_that_of_the_single_usages(database: DatabaseFactory,
             assert (found.cost, found.usage_count) == (sum(total), len(total) - 1)
             assert {row.key: row.cost for row in rows} == expected
             assert [row.cost for row in rows] == sorted(expected.values(), reverse=True)
+
+
+async def test_the_migration_to_holders_adds_up_what_was_used_before_it(database: DatabaseFactory) -> None:
+    service, tenant = await billing(await database("billing"), PRICES), NEW()
+    await service.rate(world(staff(tenant), 60))
+    holders = EVERYTHING.format("wrtn_holder_cost_days")
+    expected = await service.rows(holders, tenant)
+    engine = create_engine(service.database.urls.owner)
+    with engine.begin() as owner, Operations.context(MigrationContext.configure(owner)):
+        owner.execute(text("DROP FUNCTION wrtn_add_holder_costs() CASCADE"))
+        owner.execute(text("DROP TABLE wrtn_holder_cost_days"))
+        import_module("services.billing.migrations.0004_holders").upgrade()
+    engine.dispose()
+    assert expected
+    assert await service.rows(holders, tenant) == expected
 
 
 async def test_two_replicas_keep_one_ledger_without_gaps(database: DatabaseFactory) -> None:

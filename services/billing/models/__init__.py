@@ -12,7 +12,7 @@ from services.billing.models.organisation import (
 )
 from services.billing.models.prices import Price
 from services.billing.models.reservations import Reservation, ReservationState
-from services.billing.models.usages import AccountCostDay, CostDay, TeamPath, Usage
+from services.billing.models.usages import AccountCostDay, CostDay, HolderCostDay, TeamPath, Usage
 
 __all__ = [
     "AccountCostDay",
@@ -22,6 +22,7 @@ __all__ = [
     "BudgetNotice",
     "BudgetPeriodRow",
     "CostDay",
+    "HolderCostDay",
     "KnownAccount",
     "KnownCompanion",
     "KnownEmployee",

@@ -85,8 +85,26 @@ class CostDay(_Sums, Base):
     model: Mapped[str] = mapped_column(primary_key=True)
 
 
+class HolderCostDay(_Sums, Base):
+    """The usages of a UTC day by account, who held it, team path and model.
+
+    A trigger of wrtn_usages writes it, so that also the version before adds to it (decision 0082).
+    """
+
+    __tablename__ = "wrtn_holder_cost_days"
+    __table_args__ = (Index("wrtn_holder_cost_days_day_idx", "tenant_id", "day", "part_id"),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """Who held the account when it was used."""
+    part_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(primary_key=True)
+
+
 class AccountCostDay(_Sums, Base):
-    """The usages of a UTC day by account, team path and model."""
+    """Sums by account, whoever held it: written by the version before this one alone, until it is gone."""
 
     __tablename__ = "wrtn_account_cost_days"
     __table_args__ = (Index("wrtn_account_cost_days_day_idx", "tenant_id", "day", "part_id"),)

@@ -37,12 +37,11 @@ class Usages:
         self._snapshot = snapshot
         self._tenant_id = tenant_id
 
-    async def of_account(self, account_id: UUID) -> bool:
-        """Whether the account has used anything in this tenant."""
-        day = models.AccountCostDay
-        return await self._any(
-            select(day).where(day.tenant_id == self._tenant_id, day.account_id == account_id)
-        )
+    async def of_account(self, account_id: UUID, member_id: UUID | None) -> bool:
+        """Whether the account has used anything in this tenant; under this holder, if one is named."""
+        day = models.HolderCostDay
+        rows = select(day).where(day.tenant_id == self._tenant_id, day.account_id == account_id)
+        return await self._any(rows if member_id is None else rows.where(day.member_id == member_id))
 
     async def of_team(self, team_id: UUID) -> bool:
         """Whether anything was used in the team or below it."""
