@@ -6,6 +6,7 @@ import base64
 import inspect
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -46,7 +47,9 @@ def settings_of(
         "drain_seconds": 2.0,
         "pool_size": 5,
     }
-    return kind(**(given | more))
+    # What a service adds of peers is nowhere, too.
+    own = {each.name for each in fields(kind) if each.name.endswith("_address")}
+    return kind(**(dict.fromkeys(own, NOWHERE) | given | more))
 
 
 def with_callers(wire: Wire[S], callers: Callers) -> Wire[S]:

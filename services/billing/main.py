@@ -6,9 +6,9 @@ from genai_prices.data_snapshot import get_snapshot
 
 from chassis import settings
 from chassis.service import Parts, Runtime, run
-from chassis.settings import ServiceSettings
 from services.billing import organisation, subjects
 from services.billing.consumers import Rating
+from services.billing.expiry import Expiry
 from services.billing.price_list import PriceList
 from services.billing.price_source import Source
 from services.billing.prices import import_at_start
@@ -16,6 +16,7 @@ from services.billing.rpc.budgets import Budgets
 from services.billing.rpc.costs import Costs
 from services.billing.rpc.prices import Prices
 from services.billing.rpc.spending import Spends
+from services.billing.settings import BillingSettings
 from services.billing.spender import Spender
 from wrtn.billing.v1.budgets_pb2_grpc import add_BudgetServiceServicer_to_server
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
@@ -24,7 +25,7 @@ from wrtn.billing.v1.spending_pb2_grpc import add_SpendServiceServicer_to_server
 from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 
-async def wire(runtime: Runtime[ServiceSettings]) -> Parts:
+async def wire(runtime: Runtime[BillingSettings]) -> Parts:
     """Builds the parts. The price list is imported before, so that no usage finds it empty."""
     source = Source(get_snapshot())
     await import_at_start(runtime.db, source)
@@ -39,9 +40,10 @@ async def wire(runtime: Runtime[ServiceSettings]) -> Parts:
             (add_SpendServiceServicer_to_server, Spends(runtime, known, spender)),
         ],
         consumers=[Rating(known).consumer(), *organisation.CONSUMERS],
+        jobs=[Expiry(runtime.db, runtime.worker, runtime.bus, runtime.peers).job()],
         background=[spender],
     )
 
 
 if __name__ == "__main__":
-    run("billing", settings.load(ServiceSettings), wire)
+    run("billing", settings.load(BillingSettings), wire)

@@ -19,6 +19,7 @@ from services.sessions.readers import Readers
 from services.sessions.rights import Rights
 from services.sessions.rpc.chat_sessions import ChatSessionsService
 from services.sessions.rpc.recorder import Recorder
+from services.sessions.rpc.usage_progress import UsageProgressRpc
 from services.sessions.rpc.watch import WatchRpc
 from services.sessions.settings import SessionsSettings
 from services.sessions.tails import Tails
@@ -27,6 +28,7 @@ from services.sessions.watchers import Watchers
 from wrtn.sessions.v1.chat_sessions_pb2_grpc import add_ChatSessionServiceServicer_to_server
 from wrtn.sessions.v1.recorder_pb2 import Control
 from wrtn.sessions.v1.recorder_pb2_grpc import add_RecorderServiceServicer_to_server
+from wrtn.sessions.v1.usage_progress_pb2_grpc import add_UsageProgressServiceServicer_to_server
 from wrtn.sessions.v1.watch_pb2_grpc import add_WatchServiceServicer_to_server
 from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
@@ -61,6 +63,10 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
                 ChatSessionsService(db, runtime.keyring, runtime.access, live, readers),
             ),
             (add_RecorderServiceServicer_to_server, recorder),
+            (
+                add_UsageProgressServiceServicer_to_server,
+                UsageProgressRpc(runtime.worker, runtime.bus, clock),
+            ),
             (add_WatchServiceServicer_to_server, WatchRpc(watchers)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
         ],

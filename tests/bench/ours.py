@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from joserfc.jwk import OKPKey
 
@@ -66,17 +66,16 @@ def keyed(kind: type[S], service: str, urls: Urls, nats_url: str, folder: Path) 
     (folder / "peers" / f"{service}.pem").write_bytes(key.as_pem(private=False))
     (folder / "peer.pem").write_bytes(key.as_pem(private=True))
     (folder / "key").write_text(base64.b64encode(os.urandom(32)).decode())
+    nowhere: dict[str, Any] = {each.name: "127.0.0.1:1" for each in fields(kind) if each.name.endswith("_address")}
+    own = {"grpc_address": "127.0.0.1:0", "metrics_address": "127.0.0.1:0"}
     return kind(
-        grpc_address="127.0.0.1:0",
-        metrics_address="127.0.0.1:0",
+        **(nowhere | own),
         database_url=urls.app,
         database_worker_url=urls.worker,
         nats_url=nats_url,
         key_file=folder / "key",
         peer_key_file=folder / "peer.pem",
         peer_keys_dir=folder / "peers",
-        identity_address="127.0.0.1:1",
-        enterprise_address="127.0.0.1:1",
         production=True,
         log_level="WARNING",
     )

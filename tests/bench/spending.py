@@ -17,11 +17,11 @@ from chassis.clock import Clock
 from chassis.database import Scope, Transaction
 from chassis.database.roles import Urls
 from chassis.service import Parts, Runtime, start
-from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers
 from services.billing import models
 from services.billing.budgets import untouched
 from services.billing.main import wire
+from services.billing.settings import BillingSettings
 from tests.bench.floors import CONNECTIONS, Connection, Methods, say, serve
 from tests.bench.load import CALLERS, CHANNELS, rate
 from tests.bench.ours import keyed
@@ -79,9 +79,9 @@ async def updating(url: str) -> None:
 async def billing(urls: Urls, nats_url: str, folder: Path) -> None:
     """Serves billing; says the port, a credential's token, and who may spend."""
     callers = Callers(Clock(), folder / "peers")
-    settings = keyed(ServiceSettings, "billing", urls, nats_url, folder)
+    settings = keyed(BillingSettings, "billing", urls, nats_url, folder)
 
-    async def wired(runtime: Runtime[ServiceSettings]) -> Parts:
+    async def wired(runtime: Runtime[BillingSettings]) -> Parts:
         parts = await wire(runtime)
         parts.principals_source, parts.access_source = callers.principal, callers.access
         parts.jwks_source = callers.jwks

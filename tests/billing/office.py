@@ -16,10 +16,10 @@ from grpc_status import rpc_status
 from chassis.database import Scope
 from chassis.events.envelope import Event
 from chassis.service import Running
-from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import ServiceDatabase
 from chassis.testing.waiting import until
+from services.billing.settings import BillingSettings
 from tests.usage import NEW, NOON, Person, publish, recorded, tokens, usage
 from wrtn.access.v1.access_pb2 import Role, Title
 from wrtn.billing.v1 import budgets_pb2, spending_pb2
@@ -44,13 +44,13 @@ _TARGET = ("team_id", "employee_id")
 class Replica:
     """A running billing service."""
 
-    running: Running[ServiceSettings]
+    running: Running[BillingSettings]
     budgets: BudgetServiceAsyncStub
     spends: SpendServiceAsyncStub
 
 
 @asynccontextmanager
-async def replica(running: Running[ServiceSettings]) -> AsyncIterator[Replica]:
+async def replica(running: Running[BillingSettings]) -> AsyncIterator[Replica]:
     """Answers stubs of a running service."""
     async with running.channel() as channel:
         yield Replica(running, BudgetServiceStub(channel), SpendServiceStub(channel))

@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 
 from chassis.database import Scope
-from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from services.billing.main import wire
+from services.billing.settings import BillingSettings
 from tests.billing.office import Office, found, refused, replica
 from tests.usage import NEW
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
@@ -27,7 +27,7 @@ from wrtn.billing.v1 import budgets_pb2 as pb
 async def office(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[Office]:
     """An enterprise with three teams above each other."""
     made = await database("billing")
-    running = await serve("billing", ServiceSettings, wire, database=made)
+    running = await serve("billing", BillingSettings, wire, database=made)
     async with replica(running) as stubs:
         yield await found(stubs, made, callers, zone="Asia/Seoul")
 

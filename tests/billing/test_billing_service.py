@@ -19,7 +19,6 @@ from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
 from chassis.events.runner import Runner
 from chassis.service import Running
-from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from chassis.testing.serving import Serve
@@ -27,6 +26,7 @@ from chassis.testing.tables import assert_models_match_migrations, assert_tables
 from chassis.testing.waiting import until
 from services.billing import models
 from services.billing.main import wire
+from services.billing.settings import BillingSettings
 from tests.billing.make import of_day
 from tests.usage import NEW, Person, holding, publish, recorded, shuffled_thrice, tokens, usage
 from wrtn.access.v1.access_pb2 import Role, StaffRight, Title
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 class World:
     """A running billing service."""
 
-    running: Running[ServiceSettings]
+    running: Running[BillingSettings]
     database: ServiceDatabase
     costs: CostServiceAsyncStub
     prices: PriceServiceAsyncStub
@@ -97,7 +97,7 @@ class World:
 async def world(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[World]:
     """The running service on a fresh database."""
     made = await database("billing")
-    running = await serve("billing", ServiceSettings, wire, database=made)
+    running = await serve("billing", BillingSettings, wire, database=made)
     async with running.channel() as channel:
         yield World(running, made, CostServiceStub(channel), PriceServiceStub(channel), callers)
 

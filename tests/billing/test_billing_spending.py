@@ -13,12 +13,12 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
 from services.billing.main import wire
+from services.billing.settings import BillingSettings
 from tests.billing.office import MODEL, Office, found, refused, replica, told
 from tests.usage import NEW, tokens
 from wrtn.access.v1.access_pb2 import Title
@@ -38,7 +38,7 @@ from wrtn.enterprise.v1.events_pb2 import (
 async def office(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[Office]:
     """An enterprise with three teams above each other."""
     made = await database("billing")
-    running = await serve("billing", ServiceSettings, wire, database=made)
+    running = await serve("billing", BillingSettings, wire, database=made)
     async with replica(running) as stubs:
         yield await found(stubs, made, callers)
 
@@ -213,7 +213,7 @@ async def test_two_hundred_spenders_on_two_replicas_fill_a_budget_for_fifty(
     office: Office, serve: Serve
 ) -> None:
     """Guarantee M1: three rounds of it here."""
-    second = await serve("billing", ServiceSettings, wire, database=office.database)
+    second = await serve("billing", BillingSettings, wire, database=office.database)
     async with AsyncExitStack() as stack:
         other = await stack.enter_async_context(replica(second))
         for each in range(3):

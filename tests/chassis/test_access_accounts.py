@@ -26,10 +26,7 @@ def caller_of(tenant_id: UUID | None = ENTERPRISE) -> Caller:
 
 async def looked(title: int, account_id: UUID, caller: Caller | None = None) -> View:
     """Looks into an account as one who has this title in the enterprise."""
-    titles: dict[tuple[UUID, UUID], int] = {
-        (ENTERPRISE, ACTING): title,
-        (ENTERPRISE, COLLEAGUE): TITLE_MEMBER,
-    }
+    titles = {ACTING: title, COLLEAGUE: TITLE_MEMBER}
 
     async def employed(request: access_pb2.ResolveAccessRequest) -> access_pb2.Access:
         found = titles.get(UUID(request.account_id), 0)

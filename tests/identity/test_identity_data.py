@@ -35,6 +35,7 @@ from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
 from services.analytics import main as analytics
 from services.billing import main as billing
+from services.billing.settings import BillingSettings
 from services.enterprise import main as enterprise
 from services.enterprise.settings import EnterpriseSettings
 from services.identity import admin, erasures, exports, subjects
@@ -161,7 +162,7 @@ class Suite:
 SERVICES: dict[str, tuple[type[ServiceSettings], Any]] = {
     "enterprise": (EnterpriseSettings, enterprise.wire),
     "sessions": (SessionsSettings, sessions.wire),
-    "billing": (ServiceSettings, billing.wire),
+    "billing": (BillingSettings, billing.wire),
     "analytics": (ServiceSettings, analytics.wire),
 }
 

@@ -43,6 +43,14 @@ Place = tuple[UUID, Key]
 """A tenant and a period."""
 
 
+async def tenants_holding(tx: Snapshot, before: datetime) -> Sequence[UUID]:
+    """Answers the tenants that hold reservations past this time. For the worker role, which sees no more."""
+    query = select(Reservation.tenant_id).where(
+        Reservation.state == ReservationState.HELD, Reservation.expire_time < before
+    )
+    return (await tx.session.scalars(query.distinct())).all()
+
+
 class Reservations:
     """Reservations, and the periods in which they are held."""
 
