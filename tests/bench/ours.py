@@ -66,7 +66,8 @@ def keyed(kind: type[S], service: str, urls: Urls, nats_url: str, folder: Path) 
     (folder / "peers" / f"{service}.pem").write_bytes(key.as_pem(private=False))
     (folder / "peer.pem").write_bytes(key.as_pem(private=True))
     (folder / "key").write_text(base64.b64encode(os.urandom(32)).decode())
-    nowhere: dict[str, Any] = {each.name: "127.0.0.1:1" for each in fields(kind) if each.name.endswith("_address")}
+    peers = [each.name for each in fields(kind) if each.name.endswith("_address")]
+    nowhere: dict[str, Any] = dict.fromkeys(peers, "127.0.0.1:1")
     own = {"grpc_address": "127.0.0.1:0", "metrics_address": "127.0.0.1:0"}
     return kind(
         **(nowhere | own),
