@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeVar
-
-import psycopg
+from typing import Any, TypeVar
 
 from chassis.call import current_or_none
 from chassis.clock import Clock
-from chassis.database.failures import translated
+from chassis.database.failures import DatabaseUnavailable, translate, translated
 from chassis.database.pool import Pool, Pooled
-from chassis.database.transactions import Auditor, Snapshot, Transaction
+from chassis.database.transactions import Auditor, Driver, Snapshot, Transaction
 from chassis.scope import Scope
 
 _BEGIN = "BEGIN"
 _BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN_READ = "BEGIN READ ONLY"
+_PLAN_ONCE = (
+    ",set_config('plan_cache_mode','force_generic_plan',true),set_config('enable_seqscan','off',true)"
+)
 _GRACE_SECONDS = 2.0
 """How much longer than the server's own timeout the client waits for an answer."""
 
 T = TypeVar("T", bound=Snapshot)
+R = TypeVar("R")
 
 
 class Database:
@@ -48,7 +51,7 @@ class Database:
         time_limit: float = 10.0,
         clock: Clock,
     ) -> None:
-        self._clock = clock
+        self.clock = clock
         self.on_commit: Callable[[], None] | None = None
         """Called after each committed transaction; the relay of this process is woken by it."""
         self.auditor: Auditor | None = None
@@ -71,6 +74,29 @@ class Database:
         """Opens a read-only transaction on one consistent state of the database."""
         return self._open(Snapshot, _BEGIN_SNAPSHOT, scope, time_limit or self._time_limit)
 
+    async def read(self, scope: Scope, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """Answers the rows of one statement, in one round trip: for the few questions asked all the time.
+
+        It is planned once a connection, for whatever values: it must find its rows by index, however many
+        there are. Raises what the class says.
+        """
+        limit = self._time_limit
+        settings = f"{_settings(scope, limit)}{_PLAN_ONCE}"
+
+        async def at_once(driver: Driver) -> list[tuple[Any, ...]]:
+            async with driver.pipeline():
+                await driver.execute(_BEGIN_READ)
+                await driver.execute(settings.encode(), prepare=False)
+                cursor = await driver.execute(statement.encode(), values, prepare=True)
+                await driver.execute("COMMIT")
+            return await cursor.fetchall()
+
+        with translated():
+            pooled, silence, rows = await self._first(at_once, limit + _GRACE_SECONDS)
+            silence.cancel()
+            await self._pool.give_back(pooled)
+        return rows
+
     async def close(self) -> None:
         """Closes the connections at rest; those at work close when they come back."""
         await self._pool.close()
@@ -83,8 +109,11 @@ class Database:
     @asynccontextmanager
     async def _open(self, kind: type[T], begin: str, scope: Scope, limit: float) -> AsyncIterator[T]:
         with translated():
-            pooled, silence = await self._begin(f"{begin};{_settings(scope, limit)}", limit + _GRACE_SECONDS)
-            transaction = kind(pooled.connection, pooled.driver, scope, self._clock)
+            statements = f"{begin};{_settings(scope, limit)}"
+            pooled, silence, _ = await self._first(
+                lambda driver: driver.execute(statements.encode(), prepare=False), limit + _GRACE_SECONDS
+            )
+            transaction = kind(pooled.connection, pooled.driver, scope, self.clock)
             if isinstance(transaction, Transaction):
                 transaction.auditor = self.auditor
             try:
@@ -102,22 +131,24 @@ class Database:
                     silence.cancel()
                     await self._pool.give_back(pooled)
 
-    async def _begin(self, statements: str, patience: float) -> tuple[Pooled, asyncio.TimerHandle]:
+    async def _first(
+        self, work: Callable[[Driver], Awaitable[R]], patience: float
+    ) -> tuple[Pooled, asyncio.TimerHandle, R]:
         """Takes a connection and begins. A pooled one may have died at rest: then the next one is tried.
 
-        This spares the round trip of a ping; nothing has been executed yet, so trying again is safe.
+        This spares the round trip of a ping; nothing has been changed yet, so trying again is safe.
         """
         while True:
             started = time.monotonic()
             pooled = await self._pool.take()
             silence = asyncio.get_running_loop().call_later(patience, pooled.cut)
             try:
-                await pooled.driver.execute(statements, prepare=False)
-                return pooled, silence
+                return pooled, silence, await work(pooled.driver)
             except BaseException as error:
                 silence.cancel()
+                await pooled.roll_back()
                 await self._pool.give_back(pooled)
-                if pooled.opened >= started or not isinstance(error, psycopg.OperationalError):
+                if pooled.opened >= started or not isinstance(translate(error), DatabaseUnavailable):
                     raise
                 self._pool.distrust(started)
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from chassis import call
 from chassis.access.employment import AccessSource
-from chassis.database import Database, Scope, Snapshot
+from chassis.database import Database, Snapshot
 from services.enterprise import convert, granting
-from services.enterprise.store import Grants, Rights
+from services.enterprise.store import Grants, rights_and_settings
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
 
 
@@ -17,24 +17,36 @@ def source(database: Database) -> AccessSource:
     """Answers the function that resolves an account's access from the tables."""
 
     async def resolve(request: ResolveAccessRequest) -> Access:
-        enterprise_id = UUID(request.enterprise_id)
-        team_id = UUID(request.team_id) if request.team_id else None
-        async with database.snapshot(Scope.of(enterprise_id)) as tx:
-            rights = Rights(tx, enterprise_id)
-            if request.member_id:
-                found = await rights.of_member(UUID(request.member_id), team_id)
-            else:
-                found = await rights.of(UUID(request.account_id), team_id)
-            if found is not None and request.resource and (team_id is None or found.team is not None):
-                decision = await decided(tx, found, request.resource)
-                found = replace(found, granted=decision.allowed)
-            return convert.access(found)
+        known = await rights_and_settings(
+            database,
+            UUID(request.enterprise_id),
+            account_id=UUID(request.account_id),
+            member_id=_id(request.member_id),
+            team_id=_id(request.team_id),
+            resource=request.resource,
+        )
+        if known is None:
+            return convert.access(None)
+        found, settings, default = known
+        # On a team that does not exist nothing may be used.
+        if request.resource and (found.team is not None or not request.team_id):
+            decision = granting.decide(request.resource, _line(found), settings, default)
+            found = replace(found, granted=decision.allowed)
+        return convert.access(found)
 
     return resolve
 
 
 async def decided(tx: Snapshot, found: call.Access, resource: str) -> granting.Decision:
     """Decides whether the resource may be used on the team that the access was resolved for, else on none."""
-    line = (found.team.team_id, *found.team.ancestor_ids) if found.team is not None else ()
+    line = _line(found)
     settings, default = await Grants(tx, found.enterprise_id).about(resource, line)
     return granting.decide(resource, line, settings, default)
+
+
+def _line(found: call.Access) -> tuple[UUID, ...]:
+    return (found.team.team_id, *found.team.ancestor_ids) if found.team is not None else ()
+
+
+def _id(text: str) -> UUID | None:
+    return UUID(text) if text else None

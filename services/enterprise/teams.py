@@ -97,7 +97,7 @@ async def move(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: Mo
     row = await _live(deciding, team_id, request.etag)
     _require_keeping(deciding.decider)
     before = (await deciding.teams.lines([team_id]))[team_id][1:]
-    after = await _place(deciding, parent_id, of=team_id)
+    after = await _place(deciding, parent_id, of=team_id, deep=len(before))
     if parent_id != row.parent_team_id:
         _require_chief_of_line(deciding.decider, after)
     rank = await ranks.place(
@@ -179,8 +179,13 @@ async def _live(deciding: _Decision, team_id: UUID, etag: str) -> models.Team:
     return row
 
 
-async def _place(deciding: _Decision, parent_id: UUID | None, of: UUID | None = None) -> tuple[UUID, ...]:
-    """Answers the teams above a place, the nearest first, and that a new team or that one may stand there."""
+async def _place(
+    deciding: _Decision, parent_id: UUID | None, of: UUID | None = None, deep: int = 0
+) -> tuple[UUID, ...]:
+    """Answers the teams above a place, the nearest first, and that a new team or that one may stand there.
+
+    `deep` is how many teams that one stands below now.
+    """
     if parent_id is None:
         line: tuple[UUID, ...] = ()
     else:
@@ -194,9 +199,11 @@ async def _place(deciding: _Decision, parent_id: UUID | None, of: UUID | None = 
         _require_chief_of_line(deciding.decider, line)
     elif of in line:
         raise TeamCycle("The team would stand below itself.", field="parent_team_id")
-    deep = 1 if of is None else await deciding.teams.height(of)
-    if len(line) + deep > tree.MOST_DEEP:
-        raise TeamTooDeep(f"Teams stand {tree.MOST_DEEP} deep at most.", field="parent_team_id")
+    # What does not come to stand deeper than it does needs no walk down.
+    if len(line) > deep:
+        height = 1 if of is None else await deciding.teams.height(of)
+        if len(line) + height > tree.MOST_DEEP:
+            raise TeamTooDeep(f"Teams stand {tree.MOST_DEEP} deep at most.", field="parent_team_id")
     return line
 
 

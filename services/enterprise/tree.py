@@ -54,13 +54,29 @@ RESTORE = f"""WITH turned AS (
 
 _LIVE_WALK = _WALK.replace("AND id = ANY (%(teams)s)", "AND id = ANY (%(teams)s) AND archive_time IS NULL")
 
+# What bears on a resource along the line, above it, and by default: each a look into an index.
+_BEARING = """
+SELECT json_agg(json_build_array(team_id, resource, effect, layer, locked)) FROM (
+    SELECT here.* FROM line CROSS JOIN LATERAL (
+        SELECT team_id, resource, effect, layer, locked FROM wrtn_grants
+        WHERE tenant_id = %(tenant)s AND team_id = line.id AND resource = ANY (%(names)s) OFFSET 0
+    ) AS here
+    UNION ALL
+    SELECT team_id, resource, effect, layer, locked FROM wrtn_grants
+    WHERE tenant_id = %(tenant)s AND resource = ANY (%(names)s) AND team_id IS NULL
+    UNION ALL
+    SELECT NULL, kind, effect, %(default)s, false FROM wrtn_grant_defaults
+    WHERE tenant_id = %(tenant)s AND kind = %(kind)s
+) AS bearing
+"""
+
 # A team above a live one is live (archiving takes all below along), so only the first needs a look.
 # What a deputy stands in for counts like the employee's own, while the deputyship lasts.
 _ACCESS = f"""{_LIVE_WALK}
 SELECT employee.id, employee.member_id, greatest(employee.title, standing_in.title), employee.duties,
        held.team_ids, held.roles, (SELECT array_agg(id ORDER BY steps) FROM line),
        EXISTS (SELECT FROM wrtn_visibilities WHERE tenant_id = %(tenant)s AND content_readable),
-       standing_in.good_for
+       standing_in.good_for{{bearing}}
 FROM wrtn_employees AS employee
 JOIN wrtn_enterprises AS enterprise ON enterprise.tenant_id = employee.tenant_id AND enterprise.state = 1
 CROSS JOIN LATERAL (
@@ -84,5 +100,11 @@ WHERE employee.tenant_id = %(tenant)s AND employee.title > 0
 """  # noqa: S608 - constants
 
 # Who somebody is: one row for an employee, none else; by the account opened for them, or by the member.
-ACCESS = f"{_ACCESS} AND employee.account_id = %(account)s"
-ACCESS_OF_MEMBER = f"{_ACCESS} AND employee.member_id = %(member)s"
+_BY_ACCOUNT = "AND employee.account_id = %(account)s"
+_BY_MEMBER = "AND employee.member_id = %(member)s"
+ACCESS = _ACCESS.format(bearing="") + _BY_ACCOUNT
+ACCESS_OF_MEMBER = _ACCESS.format(bearing="") + _BY_MEMBER
+
+# The same with what bears on a resource: all that a cold check asks.
+ACCESS_TO = _ACCESS.format(bearing=f", ({_BEARING})") + _BY_ACCOUNT
+ACCESS_TO_OF_MEMBER = _ACCESS.format(bearing=f", ({_BEARING})") + _BY_MEMBER

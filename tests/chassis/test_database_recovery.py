@@ -57,6 +57,9 @@ async def test_after_a_restart_the_whole_pool_works_again(own_postgres: Postgres
     assert [await answer(db) for _ in range(5)] == [42] * 5
     await fill(db, 4)
     assert db.in_use == 0
+    own_postgres.kill()
+    own_postgres.start()
+    assert await db.read(Scope(), "SELECT 42", {}) == [(42,)]
     await db.close()
 
 

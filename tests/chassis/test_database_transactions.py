@@ -279,3 +279,49 @@ async def test_a_lock_that_another_transaction_holds_is_a_conflict(db: Database)
         await lock()
     await both.wait()
     await holder
+
+
+async def test_a_read_sees_its_own_tenants_alone_and_leaves_nothing_on_the_connection(
+    single: Database,
+) -> None:
+    one, other = NEW(), NEW()
+    for tenant in (one, other):
+        async with single.transaction(Scope.of(tenant)) as tx:
+            await add(tx, tenant, "theirs")
+    every = "SELECT tenant_id FROM wrtn_notes WHERE body = %(body)s"
+    for _ in range(3):
+        assert await single.read(Scope.of(one), every, {"body": "theirs"}) == [(one,)]
+        assert await single.read(Scope.of(other), every, {"body": "theirs"}) == [(other,)]
+    assert await single.read(Scope(), every, {"body": "theirs"}) == []
+    async with single.snapshot(Scope()) as tx:
+        assert await value(tx, "SHOW plan_cache_mode") == "auto"
+        assert await value(tx, "SHOW enable_seqscan") == "on"
+    assert single.in_use == 0
+
+
+async def test_a_read_cannot_write_and_a_failed_one_harms_no_other(single: Database) -> None:
+    tenant = NEW()
+    insert = "INSERT INTO wrtn_notes (tenant_id, id, body) VALUES (%(tenant)s, %(id)s, '') RETURNING id"
+    with pytest.raises(pg.ReadOnlySqlTransaction):
+        await single.read(Scope.of(tenant), insert, {"tenant": tenant, "id": NEW()})
+    assert await count(single, tenant) == 0
+    assert await single.read(Scope.of(tenant), "SELECT %(n)s::int", {"n": 3}) == [(3,)]
+
+
+async def test_a_read_is_stopped_at_the_deadline_of_the_call(single: Database) -> None:
+    assert await single.read(Scope(), "SELECT 1", {}) == [(1,)]
+    enter(Call("/test", deadline=asyncio.get_running_loop().time() + 0.1))
+    with pytest.raises(DatabaseTimeout):
+        await single.read(Scope(), "SELECT 1 FROM pg_sleep(5)", {})
+    enter(Call("/test"))
+    assert await single.read(Scope(), "SELECT 1", {}) == [(1,)]
+
+
+async def test_a_read_that_is_cancelled_leaves_a_clean_pool(single: Database) -> None:
+    asking = asyncio.create_task(single.read(Scope(), "SELECT 1 FROM pg_sleep(5)", {}))
+    await asyncio.sleep(0.05)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert single.in_use == 0
+    assert await single.read(Scope(), "SELECT 1", {}) == [(1,)]

@@ -20,7 +20,7 @@ from services.enterprise.store.grants import GrantChanges, GrantDefaults, Grants
 from services.enterprise.store.handovers import Handovers, tenants_handing_over
 from services.enterprise.store.invitations import Invitations, invited
 from services.enterprise.store.letters import Letters, Runners, tenants_writing
-from services.enterprise.store.rights import Rights
+from services.enterprise.store.rights import Rights, rights_and_settings
 from services.enterprise.store.scim import GroupRow, ScimGroups, ScimUsers, UserRow
 from services.enterprise.store.team_changes import TeamChanges
 from services.enterprise.store.teams import Companions, Teams
@@ -61,6 +61,7 @@ __all__ = [
     "enterprises",
     "failing_since",
     "invited",
+    "rights_and_settings",
     "succeeds",
     "tenants_handing_over",
     "tenants_with_due",

@@ -34,19 +34,9 @@ class Grants(Rows):
 
     async def about(self, resource: str, line: Sequence[UUID]) -> tuple[list[Setting], int]:
         """Answers the settings that name the resource along the line and above it, and the default."""
-        parameters = {
-            "tenant": self._tenant_id,
-            "names": list(granting.names_of(resource)),
-            "line": list(line),
-            "kind": granting.kind_of(resource),
-            "default": GRANT_LAYER_DEFAULT,
-        }
-        found = await (await (await self._tx.driver()).execute(_ABOUT, parameters)).fetchall()
-        settings = [Setting(*row) for row in found]
-        defaults = [each.effect for each in settings if each.layer == GRANT_LAYER_DEFAULT]
-        return [each for each in settings if each.layer != GRANT_LAYER_DEFAULT], max(
-            defaults, default=EFFECT_UNSPECIFIED
-        )
+        values = about(resource) | {"tenant": self._tenant_id, "line": list(line)}
+        found = await (await (await self._tx.driver()).execute(_ABOUT, values)).fetchall()
+        return split([Setting(*row) for row in found])
 
     async def get(self, team_id: UUID | None, resource: str, layer: int) -> Grant | None:
         """Answers what the layer set at the place for the very text."""
@@ -82,6 +72,22 @@ class Grants(Rows):
             wanted = wanted.where(place > after)
         found = await self._session.execute(wanted.order_by(far, Grant.resource, Grant.layer).limit(size))
         return [(row[0], row[1]) for row in found.all()]
+
+
+def about(resource: str) -> dict[str, object]:
+    """Answers the parameters of a query for what bears on a resource; on an empty one nothing does."""
+    return {
+        "names": list(granting.names_of(resource)) if resource else [],
+        "kind": granting.kind_of(resource),
+        "default": GRANT_LAYER_DEFAULT,
+    }
+
+
+def split(found: Sequence[Setting]) -> tuple[list[Setting], int]:
+    """Answers the settings, and apart from them the default that was found among them."""
+    defaults = [each.effect for each in found if each.layer == GRANT_LAYER_DEFAULT]
+    settings = [each for each in found if each.layer != GRANT_LAYER_DEFAULT]
+    return settings, max(defaults, default=EFFECT_UNSPECIFIED)
 
 
 class GrantDefaults(Rows):

@@ -24,4 +24,9 @@ class Rows:
 
     def _walk_from(self, team_ids: Sequence[UUID]) -> dict[str, object]:
         """Answers the parameters of a walk up the tree from these teams."""
-        return {"tenant": self._tenant_id, "teams": list(team_ids), "deep": tree.MOST_DEEP}
+        return walk_from(self._tenant_id, team_ids)
+
+
+def walk_from(tenant_id: UUID, team_ids: Sequence[UUID]) -> dict[str, object]:
+    """Answers the parameters of a walk up the tree from these teams."""
+    return {"tenant": tenant_id, "teams": list(team_ids), "deep": tree.MOST_DEEP}
