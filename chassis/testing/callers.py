@@ -102,6 +102,12 @@ class Callers:
         )
         return known
 
+    def hire(self, enterprise_id: UUID, member_id: UUID, account_id: UUID, title: Title.ValueType) -> None:
+        """Makes an employee of somebody whom another service knows."""
+        self._employees[str(enterprise_id), str(account_id)] = Access(
+            employee_id=str(self.clock.new_id()), member_id=str(member_id), title=title
+        )
+
     def team(self, enterprise_id: UUID, *ancestors: UUID) -> UUID:
         """Makes a team below these, the nearest first, and answers its id."""
         team_id = self.clock.new_id()

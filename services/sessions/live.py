@@ -19,7 +19,7 @@ from services.sessions.authority import Authority
 from services.sessions.closings import Closings
 from services.sessions.errors import ModelNotGranted, RightRevoked
 from services.sessions.stream import Stream
-from wrtn.identity.v1.events_pb2 import AccountTransferred
+from wrtn.identity.v1.events_pb2 import AccountTransferred, SignInPolicyChanged
 from wrtn.sessions.v1.events_pb2 import ChatSessionDeleted
 from wrtn.sessions.v1.recorder_pb2 import Control
 
@@ -106,8 +106,13 @@ class Live:
         """Renews the authorities that an event names; unary ones when they are used next."""
         if notice.subject == subject_of(AccountTransferred):
             self._account_transferred(notice)
-        if not notice.subject.endswith(AUDITED):
-            self._renew(self._authorities.about(named_ids(notice.headers, notice.data)))
+        if notice.subject.endswith(AUDITED):
+            return
+        named = named_ids(notice.headers, notice.data)
+        concerned = self._authorities.about(named)
+        if notice.subject == subject_of(SignInPolicyChanged):
+            concerned |= self._authorities.within(named)
+        self._renew(concerned)
 
     def _enterprise_changed(self, notice: Notice) -> None:
         """Renews the authorities of those whose rights in their enterprise an event may have changed."""
