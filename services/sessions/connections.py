@@ -21,7 +21,7 @@ from services.sessions.authority import Authority, Holder
 from services.sessions.errors import ConnectionNotFound, SessionDeleted, TicketRefused
 from services.sessions.models import ChatSession, Connection
 from services.sessions.rights import Rights
-from services.sessions.store import Connections, Processes, Tickets, connection_of
+from services.sessions.store import NO_PROCESS, Connections, Processes, Tickets, connection_of
 from wrtn.sessions.v1.recorder_pb2 import OpenConnectionRequest, Opened
 
 RESUMABLE = timedelta(minutes=10)
@@ -154,8 +154,7 @@ class Doors:
         authority = await self._authorities.build(tx, row, session, pinned)
         row.client, row.address = content.seal_origin(authority.key, row.id, request.client, request.address)
         await Connections(tx, row.tenant_id).add(row)
-        if row.process_id is not None:
-            await Processes(tx).serves(row.process_id, row.tenant_id)
+        await Processes(tx).serves(row.process_id or NO_PROCESS, row.tenant_id)
         return Open(authority, _opened(row, session))
 
 

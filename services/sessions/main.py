@@ -13,6 +13,7 @@ from services.sessions.break_glass import BreakGlass
 from services.sessions.closings import Closings
 from services.sessions.committer import Committer
 from services.sessions.connections import Doors
+from services.sessions.idling import close_idle
 from services.sessions.live import Live
 from services.sessions.processes import Heartbeat, close_dead
 from services.sessions.readers import Readers
@@ -56,6 +57,9 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
     async def close_dead_processes() -> None:
         await close_dead(db, clock, timedelta(seconds=own.dead_seconds))
 
+    async def close_idle_connections() -> None:
+        await close_idle(db, timedelta(seconds=own.idle_seconds))
+
     return Parts(
         servicers=[
             (
@@ -71,7 +75,10 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
         ],
         consumers=[consumers.transfers()],
-        jobs=[Job("close-dead-processes", timedelta(seconds=10), close_dead_processes)],
+        jobs=[
+            Job("close-dead-processes", timedelta(seconds=10), close_dead_processes),
+            Job("close-idle-connections", timedelta(minutes=5), close_idle_connections),
+        ],
         background=[heartbeat, tails, committer, closings, live, watchers],
     )
 

@@ -21,5 +21,7 @@ class SessionsSettings(ServiceSettings):
     """How long a client may leave unread what it is sent, before its stream is ended."""
     heartbeat_seconds: float = 5
     """How often a process says that it is alive."""
+    idle_seconds: float = 3600
+    """How long nothing may be recorded over a connection without a stream, before it ends."""
     dead_seconds: float = 30
     """How long a process may be silent before its connections count as broken."""

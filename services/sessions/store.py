@@ -24,6 +24,9 @@ from services.sessions.models import (
     Ticket,
 )
 
+NO_PROCESS = UUID(int=0)
+"""Stands in the list of processes' tenants for the connections that no stream carries."""
+
 # An insert-only table gives SQLAlchemy's session nothing to follow: rows are read as they are.
 HistoryRow = Row[Any]
 
@@ -300,6 +303,51 @@ class Attributions:
         await self._session.execute(statement.on_conflict_do_nothing())
 
 
+class IdleConnections:
+    """Connections of several tenants that no stream carries and that nobody uses."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._session = tx.session
+
+    async def close(self, tenants: Iterable[UUID], moment: datetime, count: int) -> int:
+        """Ends up to so many over which nothing came since that moment; answers how many.
+
+        Their sessions are locked before it is decided, as every append locks them: none slips in between.
+        """
+        recorded = exists().where(
+            History.tenant_id == Connection.tenant_id,
+            History.chat_session_id == Connection.chat_session_id,
+            History.connection_id == Connection.id,
+            History.create_time >= moment,
+        )
+        idle = (
+            Connection.tenant_id.in_(list(tenants)),
+            Connection.process_id.is_(None),
+            Connection.disconnect_time.is_(None),
+            Connection.connect_time < moment,
+            ~recorded,
+        )
+        key = tuple_(Connection.tenant_id, Connection.id)
+        query = select(Connection.tenant_id, Connection.id, Connection.chat_session_id).where(*idle)
+        found = (await self._session.execute(query.order_by(key).limit(count))).all()
+        place = tuple_(ChatSession.tenant_id, ChatSession.id)
+        named = sorted({(each.tenant_id, each.chat_session_id) for each in found})
+        sessions = select(ChatSession.id).where(place.in_(named))
+        await self._session.execute(sessions.order_by(place).with_for_update(key_share=True))
+        last = select(func.max(History.create_time)).where(
+            History.tenant_id == Connection.tenant_id,
+            History.chat_session_id == Connection.chat_session_id,
+            History.connection_id == Connection.id,
+        )
+        ended = (
+            update(Connection)
+            .where(key.in_([(each.tenant_id, each.id) for each in found]), *idle)
+            .values(disconnect_time=func.coalesce(last.scalar_subquery(), Connection.connect_time))
+            .execution_options(synchronize_session=False)
+        )
+        return len((await self._session.execute(ended.returning(Connection.id))).all())
+
+
 class Processes:
     """The processes that hold streams, and the tenants of whom they hold any."""
 
@@ -316,7 +364,7 @@ class Processes:
         await self._session.execute(insert(Process).values(id=process_id, heartbeat_time=now))
 
     async def serves(self, process_id: UUID, tenant_id: UUID) -> None:
-        """Notes that the process holds a stream of the tenant."""
+        """Notes that the process holds a stream of the tenant, or NO_PROCESS a connection without one."""
         statement = upsert(ProcessTenant).values(process_id=process_id, tenant_id=tenant_id)
         await self._session.execute(statement.on_conflict_do_nothing())
 
@@ -325,10 +373,12 @@ class Processes:
         query = select(Process.id, Process.heartbeat_time).where(Process.heartbeat_time < moment)
         return {row.id: row.heartbeat_time for row in await self._session.execute(query)}
 
-    async def tenants(self, process_id: UUID, count: int) -> Sequence[UUID]:
-        """Answers some of the tenants of whom the process held streams."""
-        query = select(ProcessTenant.tenant_id).where(ProcessTenant.process_id == process_id).limit(count)
-        return (await self._session.scalars(query)).all()
+    async def tenants(self, process_id: UUID, count: int, after: UUID | None = None) -> Sequence[UUID]:
+        """Answers some of the tenants of whom the process held streams, in the order of their ids."""
+        query = select(ProcessTenant.tenant_id).where(ProcessTenant.process_id == process_id)
+        if after is not None:
+            query = query.where(ProcessTenant.tenant_id > after)
+        return (await self._session.scalars(query.order_by(ProcessTenant.tenant_id).limit(count))).all()
 
     async def close_connections(self, process_id: UUID, tenants: Iterable[UUID], moment: datetime) -> None:
         """Ends what the process left open in these tenants, at that moment; it serves them no more."""

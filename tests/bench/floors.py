@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -157,7 +158,7 @@ async def serve(handler: grpc.GenericRpcHandler) -> None:
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    say({"port": port})
+    say({"port": port, "pid": os.getpid()})
     await server.wait_for_termination()
 
 

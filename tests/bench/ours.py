@@ -55,7 +55,8 @@ async def sessions(urls: Urls, nats_url: str, folder: Path, count: int) -> None:
             opening = OpenConnectionRequest(ticket=ticket)
             opened = await record.OpenConnection(opening, metadata=credential.metadata)
             connections.append(opened.connection_id)
-        say({"port": running.port, "token": credential.bearer, "connections": connections})
+        found = {"port": running.port, "token": credential.bearer, "connections": connections}
+        say(found | {"pid": os.getpid()})
         await asyncio.Event().wait()
 
 
