@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from chassis.database import Database, Scope, Transaction
 from chassis.decimals import text
 from chassis.errors import Aborted, DomainError
-from services.billing import events
+from services.billing import notices
 from services.billing.admission import ZERO, Ask, Counter, Level, Refusal, admit
 from services.billing.errors import (
     AccountNotFound,
@@ -43,6 +43,13 @@ class Wanted:
     ask: Ask
     currency: str
     hold: timedelta
+    procedure_id: UUID | None = None
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """What budgets that cover it may be for; empty for everything."""
+        found = ("", f"model:{self.model}")
+        return found if self.procedure_id is None else (*found, f"procedure:{self.procedure_id}")
 
 
 Outcome = Reservation | DomainError
@@ -98,7 +105,7 @@ async def _locked(
     found = await queries.covering(
         {team_id for each in spenders.values() for team_id in each.line},
         {each.employee_id for each in spenders.values() if each.employee_id is not None},
-        {"", *(f"model:{each.model}" for each in wanted)},
+        {resource for each in wanted for resource in each.resources},
         tx.now,
     )
     if found:
@@ -190,13 +197,12 @@ def _may_spend(tenant_id: UUID, wanted: Wanted, spender: Spender | None) -> Doma
 def _of(batch: _Batch, wanted: Wanted, spender: Spender) -> list[Counter]:
     """Answers the counters that cover the spending: employee, teams from the nearest up, enterprise."""
     line = set(spender.line)
-    resources = ("", f"model:{wanted.model}")
     found = [
         batch.counters[each.id]
         for each in batch.covering.values()
         if (each.team_id is None or each.team_id in line)
         and (each.employee_id is None or each.employee_id == spender.employee_id)
-        and each.resource in resources
+        and each.resource in wanted.resources
     ]
     places = {team_id: place for place, team_id in enumerate(spender.line)}
     return sorted(
@@ -256,4 +262,4 @@ async def _tell_refusals(tx: Transaction, batch: _Batch) -> None:
     """Tells of the first refusal of a budget in a period, once."""
     for no in batch.refused.values():
         if not no.rate:
-            await events.budget_refused(tx, batch.tenant_id, no.counter)
+            await notices.refused(tx, batch.tenant_id, no.counter)

@@ -9,9 +9,8 @@ from uuid import UUID
 from chassis import decimals, timestamps
 from chassis.database import Transaction
 from chassis.events.envelope import Event
-from services.billing.admission import ZERO, Counter
+from services.billing.admission import Counter
 from services.billing.models import Budget
-from services.billing.store.budgets import Periods
 from services.billing.usages import RatedUsage
 from wrtn.billing.v1.events_pb2 import BudgetChanged, BudgetNoticed, UsageRated
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
@@ -39,17 +38,16 @@ def budget_changed(tx: Transaction, budget: Budget) -> None:
     tx.publish(event, aggregate_id=budget.id, version=budget.version, tenant_id=budget.tenant_id)
 
 
-async def budget_refused(tx: Transaction, tenant_id: UUID, counter: Counter) -> None:
-    """Tells of the first refusal of a budget in a period, once."""
-    if await Periods(tx, tenant_id).notice(counter.budget_id, counter.start, ZERO, tx.now):
-        event = BudgetNoticed(
-            kind=BudgetNoticed.KIND_REFUSED,
-            budget_id=str(counter.budget_id),
-            team_id=_text(counter.team_id),
-            employee_id=_text(counter.employee_id),
-            start_time=timestamps.of(counter.start),
-        )
-        tx.publish(event, aggregate_id=counter.budget_id, tenant_id=tenant_id)
+def budget_refused(tx: Transaction, tenant_id: UUID, counter: Counter) -> None:
+    """Tells that a budget refused a spending for the first time in a period."""
+    event = BudgetNoticed(
+        kind=BudgetNoticed.KIND_REFUSED,
+        budget_id=str(counter.budget_id),
+        team_id=_text(counter.team_id),
+        employee_id=_text(counter.employee_id),
+        start_time=timestamps.of(counter.start),
+    )
+    tx.publish(event, aggregate_id=counter.budget_id, tenant_id=tenant_id)
 
 
 def budget_reached(tx: Transaction, budget: Budget, start: datetime, threshold: Decimal) -> None:

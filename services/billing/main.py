@@ -9,6 +9,7 @@ from chassis.service import Parts, Runtime, run
 from services.billing import organisation, subjects
 from services.billing.consumers import Rating
 from services.billing.expiry import Expiry
+from services.billing.letters import Postman
 from services.billing.price_list import PriceList
 from services.billing.price_source import Source
 from services.billing.prices import import_at_start
@@ -40,7 +41,10 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
             (add_SpendServiceServicer_to_server, Spends(runtime, known, spender)),
         ],
         consumers=[Rating(known).consumer(), *organisation.CONSUMERS],
-        jobs=[Expiry(runtime.db, runtime.worker, runtime.bus, runtime.peers).job()],
+        jobs=[
+            Expiry(runtime.db, runtime.worker, runtime.bus, runtime.peers).job(),
+            Postman(runtime.db, runtime.worker, runtime.peers).job(),
+        ],
         background=[spender],
     )
 

@@ -15,12 +15,20 @@ from google.protobuf.message import Message
 from chassis.database import Transaction
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
-from services.billing.models import KnownAccount, KnownCompanion, KnownEmployee, KnownEnterprise, KnownTeam
+from services.billing.models import (
+    KnownAccount,
+    KnownCompanion,
+    KnownDuties,
+    KnownEmployee,
+    KnownEnterprise,
+    KnownTeam,
+)
 from services.billing.models.base import Base
 from services.billing.store.organisation import keep
 from wrtn.enterprise.v1.events_pb2 import (
     CompanionAppointed,
     CompanionRemoved,
+    DutiesChanged,
     EmployeeDismissed,
     EmployeeHired,
     EnterpriseCreated,
@@ -69,6 +77,10 @@ def _dismissed(fact: EmployeeDismissed) -> Row:
     return {"employee_id": UUID(fact.employee_id), "member_id": UUID(fact.member_id), "title": 0}
 
 
+def _duties(fact: DutiesChanged) -> Row:
+    return {"employee_id": UUID(fact.employee_id), "duties": list(fact.duties)}
+
+
 def _team(fact: TeamCreated | TeamMoved | TeamRestored) -> Row:
     parent = UUID(fact.ancestor_ids[0]) if fact.ancestor_ids else None
     return {"team_id": UUID(fact.team_id), "parent_team_id": parent, "archived": False}
@@ -109,6 +121,7 @@ CONSUMERS = (
             EmployeeHired: _knowing(KnownEmployee, _employed),
             TitleChanged: _knowing(KnownEmployee, _employed),
             EmployeeDismissed: _knowing(KnownEmployee, _dismissed),
+            DutiesChanged: _knowing(KnownDuties, _duties),
             TeamCreated: _knowing(KnownTeam, _team),
             TeamMoved: _knowing(KnownTeam, _team),
             TeamArchived: _knowing(KnownTeam, _archived),

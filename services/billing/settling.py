@@ -9,11 +9,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from chassis.database import Transaction
-from services.billing import events, reservations
+from services.billing import notices, reservations
 from services.billing.models import Budget
 from services.billing.periods import Span, following, span
 from services.billing.reservations import Moves
-from services.billing.store.budgets import Periods
 from services.billing.store.reservations import Place, Reservations
 from services.billing.store.spending import Spending
 from services.billing.usages import RatedUsage
@@ -128,7 +127,5 @@ async def _tell_thresholds(tx: Transaction, moves: Moves, spent: Mapping[Place, 
         after = spent[place]
         for threshold in budget.thresholds:
             mark = budget.amount * threshold / _HUNDRED
-            if after - amount < mark <= after and await Periods(tx, tenant_id).notice(
-                budget_id, start, threshold, tx.now
-            ):
-                events.budget_reached(tx, budget, start, threshold)
+            if after - amount < mark <= after:
+                await notices.reached(tx, budget, start, threshold)

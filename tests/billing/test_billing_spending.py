@@ -56,6 +56,20 @@ async def test_a_spending_is_reserved_at_every_level_at_once(office: Office) -> 
         assert (await office.read(each)).status.left == left
 
 
+async def test_a_procedure_has_a_budget_beside_that_of_its_model(office: Office) -> None:
+    procedure, other = str(NEW()), str(NEW())
+    whole = await office.budget("10")
+    own = await office.budget("2", resource=f"procedure:{procedure}")
+    held = await office.spend("1.5", procedure_id=procedure)
+    reason, metadata = await refused(office.spend("1", procedure_id=procedure))
+    assert (reason, metadata["budget_id"], metadata["left"]) == ("BUDGET_EXCEEDED", own.id, "0.5")
+    await office.spend("1", procedure_id=other)
+    await office.spend("1")
+    await office.use(250_000, held)
+    statuses = [(await office.read(each)).status for each in (whole, own)]
+    assert [(each.spent, each.reserved) for each in statuses] == [("0.5", "2"), ("0.5", "0")]
+
+
 async def test_the_refusal_names_the_level_what_is_left_and_when_it_resets(office: Office) -> None:
     await office.budget("10")
     team = await office.budget("5", team_id=office.line[2])

@@ -3,9 +3,11 @@
 from services.billing.models.base import Base
 from services.billing.models.budgets import Budget, BudgetChange, BudgetNotice, BudgetPeriodRow
 from services.billing.models.ledger import Ledger, LedgerBalance, LedgerEntry
+from services.billing.models.letters import Letter
 from services.billing.models.organisation import (
     KnownAccount,
     KnownCompanion,
+    KnownDuties,
     KnownEmployee,
     KnownEnterprise,
     KnownTeam,
@@ -25,12 +27,14 @@ __all__ = [
     "HolderCostDay",
     "KnownAccount",
     "KnownCompanion",
+    "KnownDuties",
     "KnownEmployee",
     "KnownEnterprise",
     "KnownTeam",
     "Ledger",
     "LedgerBalance",
     "LedgerEntry",
+    "Letter",
     "Price",
     "Reservation",
     "ReservationState",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, SmallInteger
+from sqlalchemy import ARRAY, BigInteger, Index, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.billing.models.base import Base
@@ -44,6 +44,18 @@ class KnownEmployee(Base):
     employee_id: Mapped[UUID] = mapped_column(primary_key=True)
     member_id: Mapped[UUID]
     title: Mapped[int] = mapped_column(SmallInteger)
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
+class KnownDuties(Base):
+    """The duties of a manager, as they were set last; a later change of title ends them."""
+
+    __tablename__ = "wrtn_known_duties"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    employee_id: Mapped[UUID] = mapped_column(primary_key=True)
+    duties: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    """Each a wrtn.access.v1.Duty."""
     version: Mapped[int] = mapped_column(BigInteger)
 
 

@@ -56,6 +56,7 @@ class Spends(SpendServiceServicer):
                 ask=estimate.ask,
                 currency=estimate.currency,
                 hold=request.hold.ToTimedelta() if request.HasField("hold") else HOLD,
+                procedure_id=UUID(request.procedure_id) if request.procedure_id else None,
             ),
         )
         if isinstance(outcome, DomainError):
