@@ -184,6 +184,11 @@ def insert_only(op: Operations, table: str) -> None:
     op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_insert_only")
 
 
+def app_updates(op: Operations, table: str, *columns: str) -> None:
+    """Lets the app role change these columns of an insert-only table, as far as its triggers do."""
+    op.execute(f"GRANT UPDATE ({', '.join(columns)}) ON {table} TO {_role('app', op)}")
+
+
 def platform_reads(op: Operations, table: str) -> None:
     """Lets transactions of the platform's tenant (all zeros) read the rows of every tenant or member.
 

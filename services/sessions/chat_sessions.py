@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from chassis.access.employment import AccessCache
@@ -13,6 +14,7 @@ from chassis.database import Snapshot, Transaction
 from services.sessions import content, convert, events, tickets
 from services.sessions.errors import ModelNotGranted, NotEmployed, SessionNotFound, TeamNotJoined
 from services.sessions.models import ChatSession, Ticket
+from services.sessions.retentions import deleted_for
 from services.sessions.rights import resource_of
 from services.sessions.store import ChatSessions, Connections, HistoryRow, Tickets
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
@@ -102,14 +104,16 @@ async def shown(tx: Snapshot, keyring: Keyring, rows: Sequence[ChatSession]) -> 
     return [convert.chat_session(row, content.open_title(key, row.id, row.title)) for row in rows]
 
 
-async def rename(
-    tx: Transaction, keyring: Keyring, acting: Acting, session_id: str, title: str
+async def change(
+    tx: Transaction, keyring: Keyring, acting: Acting, session_id: str, changes: dict[str, Any]
 ) -> pb.ChatSession:
-    """Changes the title."""
+    """Changes the title, or whether it is a favourite."""
     row = await found(tx, acting, session_id, lock=True)
-    row.title = content.seal_title(await keyring.key(tx, row.tenant_id), row.id, title)
+    if "title" in changes:
+        row.title = content.seal_title(await keyring.key(tx, row.tenant_id), row.id, changes["title"])
+    row.favourite = changes.get("favourite", row.favourite)
     row.update_time = tx.now
-    return convert.chat_session(row, title)
+    return (await shown(tx, keyring, [row]))[0]
 
 
 async def remove(tx: Transaction, acting: Acting, session_id: str) -> ChatSession:
@@ -120,6 +124,18 @@ async def remove(tx: Transaction, acting: Acting, session_id: str) -> ChatSessio
     await Connections(tx, row.tenant_id).close_unary(row.id, tx.now)
     events.deleted(tx, row)
     return row
+
+
+async def restore(tx: Transaction, keyring: Keyring, acting: Acting, session_id: str) -> pb.ChatSession:
+    """Brings a deleted session back while its time is not over; raises SessionNotFound."""
+    row = await ChatSessions(tx, acting.tenant_id).deleted(UUID(session_id), acting.account_id)
+    if row is None or row.delete_time is None:
+        raise SessionNotFound
+    if tx.now >= row.delete_time + await deleted_for(tx, row.tenant_id):
+        raise SessionNotFound
+    row.delete_time = None
+    events.undeleted(tx, row)
+    return (await shown(tx, keyring, [row]))[0]
 
 
 async def connect(tx: Transaction, acting: Acting, session_id: str) -> pb.ConnectChatSessionResponse:

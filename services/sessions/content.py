@@ -10,6 +10,7 @@ _TITLE = "chat_session.title"
 _BODY = "history.body"
 _CLIENT = "connection.client"
 _ADDRESS = "connection.address"
+_REASON = "legal_hold.reason"
 
 
 def seal_title(key: DataKey, session_id: UUID, title: str) -> bytes | None:
@@ -30,6 +31,16 @@ def seal_body(key: DataKey, session_id: str, history_id: str, body: str) -> byte
 def open_body(key: DataKey, session_id: str, history_id: str, sealed: bytes) -> str:
     """Decrypts a history's body; fails for one of another history, session or tenant."""
     return key.decrypt(sealed, _BODY, session_id, history_id).decode()
+
+
+def seal_reason(key: DataKey, hold_id: UUID, reason: str) -> bytes:
+    """Encrypts why a hold was placed."""
+    return key.encrypt(reason.encode(), _REASON, hold_id)
+
+
+def open_reason(key: DataKey, hold_id: UUID, sealed: bytes) -> str:
+    """Decrypts why a hold was placed."""
+    return key.decrypt(sealed, _REASON, hold_id).decode()
 
 
 def seal_origin(key: DataKey, connection_id: UUID, client: str, address: str) -> tuple[bytes, bytes]:

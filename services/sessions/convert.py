@@ -33,7 +33,16 @@ def chat_session(row: ChatSession, title: str) -> pb.ChatSession:
         create_time=timestamp(row.create_time),
         update_time=timestamp(row.update_time),
         last_activity_time=timestamp(row.last_activity_time),
+        favourite=row.favourite,
+        delete_time=timestamp(row.delete_time) if row.delete_time is not None else None,
     )
+
+
+def foreign_chat_session(row: ChatSession) -> pb.ChatSession:
+    """Answers what others than the holder see of a session in a list."""
+    shown = chat_session(row, "")
+    shown.favourite = False
+    return shown
 
 
 def connection(row: Connection, client: str, address: str) -> pb.Connection:

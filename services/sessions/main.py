@@ -16,9 +16,11 @@ from services.sessions.connections import Doors
 from services.sessions.idling import close_idle
 from services.sessions.live import Live
 from services.sessions.processes import Heartbeat, close_dead
+from services.sessions.purging import Purging
 from services.sessions.readers import Readers
 from services.sessions.rights import Rights
 from services.sessions.rpc.chat_sessions import ChatSessionsService
+from services.sessions.rpc.keeping import LegalHoldRpc, RetentionRpc
 from services.sessions.rpc.recorder import Recorder
 from services.sessions.rpc.usage_progress import UsageProgressRpc
 from services.sessions.rpc.watch import WatchRpc
@@ -27,8 +29,10 @@ from services.sessions.tails import Tails
 from services.sessions.watcher import Sources
 from services.sessions.watchers import Watchers
 from wrtn.sessions.v1.chat_sessions_pb2_grpc import add_ChatSessionServiceServicer_to_server
+from wrtn.sessions.v1.legal_holds_pb2_grpc import add_LegalHoldServiceServicer_to_server
 from wrtn.sessions.v1.recorder_pb2 import Control
 from wrtn.sessions.v1.recorder_pb2_grpc import add_RecorderServiceServicer_to_server
+from wrtn.sessions.v1.retention_pb2_grpc import add_RetentionServiceServicer_to_server
 from wrtn.sessions.v1.usage_progress_pb2_grpc import add_UsageProgressServiceServicer_to_server
 from wrtn.sessions.v1.watch_pb2_grpc import add_WatchServiceServicer_to_server
 from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
@@ -67,6 +71,8 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
                 ChatSessionsService(db, runtime.keyring, runtime.access, live, readers),
             ),
             (add_RecorderServiceServicer_to_server, recorder),
+            (add_RetentionServiceServicer_to_server, RetentionRpc(db)),
+            (add_LegalHoldServiceServicer_to_server, LegalHoldRpc(db, runtime.keyring)),
             (
                 add_UsageProgressServiceServicer_to_server,
                 UsageProgressRpc(runtime.worker, runtime.bus, clock),
@@ -78,6 +84,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
         jobs=[
             Job("close-dead-processes", timedelta(seconds=10), close_dead_processes),
             Job("close-idle-connections", timedelta(minutes=5), close_idle_connections),
+            Purging(db, runtime.worker).job(),
         ],
         background=[heartbeat, tails, committer, closings, live, watchers],
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 
 from chassis import masks
@@ -16,13 +18,15 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Snapshot, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, PageTokenInvalid
-from services.sessions import chat_sessions, content, convert
+from services.sessions import chat_sessions, content, convert, title_search
 from services.sessions.chat_sessions import Acting
 from services.sessions.errors import TeamNotFound
+from services.sessions.filters import Wanted, common
 from services.sessions.live import Live
 from services.sessions.models import ChatSession
 from services.sessions.readers import Readers
 from services.sessions.store import ChatSessions, Connections, Histories
+from services.sessions.transcripts import FORMATS, Transcript
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 from wrtn.sessions.v1.chat_sessions_pb2_grpc import ChatSessionServiceServicer
 from wrtn.sessions.v1.token_usage_pb2 import TokenUsage
@@ -68,28 +72,78 @@ class ChatSessionsService(ChatSessionServiceServicer):
     async def ListChatSessions(
         self, request: pb.ListChatSessionsRequest, context: Any
     ) -> pb.ListChatSessionsResponse:
-        """Lists the sessions, the latest activity first."""
+        """Lists the sessions of the acting account; looks through the titles if one is asked for."""
         caller = current().caller
         acting = Acting.of(caller)
         page = Page.of(request)
-        team_id = UUID(request.team_id) if request.team_id else None
+        wanted = Wanted(
+            account_id=acting.account_id,
+            team_id=UUID(request.team_id) if request.team_id else None,
+            favourite=request.favourite if request.HasField("favourite") else None,
+            deleted=request.deleted,
+            **common(request, newest_first=False),
+        )
         async with self._db.snapshot(caller.scope) as tx:
-            store = ChatSessions(tx, acting.tenant_id)
-            rows = await store.page(acting.account_id, team_id, _place(page), page.size + 1)
-            rows, token = page.cut(rows, lambda row: (row.last_activity_time.isoformat(), str(row.id)))
-            shown = await chat_sessions.shown(tx, self._keyring, rows)
+            if request.title:
+                shown, token = await title_search.search(
+                    tx, self._keyring, acting.tenant_id, wanted, request.title, _place(page), page
+                )
+            else:
+                store = ChatSessions(tx, acting.tenant_id)
+                rows = await store.page(wanted, _place(page), page.size + 1)
+                rows, token = page.cut(rows, lambda row: title_search.key_of(wanted, row))
+                shown = await chat_sessions.shown(tx, self._keyring, rows)
         return pb.ListChatSessionsResponse(chat_sessions=shown, next_page_token=token)
 
     async def UpdateChatSession(self, request: pb.UpdateChatSessionRequest, context: Any) -> pb.ChatSession:
-        """Changes the title."""
+        """Changes the title, or whether it is a favourite."""
         caller = current().caller
-        changes = masks.changes(request.chat_session, request.update_mask, allowed=("title",))
+        changes = masks.changes(request.chat_session, request.update_mask, allowed=("title", "favourite"))
 
         async def work(tx: Transaction) -> pb.ChatSession:
             acting, session_id = Acting.of(caller), request.chat_session.id
-            return await chat_sessions.rename(tx, self._keyring, acting, session_id, changes["title"])
+            return await chat_sessions.change(tx, self._keyring, acting, session_id, changes)
 
         return await once(self._db, caller.scope, request, work)
+
+    async def UndeleteChatSession(
+        self, request: pb.UndeleteChatSessionRequest, context: Any
+    ) -> pb.ChatSession:
+        """Brings a deleted session back."""
+        caller = current().caller
+
+        async def work(tx: Transaction) -> pb.ChatSession:
+            acting = Acting.of(caller)
+            return await chat_sessions.restore(tx, self._keyring, acting, request.chat_session_id)
+
+        return await once(self._db, caller.scope, request, work)
+
+    async def ExportChatSession(
+        self, request: pb.ExportChatSessionRequest, context: Any
+    ) -> AsyncIterator[HttpBody]:
+        """Streams the transcript, page by page; who reads it is audited before the first one."""
+
+        async def read(tx: Snapshot, row: ChatSession) -> tuple[ChatSession, pb.ChatSession]:
+            return row, (await chat_sessions.shown(tx, self._keyring, [row]))[0]
+
+        row, shown = await self._readers.content(
+            current().caller,
+            UUID(request.chat_session_id),
+            read,
+            what="transcript",
+            tenant=request.tenant_id,
+        )
+        transcript = Transcript(self._db, self._keyring, row, shown)
+        kind = FORMATS[request.format]
+        name = f"chat-session-{row.id}.{kind.ending}"
+        await context.send_initial_metadata(
+            (
+                ("x-http-header-content-disposition", f'attachment; filename="{name}"'),
+                ("x-http-header-cache-control", "no-store"),
+            )
+        )
+        async for data in kind.write(transcript):
+            yield HttpBody(content_type=kind.content_type, data=data)
 
     async def DeleteChatSession(self, request: pb.DeleteChatSessionRequest, context: Any) -> Empty:
         """Deletes the session. Its streams here end after the commit, those elsewhere by the event."""
@@ -168,14 +222,34 @@ class ChatSessionsService(ChatSessionServiceServicer):
         team_id, caller = UUID(request.team_id) if request.team_id else None, current().caller
         if team_id is not None and (caller.access is None or caller.access.team is None):
             raise TeamNotFound
-        async with self._db.snapshot(caller.scope) as tx:
-            found = await ChatSessions(tx, UUID(request.enterprise_id)).on_team(
-                team_id, _place(page), page.size + 1
-            )
-        rows, token = page.cut(found, lambda row: (row.create_time.isoformat(), str(row.id)))
-        return pb.ListTeamChatSessionsResponse(
-            chat_sessions=[convert.chat_session(row, "") for row in rows], next_page_token=token
+        wanted = Wanted(
+            team_id=team_id,
+            no_team=team_id is None,
+            account_id=UUID(request.account_id) if request.account_id else None,
+            **common(request, newest_first=True),
         )
+        shown, token = await self._listed(UUID(request.enterprise_id), wanted, page)
+        return pb.ListTeamChatSessionsResponse(chat_sessions=shown, next_page_token=token)
+
+    async def ListEnterpriseChatSessions(
+        self, request: pb.ListEnterpriseChatSessionsRequest, context: Any
+    ) -> pb.ListEnterpriseChatSessionsResponse:
+        """Lists the sessions of all accounts of an enterprise, without what was said in them."""
+        page = Page.of(request)
+        wanted = Wanted(
+            account_id=UUID(request.account_id) if request.account_id else None,
+            **common(request, newest_first=True),
+        )
+        shown, token = await self._listed(UUID(request.enterprise_id), wanted, page)
+        return pb.ListEnterpriseChatSessionsResponse(chat_sessions=shown, next_page_token=token)
+
+    async def _listed(
+        self, enterprise_id: UUID, wanted: Wanted, page: Page
+    ) -> tuple[list[pb.ChatSession], str]:
+        async with self._db.snapshot(current().caller.scope) as tx:
+            rows = await ChatSessions(tx, enterprise_id).page(wanted, _place(page), page.size + 1)
+        rows, token = page.cut(rows, lambda row: title_search.key_of(wanted, row))
+        return [convert.foreign_chat_session(row) for row in rows], token
 
 
 def _place(page: Page) -> tuple[datetime, UUID] | None:

@@ -1,21 +1,14 @@
-"""The tables of sessions."""
+"""What is recorded: sessions, tickets, connections, histories, attributions, and the processes that serve."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Index, MetaData, SmallInteger, UniqueConstraint, Uuid, text
+from sqlalchemy import ARRAY, BigInteger, Index, SmallInteger, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis.database import models
-
-
-class Base(models.Base):
-    """The base of this service's tables."""
-
-    __abstract__ = True
-    metadata = MetaData(naming_convention=models.NAMES)
+from services.sessions.models.base import Base
 
 
 def _counter() -> Mapped[int]:
@@ -44,6 +37,13 @@ class ChatSession(Base):
     update_time: Mapped[datetime]
     last_activity_time: Mapped[datetime]
     delete_time: Mapped[datetime | None]
+    purge_time: Mapped[datetime | None]
+    """When the purge of a deleted session began. From then on nothing brings it back."""
+    purged: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether its purge is done."""
+    favourite: Mapped[bool] = mapped_column(server_default=text("false"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    """The version of the aggregate in its events."""
     last_sequence: Mapped[int] = _counter()
     input_total: Mapped[int] = _counter()
     input_cached: Mapped[int] = _counter()
@@ -67,6 +67,13 @@ class ChatSession(Base):
             "create_time",
             "id",
             postgresql_where=text("delete_time IS NULL"),
+        ),
+        Index(
+            "wrtn_chat_sessions_purge_idx",
+            "tenant_id",
+            "delete_time",
+            "id",
+            postgresql_where=text("delete_time IS NOT NULL AND NOT purged"),
         ),
     )
 
@@ -130,7 +137,10 @@ class Attribution(Base):
 
 
 class History(Base):
-    """One history. The body is encrypted; the counts are null if it cost no tokens. Insert-only."""
+    """One history. The body is encrypted; the counts are null if it cost no tokens. Insert-only.
+
+    Of a purged session the bodies are empty; nothing else of a history ever changes.
+    """
 
     __tablename__ = "wrtn_histories"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)

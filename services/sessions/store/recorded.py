@@ -1,4 +1,4 @@
-"""Every query but those of the group commit; one small class a table, its tenant bound at construction."""
+"""The queries of what is recorded, but those of the group commit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from chassis.database import Snapshot, Transaction
 from services.sessions.attributions import Pinned
+from services.sessions.filters import Wanted
 from services.sessions.models import (
     Attribution,
     ChatSession,
@@ -62,39 +63,26 @@ class ChatSessions:
         )
         return await self._session.scalar(query)
 
-    async def on_team(
-        self, team_id: UUID | None, after: tuple[datetime, UUID] | None, count: int
-    ) -> Sequence[ChatSession]:
-        """Answers the sessions of all accounts on the team, or on none, the newest first, from there on."""
+    async def deleted(self, session_id: UUID, account_id: UUID) -> ChatSession | None:
+        """Answers and locks the account's session that is deleted, and whose purge has not begun."""
         query = select(ChatSession).where(
             ChatSession.tenant_id == self._tenant_id,
-            ChatSession.team_id == team_id if team_id is not None else ChatSession.team_id.is_(None),
-            ChatSession.delete_time.is_(None),
+            ChatSession.id == session_id,
+            ChatSession.account_id == account_id,
+            ChatSession.delete_time.is_not(None),
+            ChatSession.purge_time.is_(None),
         )
-        if after is not None:
-            query = query.where(tuple_(ChatSession.create_time, ChatSession.id) < after)
-        query = query.order_by(ChatSession.create_time.desc(), ChatSession.id.desc()).limit(count)
-        return (await self._session.scalars(query)).all()
+        return await self._session.scalar(query.with_for_update())
 
     async def page(
-        self,
-        account_id: UUID,
-        team_id: UUID | None,
-        after: tuple[datetime, UUID] | None,
-        count: int,
+        self, wanted: Wanted, after: tuple[datetime, UUID] | None, count: int
     ) -> Sequence[ChatSession]:
-        """Answers the account's sessions, the latest activity first, from after that place on."""
-        query = select(ChatSession).where(
-            ChatSession.tenant_id == self._tenant_id,
-            ChatSession.account_id == account_id,
-            ChatSession.delete_time.is_(None),
-        )
-        if team_id is not None:
-            query = query.where(ChatSession.team_id == team_id)
-        place = tuple_(ChatSession.last_activity_time, ChatSession.id)
+        """Answers the sessions that are wanted, in their order, from after that place on."""
+        place = tuple_(wanted.time, ChatSession.id)
+        query = select(ChatSession).where(ChatSession.tenant_id == self._tenant_id, *wanted.conditions())
         if after is not None:
             query = query.where(place < after)
-        query = query.order_by(ChatSession.last_activity_time.desc(), ChatSession.id.desc()).limit(count)
+        query = query.order_by(wanted.time.desc(), ChatSession.id.desc()).limit(count)
         return (await self._session.scalars(query)).all()
 
     async def leave_teams(self, account_id: UUID, before: datetime) -> None:

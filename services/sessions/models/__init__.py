@@ -1,0 +1,26 @@
+"""The tables of sessions."""
+
+from services.sessions.models.base import Base
+from services.sessions.models.keeping import LegalHold, Retention
+from services.sessions.models.recorded import (
+    Attribution,
+    ChatSession,
+    Connection,
+    History,
+    Process,
+    ProcessTenant,
+    Ticket,
+)
+
+__all__ = [
+    "Attribution",
+    "Base",
+    "ChatSession",
+    "Connection",
+    "History",
+    "LegalHold",
+    "Process",
+    "ProcessTenant",
+    "Retention",
+    "Ticket",
+]

@@ -1,0 +1,32 @@
+"""Every query but those of the group commit; one small class a table, its tenant bound at construction."""
+
+from services.sessions.store.keeping import LegalHolds, Purges, Retentions, tenants_to_purge
+from services.sessions.store.recorded import (
+    NO_PROCESS,
+    Attributions,
+    ChatSessions,
+    Connections,
+    Histories,
+    HistoryRow,
+    IdleConnections,
+    Processes,
+    Tickets,
+    connection_of,
+)
+
+__all__ = [
+    "NO_PROCESS",
+    "Attributions",
+    "ChatSessions",
+    "Connections",
+    "Histories",
+    "HistoryRow",
+    "IdleConnections",
+    "LegalHolds",
+    "Processes",
+    "Purges",
+    "Retentions",
+    "Tickets",
+    "connection_of",
+    "tenants_to_purge",
+]

@@ -1,0 +1,43 @@
+"""Reading a session from its first history to its last, some at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from chassis.crypto import Keyring
+from chassis.database import Database, Scope
+from services.sessions import chat_sessions
+from services.sessions.errors import SessionNotFound
+from services.sessions.models import ChatSession
+from services.sessions.store import ChatSessions, Histories
+from wrtn.sessions.v1 import chat_sessions_pb2 as pb
+
+_ROWS = 200
+_BYTES = 2 * 1024 * 1024
+
+
+class Transcript:
+    """A session as it was when the transcript was asked for. Whoever asks may read it."""
+
+    def __init__(self, db: Database, keyring: Keyring, row: ChatSession, session: pb.ChatSession) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._row = row
+        self.session = session
+
+    async def histories(self) -> AsyncIterator[pb.History]:
+        """Yields the histories in order, no transaction being held meanwhile.
+
+        Raises SessionNotFound if the session is deleted before the end.
+        """
+        row, after = self._row, 0
+        while after < row.last_sequence:
+            async with self._db.snapshot(Scope.of(row.tenant_id)) as tx:
+                if await ChatSessions(tx, row.tenant_id).of_tenant(row.id) is None:
+                    raise SessionNotFound
+                count = min(_ROWS, row.last_sequence - after)
+                rows = await Histories(tx, row.tenant_id).page(row.id, after, count, _BYTES)
+                page = await chat_sessions.histories(tx, self._keyring, row.tenant_id, rows)
+            for each in page:
+                yield each
+            after = page[-1].sequence
