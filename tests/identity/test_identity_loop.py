@@ -1,0 +1,36 @@
+"""Signing in does not hold up the event loop: what is slow on purpose works beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests.identity import make
+from tests.identity.make import Identity
+
+MOST = 0.010
+"""Seconds of processor time in which no other call of the process is served. One hash takes 28 ms."""
+
+
+async def test_no_step_of_signing_in_holds_the_event_loop_for_ten_milliseconds(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await make.member(identity)
+    await make.sign_in(identity, member.email)  # statements are compiled from now on
+    took: list[float] = []
+    run = asyncio.Handle._run
+
+    def measured(handle: asyncio.Handle) -> None:
+        # Processor time of this thread: what a busy machine takes away is not counted.
+        began = time.thread_time()
+        run(handle)
+        took.append(time.thread_time() - began)
+
+    monkeypatch.setattr(asyncio.Handle, "_run", measured)
+    await asyncio.gather(*(make.sign_in(identity, member.email) for _ in range(8)))
+    await make.register(identity, make.fresh_email())
+    monkeypatch.undo()
+    assert len(took) > 100, "the steps were seen"
+    assert max(took) < MOST
