@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import signal
 from collections.abc import AsyncIterator
@@ -92,6 +93,9 @@ async def _until_told(service: str, settings: S, wire: Wire[S], versions: Path |
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, told.set)
     async with start(service, settings, wire, versions=versions) as running:
+        # What was made until here stays: the collector need not walk through it again and again.
+        gc.collect()
+        gc.freeze()
         _log.info("serving", port=running.port, metrics_port=running.metrics_port)
         await told.wait()
         for each in (signal.SIGTERM, signal.SIGINT):

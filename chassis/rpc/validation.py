@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import protovalidate
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from chassis.errors import InvalidArgument
@@ -37,7 +39,7 @@ def validate(request: Message) -> None:
     PostgreSQL stores no NUL in texts, so no field of ours can mean one.
     """
     check_constraints(request)
-    # Serializing is quick, and few requests hold a zero byte at all; only those are looked into.
+    # Serializing is quick, and few requests hold a zero byte but in numbers; only those are looked into.
     if b"\0" in request.SerializePartialToString():
         nuls = _nuls(request, "")
         if nuls:
@@ -64,7 +66,10 @@ def _path(violation: protovalidate.Violation) -> str:
 def _nuls(message: Message, before: str) -> list[str]:
     """Answers the paths of the text fields that hold a NUL character."""
     found: list[str] = []
+    holding = _holding_text(message.DESCRIPTOR)
     for field, value in message.ListFields():
+        if field.number not in holding:
+            continue
         path = f"{before}{field.name}"
         if field.type == FieldDescriptor.TYPE_STRING:
             texts = value if field.is_repeated else (value,)
@@ -90,3 +95,19 @@ def _nuls_in_map(value: object, path: str) -> list[str]:
         elif isinstance(item, Message):
             found += _nuls(item, f"{path}.")
     return found
+
+
+@cache
+def _holding_text(descriptor: Descriptor) -> frozenset[int]:
+    """Answers the numbers of the fields that are a text, or may contain one."""
+    return frozenset(field.number for field in descriptor.fields if _may_hold_text(field, set()))
+
+
+def _may_hold_text(field: FieldDescriptor, seen: set[str]) -> bool:
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return True
+    below = field.message_type
+    if below is None or below.full_name in seen:
+        return False
+    seen.add(below.full_name)
+    return any(_may_hold_text(each, seen) for each in below.fields)
