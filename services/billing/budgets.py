@@ -29,6 +29,7 @@ from services.billing.errors import (
 from services.billing.models import Budget, BudgetChange, BudgetPeriodRow
 from services.billing.periods import span
 from services.billing.store.budgets import Budgets, Periods
+from services.billing.store.increases import Extras
 from services.billing.store.spending import Spending
 from wrtn.access.v1.access_pb2 import DUTY_BILLING, ROLE_CHIEF, ROLE_MANAGER, TITLE_MANAGER, TITLE_OWNER
 from wrtn.billing.v1 import budgets_pb2 as pb
@@ -104,7 +105,9 @@ async def update(
         setattr(row, name, value)
     await _require_room(queries, row)
     if period is not None:
-        _require_enough(row, period)
+        _require_enough(
+            row, period, (await Extras(tx, tenant_id).holding([row.id], tx.now)).get(row.id, ZERO)
+        )
     row.version, row.update_time = row.version + 1, tx.now
     await _record(tx, keyring, row, decider)
     return row, period
@@ -128,13 +131,14 @@ def terms(wanted: pb.Budget, names: Iterable[str]) -> dict[str, Any]:
     """Answers the values of these fields as columns; raises AmountInvalid."""
     values: dict[str, Any] = {name: getattr(wanted, name) for name in names}
     if "amount" in values:
-        values["amount"] = _amount(wanted.amount)
+        values["amount"] = amount_of(wanted.amount)
     if "thresholds" in values:
         values["thresholds"] = sorted(Decimal(repr(each)) for each in wanted.thresholds)
     return values
 
 
-def _amount(given: str) -> Decimal:
+def amount_of(given: str) -> Decimal:
+    """Reads an amount; raises AmountInvalid."""
     try:
         amount = Decimal(given)
     except InvalidOperation:
@@ -149,15 +153,25 @@ def _amount(given: str) -> Decimal:
 
 def require_setter(access: Access, row: Budget, parents: Mapping[UUID, UUID | None]) -> None:
     """Raises BudgetNotYours unless this access may set the budget."""
+    if not may_set(access, row, parents):
+        raise BudgetNotYours("Who is above sets this budget: ask an owner, or a chief above.")
+
+
+def may_set(access: Access, row: Budget, parents: Mapping[UUID, UUID | None]) -> bool:
+    """Whether this access may set the budget."""
     if access.title >= TITLE_OWNER or (access.title >= TITLE_MANAGER and DUTY_BILLING in access.duties):
-        return
-    if row.team_id is not None:
-        line = line_of(row.team_id, parents)
-        # Their own team is limited by who is above; within it they may limit people.
-        above = line if row.employee_id is not None else line[1:]
-        if any(access.roles.get(team_id, 0) >= ROLE_CHIEF for team_id in above):
-            return
-    raise BudgetNotYours("Who is above sets this budget: ask an owner, or a chief above.")
+        return True
+    above = setting_teams(row, parents)
+    return any(access.roles.get(team_id, 0) >= ROLE_CHIEF for team_id in above)
+
+
+def setting_teams(row: Budget, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
+    """Answers the teams whose chiefs may set the budget, the nearest first."""
+    if row.team_id is None:
+        return []
+    line = line_of(row.team_id, parents)
+    # Their own team is limited by who is above; within it they may limit people.
+    return line if row.employee_id is not None else line[1:]
 
 
 def may_see(access: Access, row: Budget, parents: Mapping[UUID, UUID | None]) -> bool:
@@ -217,8 +231,41 @@ def _above(
     return next((each for each in line if each in amounts), None)
 
 
-def _require_enough(row: Budget, period: BudgetPeriodRow) -> None:
-    if row.amount < period.spent + period.reserved:
+async def require_room_for_more(tx: Transaction, row: Budget, more: Decimal, until: datetime) -> None:
+    """Raises BudgetAboveParent if the budgets below one would exceed it with `more` for this one.
+
+    What increases add counts for all below; above only what lasts as long as this one.
+    """
+    if row.employee_id is not None:
+        return
+    queries, extras = Budgets(tx, row.tenant_id), Extras(tx, row.tenant_id)
+    like = {each.team_id or each.tenant_id: each for each in await queries.like(row)}
+    amounts = {each: budget.amount for each, budget in like.items()}
+    parents, own = await queries.parents(), row.team_id or row.tenant_id
+    limited = _above(own, parents, row.tenant_id, amounts)
+    if limited is None:
+        return
+    added = await extras.holding([each.id for each in like.values()], tx.now)
+    split = more + sum(
+        (
+            budget.amount + added.get(budget.id, ZERO)
+            for each, budget in like.items()
+            if _above(each, parents, row.tenant_id, amounts) == limited
+        ),
+        ZERO,
+    )
+    top = like[limited]
+    limit = top.amount + (await extras.holding([top.id], tx.now, until)).get(top.id, ZERO)
+    if split > limit:
+        raise BudgetAboveParent(
+            "The budgets of the teams below would together exceed the budget above them.",
+            field="amount",
+            left=text(max(limit - split + more, ZERO)),
+        )
+
+
+def _require_enough(row: Budget, period: BudgetPeriodRow, extra: Decimal = ZERO) -> None:
+    if row.amount + extra < period.spent + period.reserved:
         raise BudgetBelowSpent(
             "More is spent or reserved in the running period already.",
             field="budget.amount",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -16,7 +17,7 @@ from services.billing.costs import Costs
 from services.billing.errors import TimeRangeInvalid
 from services.billing.store import read_tiers
 from services.billing.sums import MOST_ROWS, Asked, By, Sum
-from wrtn.billing.v1 import budgets_pb2, costs_pb2, prices_pb2, spending_pb2
+from wrtn.billing.v1 import budget_increases_pb2, budgets_pb2, costs_pb2, prices_pb2, spending_pb2
 from wrtn.sessions.v1.token_usage_pb2 import Attribution
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -137,8 +138,13 @@ def reservation(row: models.Reservation) -> spending_pb2.Reservation:
     )
 
 
-def budget(row: models.Budget, period: models.BudgetPeriodRow | None) -> budgets_pb2.Budget:
-    """Builds a budget with its running period; one that nobody has begun yet has no status."""
+def budget(
+    row: models.Budget, period: models.BudgetPeriodRow | None, extra: Decimal = ZERO
+) -> budgets_pb2.Budget:
+    """Builds a budget with its running period; one that nobody has begun yet has no status.
+
+    `extra` is what approved increases add now.
+    """
     built = budgets_pb2.Budget(
         id=str(row.id),
         team_id=str(row.team_id or ""),
@@ -151,7 +157,7 @@ def budget(row: models.Budget, period: models.BudgetPeriodRow | None) -> budgets
         soft=row.soft,
         requests_per_minute=row.requests_per_minute,
         tokens_per_minute=row.tokens_per_minute,
-        status=_status(row, period) if period is not None else None,
+        status=_status(row, period, extra) if period is not None else None,
         etag=str(row.version),
         create_time=timestamps.of(row.create_time),
         update_time=timestamps.of(row.update_time),
@@ -183,14 +189,36 @@ def budget_change(row: models.Budget, change: models.BudgetChange, reason: str) 
     )
 
 
-def _status(row: models.Budget, period: models.BudgetPeriodRow) -> budgets_pb2.BudgetStatus:
-    left = row.amount - period.spent - period.reserved
+def budget_increase(
+    row: models.BudgetIncrease, reason: str, decision_reason: str
+) -> budget_increases_pb2.BudgetIncrease:
+    """Builds a request for more budget, with its reasons as they were said."""
+    built = budget_increases_pb2.BudgetIncrease(
+        id=str(row.id),
+        budget_id=str(row.budget_id),
+        employee_id=str(row.employee_id),
+        amount=text(row.amount),
+        end_time=timestamps.of(row.end_time),
+        reason=reason,
+        state=row.state,  # type: ignore[arg-type]
+        decider_member_id=str(row.decider_member_id or ""),
+        decision_reason=decision_reason,
+        create_time=timestamps.of(row.create_time),
+    )
+    if row.decide_time is not None:
+        built.decide_time.CopyFrom(timestamps.of(row.decide_time))
+    return built
+
+
+def _status(row: models.Budget, period: models.BudgetPeriodRow, extra: Decimal) -> budgets_pb2.BudgetStatus:
+    left = row.amount + extra - period.spent - period.reserved
     status = budgets_pb2.BudgetStatus(
         start_time=timestamps.of(period.start_time),
         spent=text(period.spent),
         reserved=text(period.reserved),
         left=text(max(left, ZERO)),
-        overshoot=text(max(period.spent - row.amount, ZERO)),
+        overshoot=text(max(period.spent - row.amount - extra, ZERO)),
+        extra=text(extra),
     )
     if period.end_time is not None:
         status.reset_time.CopyFrom(timestamps.of(period.end_time))

@@ -80,6 +80,24 @@ class BudgetBelowSpent(FailedPrecondition):
     reason = "BUDGET_BELOW_SPENT"
 
 
+class BudgetIncreaseNotFound(NotFound):
+    """The enterprise has no such increase, or the caller may not see it."""
+
+    reason = "BUDGET_INCREASE_NOT_FOUND"
+
+
+class BudgetIncreaseOpen(AlreadyExists):
+    """The employee has an open request for more of this budget."""
+
+    reason = "BUDGET_INCREASE_OPEN"
+
+
+class BudgetIncreaseClosed(FailedPrecondition):
+    """The increase was decided or withdrawn."""
+
+    reason = "BUDGET_INCREASE_CLOSED"
+
+
 class AmountInvalid(InvalidArgument):
     """The text is no amount of money."""
 

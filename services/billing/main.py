@@ -15,10 +15,12 @@ from services.billing.price_source import Source
 from services.billing.prices import import_at_start
 from services.billing.rpc.budgets import Budgets
 from services.billing.rpc.costs import Costs
+from services.billing.rpc.increases import Increases
 from services.billing.rpc.prices import Prices
 from services.billing.rpc.spending import Spends
 from services.billing.settings import BillingSettings
 from services.billing.spender import Spender
+from wrtn.billing.v1.budget_increases_pb2_grpc import add_BudgetIncreaseServiceServicer_to_server
 from wrtn.billing.v1.budgets_pb2_grpc import add_BudgetServiceServicer_to_server
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
 from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
@@ -38,6 +40,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
             (add_PriceServiceServicer_to_server, Prices(runtime, known)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
             (add_BudgetServiceServicer_to_server, Budgets(runtime)),
+            (add_BudgetIncreaseServiceServicer_to_server, Increases(runtime)),
             (add_SpendServiceServicer_to_server, Spends(runtime, known, spender)),
         ],
         consumers=[Rating(known).consumer(), *organisation.CONSUMERS],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import grpc
+import pytest
 import pytest_asyncio
 
 from chassis.testing.callers import Callers
@@ -19,6 +20,7 @@ from chassis.testing.waiting import until
 from services.billing.main import wire
 from services.billing.settings import BillingSettings
 from services.enterprise.webhook_types import by_service
+from services.identity.letters import Letters
 from tests.billing.office import Office, found, refused, replica
 from tests.usage import NEW
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
@@ -166,5 +168,14 @@ async def test_duties_end_with_a_later_change_of_title(world: World) -> None:
     assert not world.mails.taken
 
 
-def test_webhooks_carry_notices_and_identity_has_their_templates() -> None:
+def test_webhooks_carry_notices() -> None:
     assert BudgetNoticed in by_service()["billing"]
+
+
+@pytest.mark.parametrize("level", ["employee", "team", "enterprise"])
+@pytest.mark.parametrize(
+    "template", ["budget_reached", "budget_refused", "budget_requested", "budget_request_decided"]
+)
+def test_identity_has_the_templates(template: str, level: str) -> None:
+    fills = {"level": level, "amount": "4.25", "percent": "50", "outcome": "approved"}
+    assert "4.25" in Letters(public_url=None).write(template, "en", fills).text

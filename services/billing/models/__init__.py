@@ -2,6 +2,7 @@
 
 from services.billing.models.base import Base
 from services.billing.models.budgets import Budget, BudgetChange, BudgetNotice, BudgetPeriodRow
+from services.billing.models.increases import BudgetExtra, BudgetIncrease
 from services.billing.models.ledger import Ledger, LedgerBalance, LedgerEntry
 from services.billing.models.letters import Letter
 from services.billing.models.organisation import (
@@ -21,6 +22,8 @@ __all__ = [
     "Base",
     "Budget",
     "BudgetChange",
+    "BudgetExtra",
+    "BudgetIncrease",
     "BudgetNotice",
     "BudgetPeriodRow",
     "CostDay",

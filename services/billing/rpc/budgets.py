@@ -17,11 +17,13 @@ from chassis.paging import Page, PageTokenInvalid
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
 from services.billing import budgets, convert
+from services.billing.admission import ZERO
 from services.billing.budgets import Decider
 from services.billing.errors import BudgetNotFound
-from services.billing.models import Budget, BudgetPeriodRow
+from services.billing.models import Budget
 from services.billing.store.budgets import Budgets as Store
 from services.billing.store.budgets import Periods
+from services.billing.store.increases import Extras
 from services.billing.store.spending import Spending
 from wrtn.billing.v1 import budgets_pb2 as pb
 from wrtn.billing.v1.budgets_pb2_grpc import BudgetServiceServicer
@@ -51,8 +53,7 @@ class Budgets(BudgetServiceServicer):
         tenant_id, access = UUID(request.enterprise_id), await self._access(UUID(request.enterprise_id))
         async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
             row = await _visible(snapshot, tenant_id, access, UUID(request.budget_id))
-            periods = await _running(snapshot, tenant_id, [row])
-            return convert.budget(row, periods.get(row.id))
+            return (await _standing(snapshot, tenant_id, [row]))[0]
 
     async def ListBudgets(self, request: pb.ListBudgetsRequest, context: Context) -> pb.ListBudgetsResponse:
         """Lists the budgets that hold, in the order in which they were set."""
@@ -66,10 +67,8 @@ class Budgets(BudgetServiceServicer):
                 page.size + 1,
             )
             rows, token = page.cut(found, key=lambda row: (str(row.id),))
-            periods = await _running(snapshot, tenant_id, rows)
-        return pb.ListBudgetsResponse(
-            budgets=[convert.budget(row, periods.get(row.id)) for row in rows], next_page_token=token
-        )
+            standing = await _standing(snapshot, tenant_id, rows)
+        return pb.ListBudgetsResponse(budgets=standing, next_page_token=token)
 
     async def UpdateBudget(self, request: pb.UpdateBudgetRequest, context: Context) -> pb.Budget:
         """Changes terms of the budget."""
@@ -81,7 +80,8 @@ class Budgets(BudgetServiceServicer):
             self._runtime.db,
             Scope.of(tenant_id),
             request,
-            lambda tx: _built(
+            lambda tx: _changed(
+                tx,
                 budgets.update(
                     tx,
                     self._runtime.keyring,
@@ -90,7 +90,7 @@ class Budgets(BudgetServiceServicer):
                     _id(request.budget.id),
                     request.budget.etag,
                     changes,
-                )
+                ),
             ),
         )
 
@@ -103,7 +103,9 @@ class Budgets(BudgetServiceServicer):
             self._runtime.db,
             Scope.of(tenant_id),
             request,
-            lambda tx: _built(budgets.archive(tx, self._runtime.keyring, tenant_id, decider, budget_id)),
+            lambda tx: _changed(
+                tx, budgets.archive(tx, self._runtime.keyring, tenant_id, decider, budget_id)
+            ),
         )
 
     async def ListBudgetChanges(
@@ -146,6 +148,13 @@ async def _built(work: Any) -> pb.Budget:
     return convert.budget(row, period)
 
 
+async def _changed(tx: Snapshot, work: Any) -> pb.Budget:
+    row, period = await work
+    return convert.budget(
+        row, period, (await Extras(tx, row.tenant_id).holding([row.id], tx.now)).get(row.id, ZERO)
+    )
+
+
 async def _visible(snapshot: Snapshot, tenant_id: UUID, access: Access, budget_id: UUID) -> Budget:
     store = Store(snapshot, tenant_id)
     row = await store.get(budget_id)
@@ -154,13 +163,20 @@ async def _visible(snapshot: Snapshot, tenant_id: UUID, access: Access, budget_i
     return row
 
 
-async def _running(
-    snapshot: Snapshot, tenant_id: UUID, rows: Sequence[Budget]
-) -> dict[UUID, BudgetPeriodRow]:
-    """Answers the running period of each; one without a row begins at zero."""
-    found = await Periods(snapshot, tenant_id).running([row.id for row in rows], snapshot.now)
+async def _standing(snapshot: Snapshot, tenant_id: UUID, rows: Sequence[Budget]) -> list[pb.Budget]:
+    """Answers the budgets as they stand in their running periods; one without a row begins at zero."""
+    ids = [row.id for row in rows]
+    found = await Periods(snapshot, tenant_id).running(ids, snapshot.now)
+    extras = await Extras(snapshot, tenant_id).holding(ids, snapshot.now)
     zone = ZoneInfo(await Spending(snapshot, tenant_id).time_zone())
-    return {row.id: found.get(row.id) or budgets.untouched(row, zone, snapshot.now) for row in rows}
+    return [
+        convert.budget(
+            row,
+            found.get(row.id) or budgets.untouched(row, zone, snapshot.now),
+            extras.get(row.id, ZERO),
+        )
+        for row in rows
+    ]
 
 
 def _id(given: str) -> UUID:

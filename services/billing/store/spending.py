@@ -94,8 +94,13 @@ FOR UPDATE
 
 # A statement of its own, behind the locks: only so it sees the terms as the last change left them.
 _TERMS = """
-SELECT id, amount, soft, requests_per_minute, tokens_per_minute FROM wrtn_budgets
-WHERE tenant_id = %s AND id = ANY (%s) AND archive_time IS NULL
+SELECT id, amount + coalesce((
+        SELECT sum(extra.amount) FROM wrtn_budget_extras AS extra
+        WHERE extra.tenant_id = budget.tenant_id AND extra.budget_id = budget.id
+            AND extra.start_time <= %(now)s AND extra.end_time > %(now)s), 0),
+    soft, requests_per_minute, tokens_per_minute
+FROM wrtn_budgets AS budget
+WHERE tenant_id = %(tenant)s AND id = ANY (%(budget_id)s) AND archive_time IS NULL
 """
 
 _WRITE_BACK = """
@@ -145,7 +150,7 @@ class Covering(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What of a budget can be changed, as far as admissions ask for it."""
+    """What of a budget can be changed, as far as admissions ask for it; the amount with approved extras."""
 
     amount: Decimal
     soft: bool
@@ -215,7 +220,7 @@ class Spending:
         driver = await self._tx.driver()
         async with driver.pipeline():
             locked = await driver.execute(_LOCK, values)
-            terms = await driver.execute(_TERMS, (self._tenant_id, [budget_id for budget_id, _ in keys]))
+            terms = await driver.execute(_TERMS, values | {"now": self._tx.now})
         return (
             {(row[0], row[1]): Held(*row[2:]) for row in await locked.fetchall()},
             {row[0]: Terms(*row[1:]) for row in await terms.fetchall()},
