@@ -105,9 +105,7 @@ async def update(
         setattr(row, name, value)
     await _require_room(queries, row)
     if period is not None:
-        _require_enough(
-            row, period, (await Extras(tx, tenant_id).holding([row.id], tx.now)).get(row.id, ZERO)
-        )
+        _require_enough(row, period, await Extras(tx, tenant_id).of(row.id, tx.now))
     row.version, row.update_time = row.version + 1, tx.now
     await _record(tx, keyring, row, decider)
     return row, period

@@ -1,6 +1,6 @@
 """Requests for more budget: made by those who need it, decided by those who may set it.
 
-What is approved is an extra that counts beside the amount of the budget until its end: nothing has to run then.
+What is approved is an extra that counts beside the amount of the budget until its end; nothing runs then.
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ async def decide(
     amount: Decimal | None = None,
     end_time: datetime | None = None,
 ) -> BudgetIncrease:
-    """Approves or refuses; raises BudgetIncreaseNotFound, BudgetIncreaseClosed, BudgetNotYours and as `request`."""
+    """Approves or refuses an open request.
+
+    Raises BudgetIncreaseNotFound, BudgetIncreaseClosed, BudgetNotYours, BudgetAboveParent and as `request`.
+    """
     queries = Budgets(tx, tenant_id)
     await queries.lock_tenant()
     row, budget = await _open(tx, tenant_id, decider, increase_id)

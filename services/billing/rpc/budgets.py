@@ -150,9 +150,7 @@ async def _built(work: Any) -> pb.Budget:
 
 async def _changed(tx: Snapshot, work: Any) -> pb.Budget:
     row, period = await work
-    return convert.budget(
-        row, period, (await Extras(tx, row.tenant_id).holding([row.id], tx.now)).get(row.id, ZERO)
-    )
+    return convert.budget(row, period, await Extras(tx, row.tenant_id).of(row.id, tx.now))
 
 
 async def _visible(snapshot: Snapshot, tenant_id: UUID, access: Access, budget_id: UUID) -> Budget:
