@@ -160,7 +160,7 @@ async def test_every_sum_is_that_of_the_single_usages(database: DatabaseFactory,
                 for key in keys.get(by, []):
                     expected[key] = expected.get(key, Decimal(0)) + exact(event.message)
                 total.append(exact(event.message))
-            found, rows = await summed(service, tenant, Asked(by, start, end, only, team))
+            found, rows = await summed(service, tenant, Asked(by, start, end, account_id=only, team_id=team))
             assert (found.cost, found.usage_count) == (sum(total), len(total) - 1)
             assert {row.key: row.cost for row in rows} == expected
             assert [row.cost for row in rows] == sorted(expected.values(), reverse=True)
