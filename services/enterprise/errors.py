@@ -415,3 +415,45 @@ class MemberNotActive(FailedPrecondition):
     """The member whom the directory names is suspended, or has closed the membership."""
 
     reason = "MEMBER_NOT_ACTIVE"
+
+
+class ImportTooLarge(InvalidArgument):
+    """The file has more bytes or rows than an import takes; nothing of it was done."""
+
+    reason = "IMPORT_TOO_LARGE"
+
+
+class ImportNotText(InvalidArgument):
+    """The file is no CSV in UTF-8."""
+
+    reason = "IMPORT_NOT_TEXT"
+
+
+class ImportHeaderInvalid(InvalidArgument):
+    """The first row does not name the columns: one is missing, unknown or named twice."""
+
+    reason = "IMPORT_HEADER_INVALID"
+
+
+class ImportEmpty(InvalidArgument):
+    """The file has no rows."""
+
+    reason = "IMPORT_EMPTY"
+
+
+class ImportRowInvalid(InvalidArgument):
+    """A row of the file is wrong in itself."""
+
+    reason = "IMPORT_ROW_INVALID"
+
+
+class ImportRefused(FailedPrecondition):
+    """Some rows cannot be done, and all or none were wanted: nothing was done."""
+
+    reason = "IMPORT_REFUSED"
+
+
+class TeamAmbiguous(FailedPrecondition):
+    """Several live teams at one place have the name."""
+
+    reason = "TEAM_AMBIGUOUS"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from services.enterprise.errors import ActingEnded, MemberNotActive, MemberNotFo
 from services.enterprise.models import HandoverState
 from wrtn.identity.v1.accounts_pb2 import OpenAccountRequest
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceStub
-from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest
+from wrtn.identity.v1.addresses_pb2 import FindOwnersRequest, ListVerifiedAddressesRequest
 from wrtn.identity.v1.addresses_pb2_grpc import AddressServiceStub
 from wrtn.identity.v1.mails_pb2 import SendMailRequest
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
@@ -102,6 +103,11 @@ class Identity:
             if _reason(error) == MemberNotActive.reason:
                 raise MemberNotActive("The member who has this address is not active.") from error
             raise
+
+    async def owners(self, addresses: Sequence[str]) -> list[UUID | None]:
+        """Answers for each of at most 200 addresses the member who has verified it."""
+        found = await self._addresses.FindOwners(FindOwnersRequest(addresses=addresses))
+        return [UUID(each) if each else None for each in found.member_ids]
 
     async def open_account(self, *, account_id: str, enterprise_id: str, member_id: UUID | str) -> None:
         """Asks for the employee's account, so that it is usable when the caller has our answer.

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from chassis import names, settings
 from chassis.jobs import Job
+from chassis.operations import Operations
+from chassis.operations.rpc import OperationRpc
 from chassis.outbound import Outbound
 from chassis.service import Parts, Runtime, run
 from services.enterprise import access, rechecks, subjects
@@ -13,6 +15,7 @@ from services.enterprise.consumers import CONSUMERS
 from services.enterprise.dispatching import Dispatcher
 from services.enterprise.handovers import HandoverSaga
 from services.enterprise.identity import Identity
+from services.enterprise.importing import Importing
 from services.enterprise.letters import Postman
 from services.enterprise.proofs import Proofs
 from services.enterprise.rechecks import Rechecks
@@ -25,6 +28,7 @@ from services.enterprise.rpc.enterprises import Enterprises
 from services.enterprise.rpc.grant_requests import GrantRequests
 from services.enterprise.rpc.grants import Grants
 from services.enterprise.rpc.history import Histories
+from services.enterprise.rpc.imports import ImportRpc
 from services.enterprise.rpc.invitations import InvitationRpc
 from services.enterprise.rpc.scim import ScimRpc
 from services.enterprise.rpc.teams import Teams
@@ -42,7 +46,9 @@ from wrtn.enterprise.v1.enterprises_pb2_grpc import add_EnterpriseServiceService
 from wrtn.enterprise.v1.grant_requests_pb2_grpc import add_GrantRequestServiceServicer_to_server
 from wrtn.enterprise.v1.grants_pb2_grpc import add_GrantServiceServicer_to_server
 from wrtn.enterprise.v1.history_pb2_grpc import add_HistoryServiceServicer_to_server
+from wrtn.enterprise.v1.imports_pb2_grpc import add_ImportServiceServicer_to_server
 from wrtn.enterprise.v1.invitations_pb2_grpc import add_InvitationServiceServicer_to_server
+from wrtn.enterprise.v1.operations_pb2_grpc import add_OperationServiceServicer_to_server
 from wrtn.enterprise.v1.scim_pb2_grpc import add_ScimServiceServicer_to_server
 from wrtn.enterprise.v1.teams_pb2_grpc import add_TeamServiceServicer_to_server
 from wrtn.enterprise.v1.visibility_pb2_grpc import add_VisibilityServiceServicer_to_server
@@ -61,6 +67,7 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
     settling = Settling(db, worker)
     dispatcher = Dispatcher(db, worker, keyring, outbound, settling)
     deciding = Deciding(runtime, identity)
+    operations = Operations(runtime, [Importing(db, keyring, runtime.clock, identity).kind()])
     saga = HandoverSaga(db, worker, identity)
     return Parts(
         servicers=[
@@ -75,6 +82,8 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
             (add_AccessServiceServicer_to_server, Access(resolve)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
             (add_DomainServiceServicer_to_server, DomainRpc(db, identity, proofs)),
+            (add_ImportServiceServicer_to_server, ImportRpc(db, deciding, operations)),
+            (add_OperationServiceServicer_to_server, OperationRpc(runtime, operations)),
             (add_ScimServiceServicer_to_server, ScimRpc(runtime, identity)),
             (add_InvitationServiceServicer_to_server, InvitationRpc(db, keyring, identity, deciding)),
             (
@@ -89,7 +98,7 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
             saga.job(),
             Postman(db, worker, identity, keyring).job(),
         ],
-        background=[dispatcher],
+        background=[dispatcher, operations],
         access_source=resolve,
     )
 

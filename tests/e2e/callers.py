@@ -43,6 +43,7 @@ SHARED = {"subjects": tuple(each for each in SERVICES if each != "identity")}
 
 GOOD: Fields = {
     "address": "somebody@example.com",
+    "csv": b"no columns",
     "current_password": "seven purple giraffes",
     "display_name": "Nothing in particular",
     "effect": 1,

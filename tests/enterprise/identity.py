@@ -21,7 +21,12 @@ from chassis.errors import FailedPrecondition, to_status
 from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.identity.v1.accounts_pb2 import Account, OpenAccountRequest
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceServicer, add_AccountServiceServicer_to_server
-from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest, ListVerifiedAddressesResponse
+from wrtn.identity.v1.addresses_pb2 import (
+    FindOwnersRequest,
+    FindOwnersResponse,
+    ListVerifiedAddressesRequest,
+    ListVerifiedAddressesResponse,
+)
 from wrtn.identity.v1.addresses_pb2_grpc import (
     AddressServiceServicer,
     add_AddressServiceServicer_to_server,
@@ -183,6 +188,13 @@ class Identity(
         person = self.join()
         self.addresses[str(person.member_id)] = [request.email]
         return ProvisionMemberResponse(member_id=str(person.member_id), created=True)
+
+    async def FindOwners(self, request: FindOwnersRequest, context: Context) -> FindOwnersResponse:
+        """Answers who has the addresses."""
+        if self.away:
+            await context.abort(grpc.StatusCode.UNAVAILABLE)
+        owners = {each: member for member, known in self.addresses.items() for each in known}
+        return FindOwnersResponse(member_ids=[owners.get(each, "") for each in request.addresses])
 
     async def SendMail(self, request: SendMailRequest, context: Context) -> SendMailResponse:
         """Takes the mail, or is away."""

@@ -48,7 +48,9 @@ from wrtn.enterprise.v1.enterprises_pb2_grpc import EnterpriseServiceStub
 from wrtn.enterprise.v1.grant_requests_pb2_grpc import GrantRequestServiceStub
 from wrtn.enterprise.v1.grants_pb2_grpc import GrantServiceStub
 from wrtn.enterprise.v1.history_pb2_grpc import HistoryServiceStub
+from wrtn.enterprise.v1.imports_pb2_grpc import ImportServiceStub
 from wrtn.enterprise.v1.invitations_pb2_grpc import InvitationServiceStub
+from wrtn.enterprise.v1.operations_pb2_grpc import OperationServiceStub
 from wrtn.enterprise.v1.teams_pb2 import (
     AppointCompanionRequest,
     ArchiveTeamRequest,
@@ -103,6 +105,8 @@ class World:
         self.domains = DomainServiceStub(channel)
         self.webhooks = WebhookServiceStub(channel)
         self.invitations = InvitationServiceStub(channel)
+        self.imports = ImportServiceStub(channel)
+        self.operations = OperationServiceStub(channel)
         self.grants = GrantServiceStub(channel)
         self.requests = GrantRequestServiceStub(channel)
         self.visibility = VisibilityServiceStub(channel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chassis.clock import Clock
 from tests.identity import make
 from tests.identity.make import Identity
-from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest
+from wrtn.identity.v1.addresses_pb2 import FindOwnersRequest, ListVerifiedAddressesRequest
 from wrtn.identity.v1.addresses_pb2_grpc import AddressServiceStub
 
 
@@ -30,3 +30,13 @@ async def test_an_address_that_is_not_proven_is_nobodys(identity: Identity) -> N
 
 async def test_a_member_who_does_not_exist_has_none(identity: Identity) -> None:
     assert await addresses(identity, str(Clock().new_id())) == []
+
+
+async def test_a_peer_learns_who_has_verified_each_of_many_addresses(identity: Identity) -> None:
+    email, unknown = make.fresh_email(), make.fresh_email()
+    signed_in = await make.member(identity, email=email)
+    await make.register(identity, unknown)
+    request = FindOwnersRequest(addresses=[unknown, email.upper(), "nonsense"])
+    async with identity.running.channel() as channel:
+        answer = await AddressServiceStub(channel).FindOwners(request, metadata=identity.peer())
+    assert answer.member_ids == ["", signed_in.member_id, ""]

@@ -11,6 +11,7 @@ from services.enterprise.models.employees import Appointment, Employee
 from services.enterprise.models.enterprises import Enterprise, EnterpriseStateChange, Logo, Slug
 from services.enterprise.models.grants import Grant, GrantChange, GrantDefault, GrantRequest, Visibility
 from services.enterprise.models.handovers import AccountHolder, Handover, HandoverState
+from services.enterprise.models.imports import ImportOutcome, ImportRow
 from services.enterprise.models.invitations import Invitation, InvitationState, InvitedAddress
 from services.enterprise.models.letters import Letter
 from services.enterprise.models.scim import ScimGroup, ScimUser
@@ -47,6 +48,8 @@ __all__ = [
     "GrantRequest",
     "Handover",
     "HandoverState",
+    "ImportOutcome",
+    "ImportRow",
     "Invitation",
     "InvitationState",
     "InvitedAddress",

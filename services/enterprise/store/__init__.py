@@ -18,6 +18,7 @@ from services.enterprise.store.enterprises import Enterprises, employers, enterp
 from services.enterprise.store.grant_requests import GrantRequests, Visibilities
 from services.enterprise.store.grants import GrantChanges, GrantDefaults, Grants
 from services.enterprise.store.handovers import Handovers, tenants_handing_over
+from services.enterprise.store.imports import ImportRows
 from services.enterprise.store.invitations import Invitations, invited
 from services.enterprise.store.letters import Letters, Runners, tenants_writing
 from services.enterprise.store.rights import Rights, rights_and_settings
@@ -41,6 +42,7 @@ __all__ = [
     "Grants",
     "GroupRow",
     "Handovers",
+    "ImportRows",
     "Invitations",
     "Letters",
     "ProvenDomains",

@@ -35,6 +35,16 @@ class Teams(Rows):
             wanted = wanted.where(tuple_(Team.rank, Team.id) > after)
         return (await self._session.scalars(wanted.order_by(Team.rank, Team.id).limit(size))).all()
 
+    async def named(self, parent_id: UUID | None, name: str) -> Sequence[UUID]:
+        """Answers the live teams of this name under a parent, or at the top; two at most."""
+        wanted = select(Team.id).where(
+            Team.tenant_id == self._tenant_id,
+            Team.parent_team_id.is_not_distinct_from(parent_id),
+            Team.archive_time.is_(None),
+            Team.display_name == name,
+        )
+        return (await self._session.scalars(wanted.order_by(Team.id).limit(2))).all()
+
     async def siblings(self, parent_id: UUID | None) -> list[tuple[UUID, int]]:
         """Answers the live teams under a parent, or at the top, in their order, each with its rank."""
         wanted = select(Team.id, Team.rank).where(

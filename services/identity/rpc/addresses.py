@@ -9,10 +9,15 @@ import grpc
 
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope
-from services.identity import members
+from services.identity import addresses, members
 from services.identity.models import MemberState
 from services.identity.store import Members
-from wrtn.identity.v1.addresses_pb2 import ListVerifiedAddressesRequest, ListVerifiedAddressesResponse
+from wrtn.identity.v1.addresses_pb2 import (
+    FindOwnersRequest,
+    FindOwnersResponse,
+    ListVerifiedAddressesRequest,
+    ListVerifiedAddressesResponse,
+)
 from wrtn.identity.v1.addresses_pb2_grpc import AddressServiceServicer
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -37,3 +42,12 @@ class AddressRpc(AddressServiceServicer):
             profile = await members.profile(tx, self._keyring, found, own=True)
         proven = [address for row, address in profile.emails if row.verify_time is not None]
         return ListVerifiedAddressesResponse(addresses=proven)
+
+    async def FindOwners(self, request: FindOwnersRequest, context: Context) -> FindOwnersResponse:
+        """Finds who has verified each address."""
+        sought = [
+            self._keyring.lookup(addresses.PURPOSE, addresses.sought(each)) for each in request.addresses
+        ]
+        async with self._db.snapshot(Scope()) as tx:
+            owners = await Members(tx).owners_of(sought)
+        return FindOwnersResponse(member_ids=[str(owners.get(each, "")) for each in sought])

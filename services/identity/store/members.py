@@ -74,6 +74,13 @@ class Members:
         query = select(VerifiedAddress.member_id).where(VerifiedAddress.address_hash == address_hash)
         return await self._session.scalar(query)
 
+    async def owners_of(self, address_hashes: Sequence[bytes]) -> dict[bytes, UUID]:
+        """Answers who has proven each of these addresses, where somebody has."""
+        query = select(VerifiedAddress.address_hash, VerifiedAddress.member_id).where(
+            VerifiedAddress.address_hash.in_(address_hashes)
+        )
+        return {row[0]: row[1] for row in await self._session.execute(query)}
+
     async def locale_of(self, member_id: UUID) -> str | None:
         """Answers the language of any member, for a mail to them; the scope stays what it was."""
         driver = await self._tx.driver()

@@ -1,0 +1,281 @@
+"""Importing people and teams from a file."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+import pytest
+
+from chassis.database import Transaction
+from chassis.operations.work import Work
+from services.enterprise import spreadsheets
+from tests.enterprise.make import Worker, World, refused
+from wrtn.access.v1.access_pb2 import (
+    ROLE_CHIEF,
+    ROLE_MEMBER,
+    TITLE_MANAGER,
+    TITLE_MEMBER,
+    TITLE_OWNER,
+)
+from wrtn.enterprise.v1 import imports_pb2 as pb
+from wrtn.enterprise.v1.invitations_pb2 import Invitation, ListInvitationsRequest
+from wrtn.enterprise.v1.teams_pb2 import GetTeamRequest
+from wrtn.operations.v1.operations_pb2 import GetOperationRequest, Operation
+
+INVITED, CHANGED = pb.ImportRow.OUTCOME_INVITED, pb.ImportRow.OUTCOME_CHANGED
+UNCHANGED, VALID = pb.ImportRow.OUTCOME_UNCHANGED, pb.ImportRow.OUTCOME_VALID
+FAILED = pb.ImportRow.OUTCOME_FAILED
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def begin(
+    world: World,
+    by: Worker,
+    text: str | bytes,
+    *,
+    together: bool = False,
+    trial: bool = False,
+    request_id: str = "",
+) -> Operation:
+    request = pb.ImportEmployeesRequest(
+        enterprise_id=by.enterprise_id,
+        csv=text.encode() if isinstance(text, str) else text,
+        all_or_nothing=together,
+        dry_run=trial,
+        request_id=request_id,
+    )
+    return await world.imports.ImportEmployees(request, metadata=by.metadata)
+
+
+async def ended(world: World, by: Worker, begun: Operation) -> Operation:
+    request = GetOperationRequest(operation_id=begun.id)
+    async with asyncio.timeout(40):
+        while True:
+            found = await world.operations.GetOperation(request, metadata=by.metadata)
+            if found.HasField("end_time"):
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def run(
+    world: World, by: Worker, text: str | bytes, *, together: bool = False, trial: bool = False
+) -> Operation:
+    return await ended(world, by, await begin(world, by, text, together=together, trial=trial))
+
+
+async def rows(world: World, by: Worker, done: Operation, size: int = 200) -> list[pb.ImportRow]:
+    request = pb.ListImportRowsRequest(enterprise_id=by.enterprise_id, operation_id=done.id, page_size=size)
+    found: list[pb.ImportRow] = []
+    while True:
+        answer = await world.imports.ListImportRows(request, metadata=by.metadata)
+        found += answer.import_rows
+        if not answer.next_page_token:
+            return found
+        request.page_token = answer.next_page_token
+
+
+async def invited(world: World, by: Worker) -> dict[str, Invitation]:
+    request = ListInvitationsRequest(enterprise_id=by.enterprise_id, page_size=200)
+    found = await world.invitations.ListInvitations(request, metadata=by.metadata)
+    return {each.email: each for each in found.invitations}
+
+
+async def team_names(world: World, by: Worker, parent: str = "") -> list[str]:
+    names = []
+    for team_id in await world.children(by, parent):
+        request = GetTeamRequest(enterprise_id=by.enterprise_id, team_id=team_id)
+        names.append((await world.teams.GetTeam(request, metadata=by.metadata)).display_name)
+    return names
+
+
+@pytest.mark.parametrize(("delimiter", "mark"), [(",", b"\xef\xbb\xbf"), (";", b"")])
+async def test_people_are_invited_with_titles_and_places_in_teams_that_are_made(
+    world: World, delimiter: str, mark: bytes
+) -> None:
+    owner = await world.owner()
+    lines = [
+        ["Email", "display_name", "Title", "team", "ROLE"],
+        ["mina@acme.example", '"Park, Mina; chief"', "manager", "Sales/EMEA", "chief"],
+        ["noah@acme.example", "", "", "", ""],
+        ["Mina@acme.example", "", "", "Sales", ""],
+        ["zoe@acme.example", "", "Owner", "Sales", ""],
+    ]
+    text = "\r\n".join(delimiter.join(line) for line in lines)
+    done = await run(world, owner, mark + text.encode())
+    assert done.state == Operation.STATE_SUCCEEDED
+    assert (done.progress.done, done.progress.total) == (4, 4)
+    assert {"rows": "4", "invited": "4", "failed": "0"}.items() <= dict(done.result).items()
+    found = await invited(world, owner)
+    titles = {email: each.title for email, each in found.items()}
+    assert titles == {
+        "mina@acme.example": TITLE_MANAGER,
+        "noah@acme.example": TITLE_MEMBER,
+        "zoe@acme.example": TITLE_OWNER,
+    }
+    assert [each.role for each in found["mina@acme.example"].places] == [ROLE_CHIEF, ROLE_MEMBER]
+    assert await team_names(world, owner) == ["Sales"]
+    (sales,) = await world.children(owner)
+    assert await team_names(world, owner, sales) == ["EMEA"]
+    paged = [(each.number, each.outcome) for each in await rows(world, owner, done, 2)]
+    assert paged == [(2, INVITED), (3, INVITED), (4, INVITED), (5, INVITED)]
+
+
+async def test_who_is_employed_already_is_changed_and_not_invited(world: World) -> None:
+    owner = await world.owner()
+    mina, noah = await world.hire(owner), await world.hire(owner)
+    world.identity.addresses[str(mina.person.member_id)] = ["mina@acme.example"]
+    world.identity.addresses[str(noah.person.member_id)] = ["noah@acme.example"]
+    text = "email,title,team\nmina@acme.example,manager,Sales\nnoah@acme.example,,\n"
+    done = await run(world, owner, text)
+    assert [each.outcome for each in await rows(world, owner, done)] == [CHANGED, UNCHANGED]
+    access = await world.resolve(mina)
+    assert (access.title, [each.role for each in access.teams]) == (TITLE_MANAGER, [ROLE_MEMBER])
+    assert await invited(world, owner) == {}
+    again = await run(world, owner, text)
+    assert [each.outcome for each in await rows(world, owner, again)] == [UNCHANGED, UNCHANGED]
+
+
+async def test_each_row_that_cannot_be_done_says_why_and_the_others_are_done(world: World) -> None:
+    owner = await world.owner()
+    manager = await world.hire(owner, TITLE_MANAGER)
+    text = (
+        "email,title,team,role\n"
+        "good@acme.example,,Sales,\n"
+        "nonsense,,,\n"
+        "boss@acme.example,owner,New,\n"
+        "king@acme.example,king,,\n"
+        "lost@acme.example,,,chief\n"
+        "path@acme.example,,Sales//EMEA,\n"
+        "short@acme.example\n"
+        "twice@acme.example,,A,\n"
+        "twice@acme.example,,A,\n"
+    )
+    done = await run(world, manager, text)
+    assert done.state == Operation.STATE_SUCCEEDED
+    found = await rows(world, manager, done)
+    assert [(each.number, each.outcome, each.reason, each.column) for each in found] == [
+        (2, INVITED, "", ""),
+        (3, FAILED, "ADDRESS_INVALID", "email"),
+        (4, FAILED, "APPOINTMENT_ABOVE_RIGHT", "title"),
+        (5, FAILED, "IMPORT_ROW_INVALID", "title"),
+        (6, FAILED, "IMPORT_ROW_INVALID", "role"),
+        (7, FAILED, "IMPORT_ROW_INVALID", "team"),
+        (8, FAILED, "IMPORT_ROW_INVALID", ""),
+        (9, FAILED, "IMPORT_ROW_INVALID", "team"),
+        (10, FAILED, "IMPORT_ROW_INVALID", "team"),
+    ]
+    assert all(each.message for each in found[1:])
+    assert set(await invited(world, owner)) == {"good@acme.example"}
+    assert await team_names(world, owner) == ["Sales"]
+    request = pb.ListImportRowsRequest(
+        enterprise_id=owner.enterprise_id, operation_id=done.id, failed_only=True
+    )
+    failed = await world.imports.ListImportRows(request, metadata=owner.metadata)
+    assert len(failed.import_rows) == 8
+
+
+async def test_all_or_nothing_does_nothing_if_one_row_cannot_be_done(world: World) -> None:
+    owner = await world.owner()
+    manager = await world.hire(owner, TITLE_MANAGER)
+    text = "email,title,team\na@acme.example,,Sales\nb@acme.example,owner,\nc@acme.example,,\n"
+    done = await run(world, manager, text, together=True)
+    assert done.state == Operation.STATE_FAILED
+    assert done.error.code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
+    outcomes = [(each.outcome, each.reason) for each in await rows(world, manager, done)]
+    assert outcomes == [(VALID, ""), (FAILED, "APPOINTMENT_ABOVE_RIGHT"), (VALID, "")]
+    assert await invited(world, owner) == {}
+    assert await world.children(owner) == []
+    done = await run(world, owner, text, together=True)
+    assert done.state == Operation.STATE_SUCCEEDED
+    assert [each.outcome for each in await rows(world, owner, done)] == [INVITED] * 3
+    assert len(await invited(world, owner)) == 3
+
+
+async def test_a_trial_changes_nothing_and_tells_what_would_fail(world: World) -> None:
+    owner = await world.owner()
+    before = await world.subjects()
+    done = await run(world, owner, "email,team\na@acme.example,Sales\nnonsense,\n", trial=True)
+    assert [each.outcome for each in await rows(world, owner, done)] == [VALID, FAILED]
+    assert await invited(world, owner) == {}
+    assert await world.children(owner) == []
+    assert await world.subjects() == before
+    assert world.identity.mails == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"email\n" + b"x" * spreadsheets.MOST_BYTES, "IMPORT_TOO_LARGE"),
+        (b"email\n" + b"a@b.example\n" * (spreadsheets.MOST_ROWS + 1), "IMPORT_TOO_LARGE"),
+        ("email\nmüller@acme.example".encode("latin-1"), "IMPORT_NOT_TEXT"),
+        (b"email\na\0b", "IMPORT_NOT_TEXT"),
+        (b'email\n"a"b', "IMPORT_NOT_TEXT"),
+        (b"mail\na@b.example", "IMPORT_HEADER_INVALID"),
+        (b"email,salary\na@b.example,1", "IMPORT_HEADER_INVALID"),
+        (b"email,email\na@b.example,", "IMPORT_HEADER_INVALID"),
+        (b"email\n\n\n", "IMPORT_EMPTY"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_file_that_is_too_large_or_none_is_refused_at_once(
+    world: World, text: bytes, reason: str
+) -> None:
+    owner = await world.owner()
+    assert await refused(begin(world, owner, text)) == (INVALID, reason)
+    assert await invited(world, owner) == {}
+    assert await world.rows("SELECT id FROM wrtn_operations") == []
+
+
+async def test_all_or_nothing_takes_fewer_rows(world: World) -> None:
+    owner = await world.owner()
+    many = "email\n" + "".join(f"u{each}@b.example\n" for each in range(spreadsheets.MOST_TOGETHER + 1))
+    assert await refused(begin(world, owner, many, together=True)) == (INVALID, "IMPORT_TOO_LARGE")
+
+
+async def test_only_managers_and_owners_import_and_only_into_their_own(world: World) -> None:
+    owner, foreign = await world.owner(), await world.owner()
+    member = await world.hire(owner)
+    denied = await refused(begin(world, member, "email\na@acme.example"))
+    assert denied[0] == grpc.StatusCode.PERMISSION_DENIED
+    request = pb.ImportEmployeesRequest(enterprise_id=owner.enterprise_id, csv=b"email\na@acme.example")
+    found = await refused(world.imports.ImportEmployees(request, metadata=foreign.metadata))
+    assert found[0] == grpc.StatusCode.NOT_FOUND
+    done = await run(world, owner, "email\na@acme.example")
+    wanted = pb.ListImportRowsRequest(enterprise_id=foreign.enterprise_id, operation_id=done.id)
+    assert not (await world.imports.ListImportRows(wanted, metadata=foreign.metadata)).import_rows
+
+
+async def test_a_repeated_request_is_one_import(world: World) -> None:
+    owner = await world.owner()
+    first, again = [await begin(world, owner, "email\na@acme.example", request_id="r1") for _ in range(2)]
+    assert first.id == again.id
+    await ended(world, owner, first)
+    assert len(await invited(world, owner)) == 1
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_an_import_that_dies_before_every_second_commit_goes_on_and_does_nothing_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    owner = await world.owner()
+    kept, calls = Work.advance, []
+
+    async def dying(self: Work, tx: Transaction, step: str, **more: object) -> None:
+        before = self.done
+        await kept(self, tx, step, **more)  # type: ignore[arg-type]
+        calls.append(step)
+        if len(calls) % 2:
+            self.done = before
+            raise RuntimeError("killed")
+
+    monkeypatch.setattr(Work, "advance", dying)
+    monkeypatch.setattr("chassis.operations.runner._LONGEST_DELAY", 0)
+    people = "".join(f"u{each}@acme.example,T{each}\n" for each in range(3))
+    done = await run(world, owner, "email,team\n" + people, together=together)
+    assert done.state == Operation.STATE_SUCCEEDED
+    assert done.progress.done == 3
+    assert len(calls) >= 6
+    assert len(await invited(world, owner)) == 3
+    assert await team_names(world, owner) == ["T0", "T1", "T2"]
+    assert (await world.subjects()).count("invitation.changed") == 3
