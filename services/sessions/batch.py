@@ -8,7 +8,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.sessions import content
-from services.sessions.errors import ConnectionClosed, HistoryConflict, SessionDeleted, SessionNotFound
+from services.sessions.errors import (
+    ConnectionClosed,
+    FileNotFound,
+    HistoryConflict,
+    SessionDeleted,
+    SessionNotFound,
+)
 from services.sessions.frames import Outcome, Pending, Recorded, canonical
 from services.sessions.usage import Counts
 
@@ -33,6 +39,7 @@ class Known(NamedTuple):
     sealed: bytes
     model: str
     reservation: bytes
+    files: bytes
     counts: Counts | None
 
 
@@ -59,9 +66,12 @@ def decide(
     sessions: Mapping[Key, SessionState],
     closed: Collection[Key],
     known: Mapping[Key, Known],
+    files: Mapping[Key, bytes],
     now: datetime,
 ) -> Plan:
     """Decides on each frame in the order they came; equal ids within the batch count as resent.
+
+    `files` are the sessions of the files that are ready.
 
     A frame that is stored already is acked even if its connection or session has ended since: it is
     what happened.
@@ -76,21 +86,35 @@ def decide(
         elif key in placed:
             outcome = _judge_twin(frame, *placed[key])
         else:
-            outcome = _refusal(frame, sessions, closed) or _place(frame, plan, sessions, now)
+            outcome = _refusal(frame, sessions, closed, files) or _place(frame, plan, sessions, now)
             if isinstance(outcome, Recorded):
                 placed[key] = frame, outcome
         plan.outcomes.append(outcome)
     return plan
 
 
-def _refusal(frame: Pending, sessions: Mapping[Key, SessionState], closed: Collection[Key]) -> Outcome | None:
+def _refusal(
+    frame: Pending,
+    sessions: Mapping[Key, SessionState],
+    closed: Collection[Key],
+    files: Mapping[Key, bytes],
+) -> Outcome | None:
     place = frame.place
     session = sessions.get((place.tenant, place.session))
     if session is None:
         return SessionNotFound()
     if session.deleted:
         return SessionDeleted()
-    return ConnectionClosed() if (place.tenant, place.connection) in closed else None
+    if (place.tenant, place.connection) in closed:
+        return ConnectionClosed()
+    if frame.files and any(files.get((place.tenant, each)) != place.session for each in attached(frame)):
+        return FileNotFound()
+    return None
+
+
+def attached(frame: Pending) -> list[bytes]:
+    """Answers the ids of the files that are attached to the frame."""
+    return [frame.files[start : start + 16] for start in range(0, len(frame.files), 16)]
 
 
 def _place(frame: Pending, plan: Plan, sessions: Mapping[Key, SessionState], now: datetime) -> Recorded:
@@ -128,7 +152,7 @@ def _judge_twin(frame: Pending, first: Pending, recorded: Recorded) -> Outcome:
 
 def _attributes(of: Pending | Known) -> tuple[object, ...]:
     """Answers what makes two frames of the same id differ, but for their bodies."""
-    return of.type, of.model, of.counts, of.reservation
+    return of.type, of.model, of.counts, of.reservation, of.files
 
 
 def _body(frame: Pending, known: Known) -> str:

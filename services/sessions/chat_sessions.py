@@ -16,7 +16,7 @@ from services.sessions.errors import ModelNotGranted, NotEmployed, SessionNotFou
 from services.sessions.models import ChatSession, Ticket
 from services.sessions.retentions import deleted_for
 from services.sessions.rights import resource_of
-from services.sessions.store import ChatSessions, Connections, HistoryRow, Tickets
+from services.sessions.store import ChatSessions, Connections, Files, HistoryRow, Tickets
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 
 
@@ -159,11 +159,16 @@ async def connect(tx: Transaction, acting: Acting, session_id: str) -> pb.Connec
 async def histories(
     tx: Snapshot, keyring: Keyring, tenant_id: UUID, rows: Sequence[HistoryRow]
 ) -> list[pb.History]:
-    """Answers histories with their bodies."""
+    """Answers histories with their bodies and files."""
     if not rows:
         return []
     key = await keyring.key(tx, tenant_id)
+    files = await Files(tx, tenant_id).of_histories([row.id for row in rows])
     return [
-        convert.history(row, content.open_body(key, str(row.chat_session_id), str(row.id), row.body))
+        convert.history(
+            row,
+            content.open_body(key, str(row.chat_session_id), str(row.id), row.body),
+            files.get(row.id, ()),
+        )
         for row in rows
     ]

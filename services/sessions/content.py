@@ -11,6 +11,8 @@ _BODY = "history.body"
 _CLIENT = "connection.client"
 _ADDRESS = "connection.address"
 _REASON = "legal_hold.reason"
+_FILE_NAME = "file.display_name"
+_FILE_HASH = "file.sha256"
 
 
 def seal_title(key: DataKey, session_id: UUID, title: str) -> bytes | None:
@@ -41,6 +43,24 @@ def seal_reason(key: DataKey, hold_id: UUID, reason: str) -> bytes:
 def open_reason(key: DataKey, hold_id: UUID, sealed: bytes) -> str:
     """Decrypts why a hold was placed."""
     return key.decrypt(sealed, _REASON, hold_id).decode()
+
+
+def seal_file(key: DataKey, file_id: UUID, display_name: str, sha256: bytes) -> tuple[bytes, bytes]:
+    """Encrypts the name of a file, and its checksum, by which its content could be guessed."""
+    return (
+        key.encrypt(display_name.encode(), _FILE_NAME, file_id),
+        key.encrypt(sha256, _FILE_HASH, file_id),
+    )
+
+
+def open_file_name(key: DataKey, file_id: UUID, sealed: bytes | None) -> str:
+    """Decrypts the name of a file."""
+    return key.decrypt(sealed, _FILE_NAME, file_id).decode() if sealed is not None else ""
+
+
+def open_file_hash(key: DataKey, file_id: UUID, sealed: bytes | None) -> bytes:
+    """Decrypts the declared checksum of a file."""
+    return key.decrypt(sealed, _FILE_HASH, file_id) if sealed is not None else b""
 
 
 def seal_origin(key: DataKey, connection_id: UUID, client: str, address: str) -> tuple[bytes, bytes]:

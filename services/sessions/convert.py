@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -60,8 +61,8 @@ def connection(row: Connection, client: str, address: str) -> pb.Connection:
     )
 
 
-def history(row: HistoryRow, body: str) -> pb.History:
-    """Answers the proto of a history with its decrypted body."""
+def history(row: HistoryRow, body: str, file_ids: Sequence[str] = ()) -> pb.History:
+    """Answers the proto of a history with its decrypted body and what is attached."""
     return pb.History(
         id=str(row.id),
         sequence=row.sequence,
@@ -70,6 +71,7 @@ def history(row: HistoryRow, body: str) -> pb.History:
         body=body,
         create_time=timestamp(row.create_time),
         token_usage=usage_of(_counts(row)) if row.input_total is not None else None,
+        file_ids=file_ids,
     )
 
 

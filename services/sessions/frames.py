@@ -59,6 +59,8 @@ class Pending:
     """The attribution at the moment of the append."""
     reservation: bytes
     """The reservation that the usage settles; `NO_RESERVATION` if there is none."""
+    files: bytes
+    """The ids of the attached files, 16 bytes each, in order."""
     traceparent: str | None
     settle: Settle
     line: Line
@@ -90,6 +92,7 @@ def prepare(
         authority.place,
         authority.pinned,
         _id_bytes(frame.reservation_id) if frame.reservation_id else NO_RESERVATION,
+        b"".join(map(_id_bytes, frame.file_ids)) if frame.file_ids else b"",
         traceparent,
         settle,
         line,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from chassis import settings
+from chassis.blobs import Blobs
 from chassis.jobs import Job
 from chassis.service import Parts, Runtime, run
 from services.sessions import consumers, recording, subjects
@@ -13,6 +14,7 @@ from services.sessions.break_glass import BreakGlass
 from services.sessions.closings import Closings
 from services.sessions.committer import Committer
 from services.sessions.connections import Doors
+from services.sessions.files.clearing import Clearing
 from services.sessions.idling import close_idle
 from services.sessions.live import Live
 from services.sessions.processes import Heartbeat, close_dead
@@ -20,6 +22,7 @@ from services.sessions.purging import Purging
 from services.sessions.readers import Readers
 from services.sessions.rights import Rights
 from services.sessions.rpc.chat_sessions import ChatSessionsService
+from services.sessions.rpc.files import FileRpc
 from services.sessions.rpc.keeping import LegalHoldRpc, RetentionRpc
 from services.sessions.rpc.recorder import Recorder
 from services.sessions.rpc.usage_progress import UsageProgressRpc
@@ -29,6 +32,7 @@ from services.sessions.tails import Tails
 from services.sessions.watcher import Sources
 from services.sessions.watchers import Watchers
 from wrtn.sessions.v1.chat_sessions_pb2_grpc import add_ChatSessionServiceServicer_to_server
+from wrtn.sessions.v1.files_pb2_grpc import add_FileServiceServicer_to_server
 from wrtn.sessions.v1.legal_holds_pb2_grpc import add_LegalHoldServiceServicer_to_server
 from wrtn.sessions.v1.recorder_pb2 import Control
 from wrtn.sessions.v1.recorder_pb2_grpc import add_RecorderServiceServicer_to_server
@@ -58,6 +62,10 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
     sources = Sources(db, runtime.keyring, readers, runtime.principals, runtime.access)
     watchers = Watchers(runtime.bus, sources, tails, runtime.draining, unread_seconds=own.unread_seconds)
 
+    blobs = Blobs(own.blob_url, runtime.service)
+    clearing = Clearing(db, runtime.worker, blobs)
+    files = FileRpc(db, runtime.keyring, readers, authorities, blobs, clearing, own.file_most_bytes)
+
     async def close_dead_processes() -> None:
         await close_dead(db, clock, timedelta(seconds=own.dead_seconds))
 
@@ -71,6 +79,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
                 ChatSessionsService(db, runtime.keyring, runtime.access, live, readers),
             ),
             (add_RecorderServiceServicer_to_server, recorder),
+            (add_FileServiceServicer_to_server, files),
             (add_RetentionServiceServicer_to_server, RetentionRpc(db)),
             (add_LegalHoldServiceServicer_to_server, LegalHoldRpc(db, runtime.keyring)),
             (
@@ -84,7 +93,8 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
         jobs=[
             Job("close-dead-processes", timedelta(seconds=10), close_dead_processes),
             Job("close-idle-connections", timedelta(minutes=5), close_idle_connections),
-            Purging(db, runtime.worker).job(),
+            Purging(db, runtime.worker, clearing).job(),
+            clearing.job(),
         ],
         background=[heartbeat, tails, committer, closings, live, watchers],
     )

@@ -1,8 +1,8 @@
-"""The purge: titles, bodies and origins of sessions whose time is over are destroyed, bit by bit.
+"""The purge: titles, bodies, origins and files of sessions whose time is over are destroyed, bit by bit.
 
 A session passes it in steps, each of a transaction of its own: it begins, and nothing brings it back; its
-bodies are emptied, some at a time; it is done, and told. Killed anywhere, the next run goes on. Metadata,
-counts and attributions stay: costs refer to them.
+bodies are emptied, some at a time, and its files deleted; it is done, and told. Killed anywhere, the next run
+goes on. Metadata, counts and attributions stay: costs refer to them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+import structlog
+
 from chassis.database import Database, Scope, Transaction
+from chassis.errors import Unavailable
 from chassis.jobs import Job
 from services.sessions import events
+from services.sessions.files.clearing import Clearing
 from services.sessions.models import ChatSession
 from services.sessions.retentions import DELETED_DAYS
 from services.sessions.store import Connections, Purges, Retentions, Tickets, tenants_to_purge
@@ -22,26 +26,32 @@ _TENANTS = 200
 _SESSIONS = 50
 _BODIES = 500
 
+_log = structlog.get_logger(__name__)
+
 
 class Purging:
     """Purges tenant by tenant. `worker` lists the tenants with something to do."""
 
-    def __init__(self, db: Database, worker: Database) -> None:
+    def __init__(self, db: Database, worker: Database, clearing: Clearing) -> None:
         self._db = db
         self._worker = worker
+        self._clearing = clearing
 
     def job(self) -> Job:
         """Answers the job, run once across replicas."""
         return Job("purge-sessions", EVERY, self.run)
 
     async def run(self) -> None:
-        """Purges whatever is due."""
+        """Purges whatever is due. A tenant whose files cannot be deleted now is left to the next run."""
         after = UUID(int=0)
         while True:
             async with self._worker.snapshot(Scope()) as worker:
                 tenants = await tenants_to_purge(worker, after, _TENANTS)
             for tenant_id in tenants:
-                await self._tenant(tenant_id)
+                try:
+                    await self._tenant(tenant_id)
+                except Unavailable as error:
+                    _log.warning("a purge is put off", tenant=tenant_id, exc_info=error)
             if len(tenants) < _TENANTS:
                 return
             after = tenants[-1]
@@ -74,6 +84,7 @@ class Purging:
             async with self._db.transaction(Scope.of(tenant_id)) as tx:
                 if await Purges(tx, tenant_id).empty_bodies(session_id, _BODIES) < _BODIES:
                     break
+        await self._clearing.session(tenant_id, session_id)
         async with self._db.transaction(Scope.of(tenant_id)) as tx:
             await Purges(tx, tenant_id).forget_origins(session_id)
             session = await Connections(tx, tenant_id).session_of(session_id, lock=True)

@@ -21,7 +21,7 @@ from chassis.database import Database, Scope
 from chassis.database.transactions import Driver
 from chassis.events.envelope import subject_of
 from services.sessions.arrays import Bytes, Numbers, Texts, Uuids, teach
-from services.sessions.batch import Key, Known, Plan, SessionState, decide
+from services.sessions.batch import Key, Known, Plan, SessionState, attached, decide
 from services.sessions.frames import NO_RESERVATION, Outcome, Pending, canonical
 from services.sessions.usage import Counts, usage_of
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
@@ -52,7 +52,10 @@ CROSS JOIN LATERAL (
 _KNOWN = f"""
 SELECT uuid_send(wanted.tenant_id), uuid_send(wanted.id),
        uuid_send(chat_session_id), sequence, create_time, type, body, model,
-       uuid_send(coalesce(reservation_id, '{_NO_RESERVATION}')), {_COUNTS}
+       uuid_send(coalesce(reservation_id, '{_NO_RESERVATION}')), (
+           SELECT string_agg(uuid_send(file_id), ''::bytea ORDER BY f.sequence) FROM wrtn_history_files AS f
+           WHERE f.tenant_id = wanted.tenant_id AND f.history_id = wanted.id
+       ), {_COUNTS}
 FROM unnest(%b, %b) AS wanted (tenant_id, id)
 CROSS JOIN LATERAL (
     SELECT * FROM wrtn_histories AS h WHERE h.tenant_id = wanted.tenant_id AND h.id = wanted.id LIMIT 1
@@ -82,6 +85,20 @@ INSERT INTO wrtn_outbox (id, tenant_id, subject, aggregate_id, aggregate_version
 SELECT id, tenant_id, %s, aggregate_id, 1, payload, nullif(traceparent, '')
 FROM unnest(%b, %b, %b, %b, %b) AS told (id, tenant_id, aggregate_id, payload, traceparent)
 """
+# Only batches with attached files look for them, and write them down.
+_READY = """
+SELECT uuid_send(wanted.tenant_id), uuid_send(wanted.id), uuid_send(chat_session_id)
+FROM unnest(%b, %b) AS wanted (tenant_id, id)
+CROSS JOIN LATERAL (
+    SELECT chat_session_id FROM wrtn_files AS f
+    WHERE f.tenant_id = wanted.tenant_id AND f.id = wanted.id AND f.state = 2 LIMIT 1
+) AS file
+"""
+_ATTACH = """
+INSERT INTO wrtn_history_files (tenant_id, history_id, sequence, file_id)
+SELECT tenant_id, history_id, sequence, file_id
+FROM unnest(%b, %b, %b, %b) AS new (tenant_id, history_id, sequence, file_id)
+"""
 _ABSENT = Counts(-1, -1, -1, -1, -1, -1)
 
 
@@ -104,7 +121,8 @@ async def record(db: Database, batch: Sequence[Pending], clock: Clock) -> list[O
         driver = await tx.driver()
         teach(driver)
         sessions, closed, known = await _look(driver, batch)
-        plan = decide(batch, sessions, closed, known, tx.now)
+        files = await _ready(driver, batch) if any(frame.files for frame in batch) else {}
+        plan = decide(batch, sessions, closed, known, files, tx.now)
         await _write(driver, plan, tx.now, clock)
     return plan.outcomes
 
@@ -128,6 +146,13 @@ async def _look(
         )
 
 
+async def _ready(driver: Driver, batch: Sequence[Pending]) -> dict[Key, bytes]:
+    """Answers the sessions of the attached files that are ready; the locks keep them so."""
+    wanted = list({(frame.place.tenant, each) for frame in batch for each in attached(frame)})
+    found = await driver.cursor(binary=True).execute(_READY, _pairs(wanted))
+    return {(row[0], row[1]): row[2] for row in await found.fetchall()}
+
+
 async def _write(driver: Driver, plan: Plan, now: datetime, clock: Clock) -> None:
     """Writes the plan and commits, in one round trip."""
     if not plan.new:
@@ -135,6 +160,8 @@ async def _write(driver: Driver, plan: Plan, now: datetime, clock: Clock) -> Non
     async with driver.pipeline():
         await driver.execute(_INSERT, _history_columns(plan, now))
         await driver.execute(_GROW, _growth_columns(plan, now))
+        if any(frame.files for frame, _ in plan.new):
+            await driver.execute(_ATTACH, _attachment_columns(plan))
         used = [each for each in plan.new if each[0].counts is not None]
         if used:
             await driver.execute(_TELL, _event_columns(used, now, clock))
@@ -146,7 +173,7 @@ def _pairs(keys: Sequence[Key]) -> tuple[Uuids, Uuids]:
 
 
 def _known(row: Sequence[Any]) -> Known:
-    session, sequence, create_time, type_, sealed, model, reservation, *counts = row
+    session, sequence, create_time, type_, sealed, model, reservation, files, *counts = row
     return Known(
         session,
         sequence,
@@ -155,6 +182,7 @@ def _known(row: Sequence[Any]) -> Known:
         sealed,
         model or "",
         reservation,
+        files or b"",
         Counts(*counts) if counts[0] is not None else None,
     )
 
@@ -176,6 +204,16 @@ def _history_columns(plan: Plan, now: datetime) -> list[object]:
         Uuids.of([frame.reservation for frame in frames]),
         *[Numbers.of(column) for column in counts],
     ]
+
+
+def _attachment_columns(plan: Plan) -> list[object]:
+    rows = [
+        (frame.place.tenant, frame.id, sequence, file_id)
+        for frame, _ in plan.new
+        for sequence, file_id in enumerate(attached(frame), start=1)
+    ]
+    tenants, histories, sequences, files = zip(*rows, strict=True)
+    return [Uuids.of(tenants), Uuids.of(histories), Numbers.of(sequences), Uuids.of(files)]
 
 
 def _growth_columns(plan: Plan, now: datetime) -> list[object]:

@@ -11,6 +11,10 @@ from chassis.settings import ServiceSettings
 class SessionsSettings(ServiceSettings):
     """What sessions reads besides the settings of every service."""
 
+    blob_url: str
+    """Where files are kept: file:///folder, s3://bucket/path, or what else obstore knows."""
+    file_most_bytes: int = 100 * 1024 * 1024
+    """The largest file that is taken."""
     recorder_lanes: int = 1
     """Group commits under way at once. Sessions are divided over them, so that each keeps its order."""
     recorder_queue: int = 10_000

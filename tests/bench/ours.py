@@ -30,7 +30,9 @@ S = TypeVar("S", bound=ServiceSettings)
 async def sessions(urls: Urls, nats_url: str, folder: Path, count: int) -> None:
     """Serves; says the port, a credential's token, and the ids of `count` open connections."""
     callers = Callers(Clock(), folder / "peers")
-    settings = keyed(SessionsSettings, "sessions", urls, nats_url, folder)
+    settings = keyed(
+        SessionsSettings, "sessions", urls, nats_url, folder, blob_url=(folder / "blobs").as_uri()
+    )
 
     def wired(runtime: Runtime[SessionsSettings]) -> Parts:
         return replace(
@@ -60,7 +62,7 @@ async def sessions(urls: Urls, nats_url: str, folder: Path, count: int) -> None:
         await asyncio.Event().wait()
 
 
-def keyed(kind: type[S], service: str, urls: Urls, nats_url: str, folder: Path) -> S:
+def keyed(kind: type[S], service: str, urls: Urls, nats_url: str, folder: Path, **own: Any) -> S:
     """Makes the keys of a service and answers its settings."""
     (folder / "peers").mkdir(parents=True, exist_ok=True)
     key = OKPKey.generate_key("Ed25519")
@@ -80,4 +82,5 @@ def keyed(kind: type[S], service: str, urls: Urls, nats_url: str, folder: Path) 
         peer_keys_dir=folder / "peers",
         production=True,
         log_level="WARNING",
+        **own,
     )

@@ -48,6 +48,7 @@ GOOD: Fields = {
     "display_name": "Nothing in particular",
     "effect": 1,
     "image": b"no image",
+    "media_type": "image/png",
     "model": "openai/gpt-4o",
     "new_password": "eight yellow elephants",
     "password": "seven purple giraffes",
@@ -55,6 +56,8 @@ GOOD: Fields = {
     "resource": "model:openai/gpt-4o",
     "role": Role.ROLE_MEMBER,
     "scopes": ["read"],
+    "sha256": bytes(32),
+    "size": 1,
     "title": Title.TITLE_MEMBER,
 }
 """A good value for each field that a request must have, by name."""

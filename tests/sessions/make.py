@@ -59,6 +59,7 @@ def settings(database: ServiceDatabase, nats_url: str, callers: Callers, folder:
         identity_address="127.0.0.1:1",
         enterprise_address="127.0.0.1:1",
         drain_seconds=5,
+        blob_url=(folder / "blobs").as_uri(),
     )
 
 

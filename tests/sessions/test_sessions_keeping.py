@@ -12,9 +12,11 @@ import psycopg.errors as pg
 import pytest
 import pytest_asyncio
 
+from chassis.blobs import Blobs
 from chassis.database import Scope
 from chassis.testing.callers import Known
 from services.sessions import purging
+from services.sessions.files.clearing import Clearing
 from services.sessions.purging import Purging
 from tests.sessions.make import MODEL, RECORD, Session, Sessions, refusal, tokens
 from wrtn.access.v1.access_pb2 import DUTY_SECURITY, TITLE_MANAGER, TITLE_MEMBER, TITLE_OWNER
@@ -37,7 +39,8 @@ class Keeping:
         self.owner = owner
         self.tenant = session.owner.enterprise_id
         runtime = sessions.running.runtime
-        self.purging = Purging(runtime.db, runtime.worker)
+        blobs = Blobs(runtime.settings.blob_url, "sessions")
+        self.purging = Purging(runtime.db, runtime.worker, Clearing(runtime.db, runtime.worker, blobs))
         self.holds = LegalHoldServiceStub(sessions.running.channel())
         self.retention = RetentionServiceStub(sessions.running.channel())
 

@@ -43,6 +43,8 @@ export interface Extras {
   tokenUsage?: IWrtnTokenUsage;
   /** The model that used them, if not the session's. */
   model?: string;
+  /** The ids of the session's files that are attached, in order. */
+  fileIds?: string[];
   /** The reservation of billing's AuthorizeSpend that the tokens settle, a UUID. */
   reservationId?: string;
 }
@@ -131,6 +133,7 @@ export class Recording extends EventEmitter {
         tokenUsage: extras.tokenUsage,
         model: extras.model ?? "",
         reservationId: extras.reservationId ?? "",
+        fileIds: extras.fileIds ?? [],
       },
     };
     return new Promise((resolve, reject) => {

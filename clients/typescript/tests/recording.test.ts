@@ -30,7 +30,7 @@ test("a history is acknowledged with its place, its body to the letter", async (
   const recording = await made().attach(opening);
   const reservationId = "0195f1a0-0000-7000-8000-000000000001";
   const usage = tokenUsage({ input: 10, cached: 4, output: 5, reasoning: 2 });
-  const stored = await recording.send(say("hello"), { tokenUsage: usage, model: "openai/gpt-4.1", reservationId });
+  const stored = await recording.send(say("hello"), { tokenUsage: usage, model: "openai/gpt-4.1", reservationId, fileIds: [reservationId] });
   assert.equal(stored.sequence, 1);
   const [frame] = service.stored;
   assert.deepEqual(
@@ -39,6 +39,7 @@ test("a history is acknowledged with its place, its body to the letter", async (
   );
   assert.deepEqual(frame?.tokenUsage, usage);
   assert.equal(frame?.reservationId, reservationId);
+  assert.deepEqual(frame?.fileIds, [reservationId]);
   assert.deepEqual(service.openings, [{ ticket: "ticket", resumedConnectionId: undefined, client: "test", address: "127.0.0.1" }]);
   assert.equal(service.tokens[0], "Bearer old");
   await recording.close();

@@ -1,6 +1,7 @@
 """The tables of sessions."""
 
 from services.sessions.models.base import Base
+from services.sessions.models.files import File, FilePiece, FileState, HistoryFile
 from services.sessions.models.keeping import LegalHold, Retention
 from services.sessions.models.recorded import (
     Attribution,
@@ -17,7 +18,11 @@ __all__ = [
     "Base",
     "ChatSession",
     "Connection",
+    "File",
+    "FilePiece",
+    "FileState",
     "History",
+    "HistoryFile",
     "LegalHold",
     "Process",
     "ProcessTenant",

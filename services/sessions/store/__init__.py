@@ -1,5 +1,6 @@
 """Every query but those of the group commit; one small class a table, its tenant bound at construction."""
 
+from services.sessions.store.files import Files, tenants_with_files_to_clear
 from services.sessions.store.keeping import LegalHolds, Purges, Retentions, tenants_to_purge
 from services.sessions.store.recorded import (
     NO_PROCESS,
@@ -19,6 +20,7 @@ __all__ = [
     "Attributions",
     "ChatSessions",
     "Connections",
+    "Files",
     "Histories",
     "HistoryRow",
     "IdleConnections",
@@ -29,4 +31,5 @@ __all__ = [
     "Tickets",
     "connection_of",
     "tenants_to_purge",
+    "tenants_with_files_to_clear",
 ]
