@@ -23,6 +23,7 @@ from chassis.testing.waiting import until
 from services.sessions.files import uploads
 from services.sessions.files.clearing import Clearing
 from services.sessions.purging import Purging
+from services.sessions.store import Files
 from tests.sessions.make import RECORD, Session, Sessions, reason, refusal
 from wrtn.access.v1.access_pb2 import TITLE_MEMBER, TITLE_OWNER
 from wrtn.sessions.v1 import files_pb2 as pb
@@ -349,7 +350,7 @@ async def test_what_a_crash_left_of_a_piece_is_cleared(desk: Desk, monkeypatch: 
         raise SystemError("killed between the blob and its note")
 
     with monkeypatch.context() as patched:
-        patched.setattr(uploads.Files, "stored", crashed)
+        patched.setattr(Files, "stored", crashed)
         with pytest.raises(grpc.aio.AioRpcError):
             await desk.upload(file, PNG)
     assert desk.blobs() == 1
