@@ -22,7 +22,7 @@ from services.enterprise.errors import (
 from services.enterprise.granting import Decision
 from services.enterprise.grants import Change, Desk
 from services.enterprise.store import Employees, GrantRequests, Runners
-from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER
+from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER, TITLE_OWNER
 from wrtn.enterprise.v1.grant_requests_pb2 import CreateGrantRequestRequest, GrantRequest
 from wrtn.enterprise.v1.grants_pb2 import (
     EFFECT_ALLOW,
@@ -46,12 +46,13 @@ def line_of(found: Access) -> tuple[UUID, ...]:
 def may_decide(decider: Access, decision: Decision) -> bool:
     """Whether the decider could change what denies: pure, over an access in the team of the request.
 
-    A team's own deny is for chiefs and managers of that team and those above; all else is for owners and
-    managers of the enterprise. A request that nothing denies any more may be closed by any of them.
+    A team's own deny is for chiefs and managers of that team or above, and for owners; all else is for owners
+    and managers of the enterprise. A request that nothing denies any more may be closed by any of them.
     """
     line, step = line_of(decider), decision.last
     if step.kind == ExplanationStep.KIND_TEAM_DENY and step.team_id is not None:
-        return appointing.greatest_role(decider, line[line.index(step.team_id) :]) >= ROLE_MANAGER
+        by_role = appointing.greatest_role(decider, line[line.index(step.team_id) :]) >= ROLE_MANAGER
+        return by_role or decider.title >= TITLE_OWNER
     by_role = decision.allowed and appointing.greatest_role(decider, line) >= ROLE_MANAGER
     return by_role or decider.title >= TITLE_MANAGER
 

@@ -12,7 +12,7 @@ from chassis.errors import NotFound
 from services.enterprise import events, models, reasons
 from services.enterprise.errors import GrantAboveRight, LockMisplaced, TeamNotFound
 from services.enterprise.store import Enterprises, GrantDefaults, Grants, Rights
-from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER
+from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER, TITLE_OWNER
 from wrtn.enterprise.v1.grants_pb2 import (
     EFFECT_DENY,
     EFFECT_UNSPECIFIED,
@@ -68,14 +68,15 @@ async def begin(
     return Desk(tx, keyring, enterprise, decider)
 
 
-def require_right(decider: Access, layer: int) -> None:
-    """Raises GrantAboveRight unless the decider may change what this layer sets, in the team of their access.
+def require_right(decider: Access, layer: int, effect: int) -> None:
+    """Raises GrantAboveRight unless the decider may set this effect at this layer, in their access's team.
 
     The enterprise's is for its owners and managers. A team's own deny is for its chiefs and managers, and for
-    those of the teams above.
+    those of the teams above; owners may lift it, and not set it.
     """
     if layer == GRANT_LAYER_TEAM:
-        held = decider.team is not None and decider.team.role >= ROLE_MANAGER
+        by_role = decider.team is not None and decider.team.role >= ROLE_MANAGER
+        held = by_role or (effect == EFFECT_UNSPECIFIED and decider.title >= TITLE_OWNER)
     else:
         held = decider.title >= TITLE_MANAGER
     if not held:
@@ -87,7 +88,7 @@ async def put(desk: Desk, change: Change) -> models.Grant | None:
 
     Raises GrantAboveRight and LockMisplaced.
     """
-    require_right(desk.decider, change.layer)
+    require_right(desk.decider, change.layer, change.effect)
     if change.locked and (change.effect != EFFECT_DENY or change.team_id is not None):
         raise LockMisplaced("Only a deny of the whole enterprise can be locked.", field="locked")
     grants, tx = Grants(desk.tx, desk.tenant_id), desk.tx
@@ -109,7 +110,7 @@ async def put(desk: Desk, change: Change) -> models.Grant | None:
 
 async def put_default(desk: Desk, kind: str, effect: int, reason: str) -> models.GrantDefault:
     """Sets the default of a kind. Raises GrantAboveRight."""
-    require_right(desk.decider, GRANT_LAYER_DEFAULT)
+    require_right(desk.decider, GRANT_LAYER_DEFAULT, effect)
     row = await GrantDefaults(desk.tx, desk.tenant_id).get(kind)
     before = row.effect if row is not None else EFFECT_UNSPECIFIED
     if row is None:

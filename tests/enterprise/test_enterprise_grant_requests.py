@@ -110,12 +110,25 @@ async def test_a_refused_request_changes_nothing(firm: Firm) -> None:
 async def test_a_teams_own_deny_is_lifted_by_those_who_may_and_by_nobody_else(firm: Firm) -> None:
     await firm.deny(firm.chief, firm.top)
     asked = await ask(firm, firm.team)
-    for somebody in (firm.owner, firm.manager, firm.lead):
+    for somebody in (firm.manager, firm.lead):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await approve(firm, asked, somebody)
         assert refusal(refused.value) == (Code.PERMISSION_DENIED, "GRANT_ABOVE_RIGHT")
     await approve(firm, asked, firm.chief)
     assert await firm.granted(firm.team)
+    await firm.deny(firm.chief, firm.top)
+    await approve(firm, await ask(firm, firm.team), firm.owner)
+    assert await firm.granted(firm.team)
+
+
+async def test_a_chief_requests_like_everybody_and_does_not_lift_their_own_hindrance(firm: Firm) -> None:
+    await firm.set(EFFECT_DENY, team=firm.top)
+    asked = await ask(firm, firm.top, by=firm.chief)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await approve(firm, asked, firm.chief)
+    assert refusal(refused.value) == (Code.PERMISSION_DENIED, "GRANT_ABOVE_RIGHT")
+    await approve(firm, asked, firm.manager)
+    assert await firm.granted(firm.top, whom=firm.chief)
 
 
 async def test_what_denies_more_than_was_asked_for_stays_and_so_does_the_request(firm: Firm) -> None:

@@ -207,7 +207,20 @@ async def test_who_may_change_what(firm: Firm) -> None:
             assert await _passes(firm.clear(team=team, by=person)) is (name in may_set)
         for team, allowed in may_deny.items():
             assert await _passes(firm.deny(person, team)) is (name in allowed), (name, team)
-            assert await _passes(firm.lift(person, team)) is (name in allowed), (name, team)
+            assert await _passes(firm.lift(person, team)) is (name in allowed | {"owner"}), (name, team)
+
+
+async def test_an_owner_lifts_a_teams_own_deny_and_sets_none(firm: Firm) -> None:
+    await firm.deny(firm.lead, firm.team)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await firm.lift(firm.manager, firm.team)
+    assert not await firm.granted(firm.team)
+    await firm.lift(firm.owner, firm.team)
+    assert await firm.granted(firm.team)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await firm.deny(firm.owner, firm.team)
+    (lifted, _) = (await firm.changes(firm.owner, firm.team)).grant_changes
+    assert (lifted.layer, lifted.decider_employee_id) == (GRANT_LAYER_TEAM, firm.owner.employee_id)
 
 
 async def test_a_right_that_was_lost_a_moment_ago_changes_no_grant(firm: Firm) -> None:

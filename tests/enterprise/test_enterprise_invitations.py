@@ -310,6 +310,20 @@ async def test_a_mail_is_sent_again_not_too_soon_and_replaces_the_old_one(world:
     await accept(world, person, new)
 
 
+async def test_an_invitation_is_mailed_ten_times_at_most(world: World) -> None:
+    owner = await world.owner()
+    made = await invite(world, owner)
+    for mails in range(2, 11):
+        later(world, timedelta(minutes=11))
+        assert (await act(world, owner, "Resend", made)).mail_count == mails
+    later(world, timedelta(minutes=11))
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await act(world, owner, "Resend", made)
+    assert refusal(error.value) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "INVITATION_RESENT")
+    assert (await seen(world, owner, made)).mail_count == 10
+    await mailed(world, 10)
+
+
 async def test_an_expired_invitation_is_not_sent_again_beside_a_newer_one(world: World) -> None:
     owner = await world.owner()
     made = await invite(world, owner)
