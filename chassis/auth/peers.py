@@ -7,7 +7,6 @@ others come by settings, so no service needs another one to start.
 from __future__ import annotations
 
 import re
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,10 +36,12 @@ class PeerSigner:
 
     def token(self, target: str) -> str:
         """Answers a token for the target service that is good for at least half a minute."""
-        until, token = self._signed.get(target, (0.0, ""))
-        if until < time.monotonic():
+        # By the clock that the token is judged by: a machine that slept, or whose time was set, signs anew.
+        now = self._clock.now().timestamp()
+        signed, token = self._signed.get(target, (0.0, ""))
+        if not 0 <= now - signed < _REUSED:
             token = self._sign(target)
-            self._signed[target] = (time.monotonic() + _REUSED, token)
+            self._signed[target] = (now, token)
         return token
 
     def _sign(self, target: str) -> str:

@@ -95,6 +95,15 @@ class Blobs:
         except BaseError as error:
             raise BlobsUnavailable("The store of files does not answer.", retry_after=5) from error
 
+    async def names(self, folder: str) -> AsyncIterator[str]:
+        """Yields the names of the blobs in the folder and below. Raises BlobsUnavailable."""
+        try:
+            async for page in obstore.list(self._store, self._path(folder)):
+                for each in page:
+                    yield each["path"].removeprefix(self._path(""))
+        except BaseError as error:
+            raise BlobsUnavailable("The store of files does not answer.", retry_after=5) from error
+
     async def note(self, name: str, text: bytes) -> None:
         """Keeps a small file in plain text, for good: one that is there already stays as it is."""
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import nats as nats_client
@@ -30,11 +31,20 @@ def nats_server() -> Iterator[Nats]:
 @pytest_asyncio.fixture
 async def nats(nats_server: Nats) -> AsyncIterator[Nats]:
     """The run's NATS without any stream. A test may stop, kill, wipe and start it: it is up again after."""
-    nats_server.start()
-    yield nats_server
-    nats_server.start()
-    connection = await nats_client.connect(nats_server.url)
-    stream = connection.jetstream()
-    for each in await stream.streams_info():
-        await stream.delete_stream(each.config.name or "")
-    await connection.close()
+    async with emptied(nats_server) as server:
+        yield server
+
+
+@asynccontextmanager
+async def emptied(server: Nats) -> AsyncIterator[Nats]:
+    """Has the server run, and deletes all streams at the end."""
+    server.start()
+    try:
+        yield server
+    finally:
+        server.start()
+        connection = await nats_client.connect(server.url)
+        stream = connection.jetstream()
+        for each in await stream.streams_info():
+            await stream.delete_stream(each.config.name or "")
+        await connection.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -46,7 +47,7 @@ class DatabaseFactory(Protocol):
 
 
 @dataclass
-class _Templates:
+class Templates:
     """The services migrated so far in this run."""
 
     server: Postgres
@@ -84,9 +85,9 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def templates(postgres: Postgres) -> _Templates:
+def templates(postgres: Postgres) -> Templates:
     """The template databases of this run; use `database`."""
-    return _Templates(postgres)
+    return Templates(postgres)
 
 
 @pytest.fixture
@@ -96,10 +97,16 @@ def clock() -> Clock:
 
 
 @pytest_asyncio.fixture
-async def database(templates: _Templates, clock: Clock) -> AsyncIterator[DatabaseFactory]:
+async def database(templates: Templates, clock: Clock) -> AsyncIterator[DatabaseFactory]:
     """Answers a factory of fresh, migrated databases; they are dropped when the test ends."""
+    async with databases(templates, clock) as factory:
+        yield factory
+
+
+@asynccontextmanager
+async def databases(templates: Templates, default: Clock) -> AsyncIterator[DatabaseFactory]:
+    """Answers a factory of fresh, migrated databases, dropped at the end: for a world of several tests."""
     made: list[ServiceDatabase] = []
-    default = clock
 
     async def create(
         service: str, *, versions: Path | None = None, pool_size: int = 10, clock: Clock | None = None
@@ -111,8 +118,10 @@ async def database(templates: _Templates, clock: Clock) -> AsyncIterator[Databas
         made.append(ServiceDatabase(service, name, where, app, worker))
         return made[-1]
 
-    yield create
-    for each in made:
-        await each.app.close()
-        await each.worker.close()
-        templates.drop(each.name)
+    try:
+        yield create
+    finally:
+        for each in made:
+            await each.app.close()
+            await each.worker.close()
+            templates.drop(each.name)

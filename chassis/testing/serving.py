@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import inspect
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -90,7 +90,13 @@ class Serve(Protocol):
 @pytest_asyncio.fixture
 async def serve(database: DatabaseFactory, nats: Nats, callers: Callers) -> AsyncIterator[Serve]:
     """Answers a function that starts services."""
-    factory = database
+    async with starting(database, nats, callers) as start_one:
+        yield start_one
+
+
+@asynccontextmanager
+async def starting(factory: DatabaseFactory, nats: Nats, callers: Callers) -> AsyncIterator[Serve]:
+    """Answers a function that starts services, drained at the end: for a world of several tests."""
     async with AsyncExitStack() as stack:
 
         async def start_one(

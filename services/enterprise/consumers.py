@@ -25,15 +25,15 @@ async def note_holder(tx: Transaction, events: Sequence[Event[AccountTransferred
             await Handovers(tx, tenant_id).hold(UUID(event.message.account_id), holder_id, event.version)
 
 
-async def tell_owners(tx: Transaction, events: Sequence[Event[BreakGlassOpened]]) -> None:
-    """Writes to the owners of each enterprise whose content staff may read for a time."""
+async def tell_security(tx: Transaction, events: Sequence[Event[BreakGlassOpened]]) -> None:
+    """Writes to who keeps the security of each enterprise whose content staff may read for a time."""
     for event in events:
         tenant_id = UUID(event.message.tenant_id)
         if await Enterprises(tx, tenant_id).get() is not None:
-            await letters.write_to_owners(tx, tenant_id, "break_glass_opened", {})
+            await letters.write_to_security(tx, tenant_id, "break_glass_opened", {})
 
 
 CONSUMERS = (
     Consumer("account-holders", "identity", {AccountTransferred: note_holder}),
-    Consumer("break-glass", "identity", {BreakGlassOpened: tell_owners}),
+    Consumer("break-glass", "identity", {BreakGlassOpened: tell_security}),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -52,9 +52,22 @@ def write_sealed(tx: Transaction, key: DataKey, request: SendMailRequest) -> Non
 
 async def write_to_owners(tx: Transaction, tenant_id: UUID, template: str, fills: Mapping[str, str]) -> None:
     """Writes to every owner of the enterprise; the template is also given its name."""
+    await _write_to(tx, tenant_id, await Runners(tx, tenant_id).owners(), template, fills)
+
+
+async def write_to_security(
+    tx: Transaction, tenant_id: UUID, template: str, fills: Mapping[str, str]
+) -> None:
+    """Writes to the owners, and to the managers whose duty is security."""
+    await _write_to(tx, tenant_id, await Runners(tx, tenant_id).security(), template, fills)
+
+
+async def _write_to(
+    tx: Transaction, tenant_id: UUID, members: Sequence[UUID], template: str, fills: Mapping[str, str]
+) -> None:
     enterprise = await Enterprises(tx, tenant_id).get()
     name = enterprise.display_name if enterprise is not None else ""
-    for member_id in await Runners(tx, tenant_id).owners():
+    for member_id in members:
         write(tx, tenant_id, member_id, template, {"enterprise": name, **fills})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from chassis.crypto import Keyring
+from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
 from services.identity import images
 from services.identity.errors import AvatarNotFound, AvatarTypeUnsupported
@@ -39,5 +39,9 @@ async def get(snapshot: Snapshot, keyring: Keyring, member_id: UUID) -> Shown:
     row = await Avatars(snapshot, member_id).get()
     if row is None:
         raise AvatarNotFound("The member has no avatar.", field="member_id")
-    key = await keyring.key(snapshot, member_id)
-    return Shown(row, key.decrypt(row.image, _IMAGE, member_id))
+    return Shown(row, opened(await keyring.key(snapshot, member_id), row.image))
+
+
+def opened(key: DataKey, image: bytes) -> bytes:
+    """Decrypts the image of the key's owner."""
+    return key.decrypt(image, _IMAGE, key.owner_id)

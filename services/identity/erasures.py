@@ -21,11 +21,12 @@ from chassis.operations.store import OperationRows, Row
 from chassis.runtime import Runtime
 from chassis.subjects import Subject
 from services.identity import mails, members, subjects
-from services.identity.errors import CertificateNotFound, MemberHasNoAddress, MemberIsStaff
+from services.identity.errors import CertificateNotFound, MemberEmployed, MemberHasNoAddress, MemberIsStaff
 from services.identity.exports import blob_of
 from services.identity.holders import OTHERS, OWN, Holders
 from services.identity.models import PLATFORM, ErasureCertificate, Export, MemberState
 from services.identity.post import Post
+from services.identity.reach import Reach
 from services.identity.store import Holds, Members
 
 KIND = "member.erase"
@@ -102,6 +103,17 @@ async def ask(
     return begun
 
 
+def refuse_employed(employers: Sequence[UUID]) -> None:
+    """Raises MemberEmployed, naming the enterprises, if there are any."""
+    if employers:
+        raise MemberEmployed(
+            "The member works in enterprises; leave them first, or be dismissed, so that the accounts there"
+            " are handed over.",
+            field="member_id",
+            enterprise_ids=",".join(map(str, employers)),
+        )
+
+
 async def apply_again(tx: Transaction, keyring: Keyring, note: Mapping[str, Any]) -> Row:
     """Begins an erasure of the journal once more, for a database that was restored. Its scope: PLATFORM."""
     request: Asked = {
@@ -124,12 +136,13 @@ async def apply_again(tx: Transaction, keyring: Keyring, note: Mapping[str, Any]
 class Erasures:
     """Does the work of erasures."""
 
-    def __init__(self, runtime: Runtime[Any], blobs: Blobs, holders: Holders) -> None:
+    def __init__(self, runtime: Runtime[Any], blobs: Blobs, holders: Holders, reach: Reach) -> None:
         self._db = runtime.db
         self._keyring = runtime.keyring
         self._cache = runtime.principals
         self._blobs = blobs
         self._holders = holders
+        self._reach = reach
 
     def kind(self) -> Kind:
         """Answers the kind of work that it does; once begun it cannot be stopped."""
@@ -165,6 +178,8 @@ class Erasures:
             found = await subjects.subject_of(snapshot, member_id)
         if _LEGAL in held and not asked["journalled"]:
             raise Wait("Waits: the data is held for legal reasons.", _ASK_AGAIN)
+        if not asked["journalled"] and await self._reach.employers(member_id):
+            raise Wait("Waits until the member has left the enterprises that hired them since.", _ASK_AGAIN)
         accounts = asked["personal_account_ids"] or [str(each) for each in found.personal_account_ids]
         note = {
             "erasure_id": asked["journalled"] or str(work.id),

@@ -14,7 +14,7 @@ from chassis.blobs import Blobs
 from chassis.crypto import DataKey
 from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.operations import Kind, Operations, Work
-from chassis.operations.store import Row
+from chassis.operations.store import OperationRows, Row
 from chassis.runtime import Runtime
 from chassis.subjects import Subject
 from services.identity import mails
@@ -73,6 +73,23 @@ async def purge(db: Database, blobs: Blobs) -> None:
         async with db.transaction(Scope()) as tx:
             gone = delete(Export).where(Export.member_id == member_id, Export.id == export_id)
             await tx.session.execute(gone)
+
+
+async def sweep(db: Database, blobs: Blobs) -> None:
+    """Deletes what exports have left that failed, or whose member was erased meanwhile; a job's."""
+    leavings: dict[tuple[UUID, UUID], list[str]] = {}
+    async for name in blobs.names("exports"):
+        _, member, export, *_ = name.removesuffix(".zip").split("/")
+        leavings.setdefault((UUID(member), UUID(export)), []).append(name)
+    for (member_id, export_id), names in leavings.items():
+        async with db.snapshot(Scope.of(member_id, member_id=member_id)) as snapshot:
+            work = await OperationRows(snapshot).get(export_id)
+            kept = await snapshot.session.get(Export, (member_id, export_id))
+        if work is not None and work.end_time is None:
+            continue
+        for name in names:
+            if kept is None or name != blob_of(member_id, export_id):
+                await blobs.delete(name)
 
 
 class Exports:

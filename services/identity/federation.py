@@ -27,6 +27,7 @@ from services.identity.oidc.errors import (
     RedirectUriUnknown,
 )
 from services.identity.oidc.providers import Provider, Providers
+from services.identity.post import Post
 from services.identity.signing_in import SignIns, Tokens
 from services.identity.single_sign_on import Connections
 from services.identity.store import Accounts, Flows, Identities, Members
@@ -83,6 +84,7 @@ class Federation:
         client: Client,
         sign_ins: SignIns,
         access: AccessCache,
+        post: Post,
     ) -> None:
         self._db = db
         self._keyring = keyring
@@ -92,6 +94,7 @@ class Federation:
         self._client = client
         self._sign_ins = sign_ins
         self._access = access
+        self._post = post
 
     @property
     def providers(self) -> tuple[Provider, ...]:
@@ -146,7 +149,7 @@ class Federation:
         """Links the identity to who began this; raises FederatedSignInRefused, IdentityTaken."""
         provider, asserted = await self._returned(returned, member_id)
         async with self._db.transaction(Scope.of(member_id=member_id)) as tx:
-            row = await identities.link(tx, self._keyring, member_id, provider, asserted)
+            row = await identities.link(tx, self._keyring, self._post, member_id, provider, asserted)
         return row, asserted.email
 
     async def purge(self) -> None:
@@ -237,7 +240,8 @@ class Federation:
             async with self._db.transaction(scope) as tx:
                 if found.new:
                     await self._register(tx, asserted, found, locale)
-                await identities.link(tx, self._keyring, found.member_id, provider, asserted)
+                post = None if found.new else self._post
+                await identities.link(tx, self._keyring, post, found.member_id, provider, asserted)
                 # Whether there is a second factor is for the enterprise's own provider to see to.
                 if provider.tenant_id is None and await factors.active(tx, found.member_id):
                     return challenges.pose(tx, found.member_id, proof.methods, None)

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from chassis.crypto import Keyring
+from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
-from services.identity import ways
+from services.identity import notices, ways
 from services.identity.models import FederatedIdentity
+from services.identity.notices import Change
 from services.identity.oidc.client import Asserted
 from services.identity.oidc.errors import IdentityNotFound, IdentityTaken
 from services.identity.oidc.providers import Provider
+from services.identity.post import Post
 from services.identity.store import Identities
 
 _PURPOSE = "federated"
@@ -28,11 +30,16 @@ def subject_hash(keyring: Keyring, provider: Provider, asserted: Asserted) -> by
 
 
 async def link(
-    tx: Transaction, keyring: Keyring, member_id: UUID, provider: Provider, asserted: Asserted
+    tx: Transaction,
+    keyring: Keyring,
+    post: Post | None,
+    member_id: UUID,
+    provider: Provider,
+    asserted: Asserted,
 ) -> FederatedIdentity:
     """Links an identity to the scope's member; raises IdentityTaken if another member has it.
 
-    Linking what is linked changes nothing.
+    Linking what is linked changes nothing. The member is told by mail, but for who registers by it (no post).
     """
     found = subject_hash(keyring, provider, asserted)
     identities = Identities(tx)
@@ -54,17 +61,19 @@ async def link(
     await tx.session.flush()
     if not await identities.claim(found, member_id, identity.id):
         raise IdentityTaken("Another member signs in by this identity.")
-    tx.audit("identity.linked", tenant_id=member_id, target_id=identity.id, issuer=asserted.issuer)
+    await notices.changed(
+        tx, keyring, post, member_id, Change.IDENTITY_LINKED, identity.id, issuer=asserted.issuer
+    )
     return identity
 
 
-async def unlink(tx: Transaction, member_id: UUID, identity_id: UUID) -> None:
-    """Unlinks an identity of the scope's member; raises IdentityNotFound and LastWayToSignIn."""
+async def unlink(tx: Transaction, keyring: Keyring, post: Post, member_id: UUID, identity_id: UUID) -> None:
+    """Unlinks an identity of the scope's member and tells them; raises IdentityNotFound, LastWayToSignIn."""
     await ways.lock(tx, member_id)
     if not await Identities(tx).delete(member_id, identity_id):
         raise IdentityNotFound("The identity does not exist.", field="identity_id")
     await ways.require_one(tx, member_id)
-    tx.audit("identity.unlinked", tenant_id=member_id, target_id=identity_id)
+    await notices.changed(tx, keyring, post, member_id, Change.IDENTITY_UNLINKED, identity_id)
 
 
 async def newest(
@@ -73,4 +82,12 @@ async def newest(
     """Answers the identities of the scope's member with their addresses, the newest first."""
     rows = await Identities(snapshot).newest(member_id, before, most)
     key = await keyring.key(snapshot, member_id)
-    return [(row, key.decrypt(row.email, row.member_id, row.id, _EMAIL).decode()) for row in rows]
+    return [(row, opened(key, row.id, row.subject, row.email)[1]) for row in rows]
+
+
+def opened(key: DataKey, identity_id: UUID, subject: bytes, email: bytes) -> tuple[str, str]:
+    """Decrypts the subject and the address of an identity of the key's owner."""
+    return (
+        key.decrypt(subject, key.owner_id, identity_id, _SUBJECT).decode(),
+        key.decrypt(email, key.owner_id, identity_id, _EMAIL).decode(),
+    )

@@ -94,9 +94,9 @@ async def end_of_account(tx: Transaction, member_id: UUID, account_id: UUID) -> 
     await admit_member(tx, before)
 
 
-def name_of(key: DataKey, row: ApiKey) -> str:
-    """Decrypts what a key is called."""
-    return key.decrypt(row.display_name, row.member_id, row.id, _NAME).decode()
+def name_of(key: DataKey, key_id: UUID, sealed: bytes) -> str:
+    """Decrypts what an API key of the data key's owner is called."""
+    return key.decrypt(sealed, key.owner_id, key_id, _NAME).decode()
 
 
 def _tell_revoked(tx: Transaction, key: ApiKey) -> None:

@@ -106,14 +106,15 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     check = PasswordCheck(db, passwords, guessing)
     proofs = Proofs(db, keyring, passwords, guessing)
 
-    federation, connections = federated(runtime, sign_ins)
+    federation, connections = federated(runtime, sign_ins, post)
     blobs, own = Blobs(chosen.blob_url, runtime.service), subjects.rpc(runtime)
     holders = Holders(runtime, own)
     gathering = Exports(runtime, blobs, holders, post)
-    operations = Operations(runtime, [gathering.kind(), Erasures(runtime, blobs, holders).kind()])
+    operations = Operations(runtime, [gathering.kind(), Erasures(runtime, blobs, holders, reach).kind()])
 
     async def purge_exports() -> None:
         await exports.purge(db, blobs)
+        await exports.sweep(db, blobs)
 
     async def principal_of(request: ResolvePrincipalRequest) -> Principal:
         return await principals.resolve(db, uses, request)
@@ -131,7 +132,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
                 add_SecondFactorServiceServicer_to_server,
                 SecondFactorRpc(db, keyring, post, proofs, guessing),
             ),
-            (add_FederationServiceServicer_to_server, FederationRpc(db, keyring, federation, proofs)),
+            (add_FederationServiceServicer_to_server, FederationRpc(db, keyring, post, federation, proofs)),
             (add_SingleSignOnServiceServicer_to_server, SingleSignOnRpc(db, keyring, connections)),
             (add_LoginServiceServicer_to_server, LoginRpc(db, keyring, runtime.principals)),
             (add_AddressServiceServicer_to_server, AddressRpc(db, keyring)),
@@ -154,7 +155,7 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
             (add_EmailServiceServicer_to_server, EmailRpc(db, keyring, post)),
             (add_MailServiceServicer_to_server, MailRpc(db, keyring, post)),
             (add_DataSubjectServiceServicer_to_server, own),
-            (add_ErasureServiceServicer_to_server, ErasureRpc(db, keyring, post, proofs, operations)),
+            (add_ErasureServiceServicer_to_server, ErasureRpc(db, keyring, post, proofs, reach, operations)),
             (add_ExportServiceServicer_to_server, ExportRpc(db, keyring, blobs, operations)),
             (add_OperationServiceServicer_to_server, OperationRpc(runtime, operations)),
             (add_SuspensionServiceServicer_to_server, SuspensionRpc(db, keyring, post, cache)),
@@ -175,7 +176,9 @@ def wire(runtime: Runtime[IdentitySettings]) -> Parts:
     )
 
 
-def federated(runtime: Runtime[IdentitySettings], sign_ins: SignIns) -> tuple[Federation, Connections]:
+def federated(
+    runtime: Runtime[IdentitySettings], sign_ins: SignIns, post: Post
+) -> tuple[Federation, Connections]:
     """Makes what signs in by other providers. Only the providers of enterprises are asked through a guard."""
     chosen, db, keyring = runtime.settings, runtime.db, runtime.keyring
     resolver = Resolver()
@@ -184,7 +187,7 @@ def federated(runtime: Runtime[IdentitySettings], sign_ins: SignIns) -> tuple[Fe
     connections = Connections(db, keyring, Domains(runtime.peers), client, guarded)
     configured = providers.read(chosen.oidc_providers_file, chosen.public_url)
     federation = Federation(
-        db, keyring, runtime.clock, configured, connections, client, sign_ins, runtime.access
+        db, keyring, runtime.clock, configured, connections, client, sign_ins, runtime.access, post
     )
     return federation, connections
 

@@ -155,7 +155,7 @@ async def oldest(
     if not rows:
         return ()
     key = await keyring.key(snapshot, member_id)
-    return [Named(row, _name(key, row)) for row in rows]
+    return [Named(row, name_of(key, row.id, row.display_name)) for row in rows]
 
 
 async def remove(tx: Transaction, keyring: Keyring, post: Post, member_id: UUID, passkey_id: UUID) -> None:
@@ -245,8 +245,9 @@ def _registration_of(member_id: UUID) -> str:
     return f"registration {member_id}"
 
 
-def _name(key: DataKey, row: Passkey) -> str:
-    return key.decrypt(row.display_name, row.member_id, row.id, _NAME).decode()
+def name_of(key: DataKey, passkey_id: UUID, sealed: bytes) -> str:
+    """Decrypts what a passkey of the key's owner is called."""
+    return key.decrypt(sealed, key.owner_id, passkey_id, _NAME).decode()
 
 
 def _json(text: str) -> Json:

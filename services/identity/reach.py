@@ -43,6 +43,12 @@ class Reach:
             raise not_found()
         return found
 
+    async def employers(self, member_id: UUID) -> list[UUID]:
+        """Answers the enterprises where the member works at this moment. Never inside a transaction."""
+        async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
+            held = await Accounts(snapshot).at_work(member_id)
+        return sorted({tenant for tenant, account in held if await self.title(tenant, account, member_id)})
+
     async def title(self, tenant_id: UUID, account_id: UUID, member_id: UUID | None) -> int:
         """Answers the title of a member in the enterprise of an account; 0 for who is not employed there."""
         if tenant_id == account_id:

@@ -1,20 +1,18 @@
-"""What identity holds about a member: whose accounts, as documents, and its end."""
+"""What identity holds about a member: whose accounts, and its end; `documents` hands it out."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
 
-from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
 from chassis.runtime import Runtime
-from chassis.subjects import Listing, Subject, SubjectRpc
-from chassis.subjects.documents import Record
-from chassis.subjects.rpc import Documents
-from services.identity import events, logins, members
+from chassis.subjects import Subject, SubjectRpc
+from services.identity import events, logins
+from services.identity.documents import documents
 from services.identity.models import (
     Account,
     AccountKind,
@@ -71,43 +69,6 @@ KEPT = {
     "audit entries": "insert-only; what is not an id is under the key",
 }
 
-_EMAILS = """
-SELECT id, address, is_primary, verify_time, create_time FROM wrtn_emails
-WHERE member_id = %(member)s AND id > %(after)s ORDER BY id LIMIT %(page)s
-"""
-_LOGINS = """
-SELECT id, account_id, methods, device, address, last_use_time, expire_time, end_time, end_reason, create_time
-FROM wrtn_logins WHERE member_id = %(member)s AND id > %(after)s ORDER BY id LIMIT %(page)s
-"""
-_ACCOUNTS = """
-SELECT id, tenant_id, kind, code, inherited, create_time FROM wrtn_accounts
-WHERE holder_member_id = %(member)s AND id > %(after)s ORDER BY id LIMIT %(page)s
-"""
-_KEYS = """
-SELECT id, account_id, scopes, ending, create_time, expire_time, last_use_time, revoke_time
-FROM wrtn_api_keys WHERE member_id = %(member)s AND id > %(after)s ORDER BY id LIMIT %(page)s
-"""
-_PASSKEYS = """
-SELECT id, last_use_time, create_time FROM wrtn_passkeys
-WHERE member_id = %(member)s AND id > %(after)s ORDER BY id LIMIT %(page)s
-"""
-_IDENTITIES = """
-SELECT id, provider_id, issuer, create_time FROM wrtn_federated_identities
-WHERE member_id = %(member)s AND id > %(after)s ORDER BY id LIMIT %(page)s
-"""
-_MAILS = """
-SELECT id, state, attempts, send_time, create_time FROM wrtn_mails
-WHERE member_id = %(member)s AND id > %(after)s ORDER BY id LIMIT %(page)s
-"""
-_PROFILE = """
-SELECT id, state, locale, time_zone, staff_right, create_time, activate_time, close_time FROM wrtn_members
-WHERE id = %(member)s AND id > %(after)s ORDER BY id LIMIT %(page)s
-"""
-_SUSPENSIONS = """
-SELECT id, action, reason, create_time FROM wrtn_suspensions
-WHERE member_id = %(member)s AND id > %(after)s ORDER BY id LIMIT %(page)s
-"""
-
 
 async def subject_of(snapshot: Snapshot, member_id: UUID) -> Subject:
     """Answers the scope's member with the accounts that they hold now."""
@@ -115,43 +76,6 @@ async def subject_of(snapshot: Snapshot, member_id: UUID) -> Subject:
     rows = (await snapshot.session.execute(query)).all()
     personal = tuple(id_ for id_, _, kind in rows if kind == AccountKind.PERSONAL)
     return Subject(member_id, personal, {id_: tenant for id_, tenant, _ in rows if id_ not in personal})
-
-
-def documents(keyring: Keyring) -> Documents:
-    """Answers the listings of a subject."""
-
-    def listings(subject: Subject) -> Iterator[Listing]:
-        def listing(
-            name: str, query: str, shown: Callable[[Snapshot, Record], Awaitable[Record]] | None = None
-        ) -> Listing:
-            return Listing(name, subject.own, query, {"member": subject.member_id}, shown)
-
-        async def profile(snapshot: Snapshot, record: Record) -> Record:
-            member = await members.get(snapshot, subject.member_id)
-            found = await members.profile(snapshot, keyring, member, own=True)
-            return record | {"display_name": found.display_name, "phone": found.phone}
-
-        async def email(snapshot: Snapshot, record: Record) -> Record:
-            key = await keyring.key(snapshot, subject.member_id)
-            address = members.opened_address(key, record["id"], record["address"])
-            return record | {"address": address}
-
-        async def login(snapshot: Snapshot, record: Record) -> Record:
-            sealed = record.pop("device"), record.pop("address")
-            origin = logins.opened(await keyring.key(snapshot, subject.member_id), record["id"], *sealed)
-            return record | {"device": origin.device, "address": origin.address}
-
-        yield listing("profile", _PROFILE, profile)
-        yield listing("email_addresses", _EMAILS, email)
-        yield listing("logins", _LOGINS, login)
-        yield listing("accounts", _ACCOUNTS)
-        yield listing("api_keys", _KEYS)
-        yield listing("passkeys", _PASSKEYS)
-        yield listing("federated_identities", _IDENTITIES)
-        yield listing("mails", _MAILS)
-        yield listing("suspensions", _SUSPENSIONS)
-
-    return listings
 
 
 async def bar(tx: Transaction, member_id: UUID) -> None:

@@ -207,6 +207,19 @@ def test_a_peer_token_without_what_binds_it_is_refused(
         PeerVerifier("sample", peer_keys, clock).verify(peer_token(peer_keys, "billing", **change), "billing")
 
 
+def test_a_peer_signs_anew_when_its_clock_was_set(peer_keys: Path) -> None:
+    held = HeldClock()
+    signer = PeerSigner("billing", peer_keys.parent / "billing.private.pem", held)
+    verifier = PeerVerifier("sample", peer_keys, held)
+    first = signer.token("sample")
+    held.moment += timedelta(seconds=19)
+    assert signer.token("sample") == first
+    for moved in (timedelta(days=7), timedelta(days=-1)):
+        held.moment += moved
+        assert verifier.verify(signer.token("sample"), "billing")[0] == "billing"
+    assert signer.token("sample") != first
+
+
 def test_a_peer_token_ends_after_a_minute(peer_keys: Path) -> None:
     held = HeldClock()
     token = PeerSigner("billing", peer_keys.parent / "billing.private.pem", held).token("sample")

@@ -12,7 +12,7 @@ from chassis.events import envelope
 from chassis.events.streams import ensure_stream
 from chassis.testing.waiting import until
 from tests.enterprise.make import World
-from wrtn.access.v1.access_pb2 import TITLE_OWNER
+from wrtn.access.v1.access_pb2 import DUTY_BILLING, DUTY_SECURITY, TITLE_MANAGER, TITLE_OWNER
 from wrtn.identity.v1.events_pb2 import BreakGlassOpened
 
 
@@ -32,9 +32,14 @@ async def opened(nats: Nats, tenant_id: str, times: int = 1) -> None:
         await client.close()
 
 
-async def test_every_owner_is_told_by_mail_once_and_nobody_else(world: World, nats: Nats) -> None:
+async def test_owners_and_managers_with_the_duty_are_told_by_mail_once_and_nobody_else(
+    world: World, nats: Nats
+) -> None:
     owner, stranger = await world.owner(), await world.owner()
     second = await world.hire(owner, title=TITLE_OWNER)
+    keeper, payer = [await world.hire(owner, title=TITLE_MANAGER) for _ in range(2)]
+    await world.entrust(owner, keeper, DUTY_SECURITY)
+    await world.entrust(owner, payer, DUTY_BILLING)
     await world.hire(owner)
     # A personal account's holder is told by identity.
     await opened(nats, str(world.clock.new_id()))
@@ -44,8 +49,8 @@ async def test_every_owner_is_told_by_mail_once_and_nobody_else(world: World, na
         mails = world.identity.mails.values()
         return {each.member_id for each in mails if each.template == "break_glass_opened"}
 
-    await until(lambda: len(told()) >= 2)
-    assert told() == {str(each.person.member_id) for each in (owner, second)}
+    await until(lambda: len(told()) >= 3)
+    assert told() == {str(each.person.member_id) for each in (owner, second, keeper)}
     assert str(stranger.person.member_id) not in told()
     mails = [each for each in world.identity.mails.values() if each.template == "break_glass_opened"]
-    assert len(mails) == 2
+    assert len(mails) == 3

@@ -10,8 +10,10 @@ import pytest_asyncio
 
 from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
+from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
-from chassis.testing.databases import DatabaseFactory
+from chassis.testing.databases import DatabaseFactory, Templates, databases
+from tests.identity.data import World, world
 from tests.identity.make import Identity, MovableClock, key_file, serving, settings
 from tests.identity.smtp_server import Mailbox, smtp_server
 
@@ -44,6 +46,26 @@ async def identity(
     chosen = settings(made, nats, mailbox, callers, tmp_path)
     async with serving(chosen, made, mailbox, callers, postgres.url(made.name), clock) as served:
         yield served
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(
+    templates: Templates,
+    nats_server: Nats,
+    peer_keys: Path,
+    postgres: Postgres,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[World]:
+    """All five services, shared by the tests of a module."""
+    clock = MovableClock()
+    async with (
+        databases(templates, clock) as database,
+        emptied(nats_server) as broker,
+        smtp_server(Mailbox()) as mailbox,
+    ):
+        callers, folder = Callers(clock, peer_keys), tmp_path_factory.mktemp("world")
+        async with world(database, broker, mailbox, callers, postgres, clock, folder) as made:
+            yield made
 
 
 @pytest.fixture

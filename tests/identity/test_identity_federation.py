@@ -19,6 +19,7 @@ from uuid import UUID
 
 import grpc
 import httpx
+import pyotp
 import pytest
 import pytest_asyncio
 from joserfc import jwt
@@ -34,12 +35,18 @@ from services.identity.oidc import providers
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn
 from tests.identity.oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
-from tests.identity.smtp_server import Mailbox
+from tests.identity.smtp_server import Mailbox, text_of
 from tests.identity.test_identity_policies import call, set_policy, switch
 from wrtn.access.v1.access_pb2 import Duty, Title
 from wrtn.enterprise.v1.domains_pb2 import Domain, LookUpDomainRequest, LookUpDomainResponse
 from wrtn.enterprise.v1.domains_pb2_grpc import DomainServiceServicer, add_DomainServiceServicer_to_server
-from wrtn.identity.v1 import auth_pb2, federation_pb2, members_pb2, single_sign_on_pb2
+from wrtn.identity.v1 import (
+    auth_pb2,
+    federation_pb2,
+    members_pb2,
+    second_factors_pb2,
+    single_sign_on_pb2,
+)
 from wrtn.identity.v1.federation_pb2 import FederatedIdentity, FederatedSignIn
 
 CODE = grpc.StatusCode
@@ -423,6 +430,44 @@ async def test_who_has_a_password_unlinks_and_the_identity_is_free_again(world: 
     await world.unlink(mine, linked.id)
     assert await world.linked(mine) == []
     assert (await world.link(other, "mina", make.fresh_email())).id
+
+
+async def test_linking_and_unlinking_are_told_by_mail_and_end_no_login(world: World) -> None:
+    mine = await make.member(world.identity)
+    linked = await world.link(mine, "mina", mine.email)
+    in_by_it = await world.sign_in("mina", mine.email)
+    await world.unlink(mine, linked.id)
+    assert await make.works(world.identity, mine)
+    assert await make.works(world.identity, in_by_it)
+    await world.identity.mailbox.wait_for(mine.email, 3)
+    told = [text_of(each) for each in world.identity.mailbox.to(mine.email)]
+    assert sum("was linked" in each for each in told) == 1
+    assert sum("was unlinked" in each for each in told) == 1
+
+
+async def test_who_has_an_app_is_asked_for_its_code_after_another_provider_too(
+    world: World, clock: MovableClock
+) -> None:
+    mine = await make.member(world.identity)
+    await world.link(mine, "mina", mine.email)
+    begun = await world.identity.factors.EnrolTotp(
+        second_factors_pb2.EnrolTotpRequest(), metadata=mine.metadata
+    )
+    app = pyotp.TOTP(parse_qs(urlsplit(begun.uri).query)["secret"][0])
+    await world.identity.factors.ConfirmTotp(
+        second_factors_pb2.ConfirmTotpRequest(code=app.at(clock.now())), metadata=mine.metadata
+    )
+    clock.ahead += timedelta(seconds=30)
+    asked = (await world.sign_in("mina", mine.email)).pair
+    assert (asked.access_token, asked.refresh_token) == ("", "")
+    request = auth_pb2.CompleteSignInRequest(
+        challenge=asked.second_factor.challenge, totp_code=app.at(clock.now())
+    )
+    completed = await world.identity.auth.CompleteSignIn(request)
+    assert completed.member_id == mine.member_id
+    query = f"SELECT methods FROM wrtn_logins WHERE member_id = '{mine.member_id}' ORDER BY create_time DESC"
+    methods, *_ = await make.as_superuser(world.identity, query)
+    assert methods == (["FEDERATED", "TOTP"],)
 
 
 async def test_a_suspended_member_does_not_come_in_by_another_door(world: World) -> None:

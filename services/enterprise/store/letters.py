@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, delete, func, literal, select
+from sqlalchemy import ARRAY, SmallInteger, Uuid, and_, any_, delete, func, literal, or_, select
 
 from chassis.database import Snapshot
 from services.enterprise.models import Companion, Employee, Letter
 from services.enterprise.store.rows import Rows
-from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER, TITLE_OWNER
+from wrtn.access.v1.access_pb2 import DUTY_SECURITY, ROLE_MANAGER, TITLE_MANAGER, TITLE_OWNER
 
 
 class Letters(Rows):
@@ -43,6 +43,16 @@ class Runners(Rows):
         """Answers the members who are owners."""
         wanted = select(Employee.member_id).where(
             Employee.tenant_id == self._tenant_id, Employee.title == TITLE_OWNER
+        )
+        return (await self._session.scalars(wanted)).all()
+
+    async def security(self) -> Sequence[UUID]:
+        """Answers the members who keep policies and audit: owners, and managers with the duty."""
+        by_duty = and_(
+            Employee.title == TITLE_MANAGER, literal(DUTY_SECURITY, SmallInteger) == any_(Employee.duties)
+        )
+        wanted = select(Employee.member_id).where(
+            Employee.tenant_id == self._tenant_id, or_(Employee.title == TITLE_OWNER, by_duty)
         )
         return (await self._session.scalars(wanted)).all()
 

@@ -57,6 +57,12 @@ class MemberStateRefused(FailedPrecondition):
     reason = "MEMBER_STATE_REFUSED"
 
 
+class MemberEmployed(FailedPrecondition):
+    """The member works in enterprises, which have to be left first."""
+
+    reason = "MEMBER_EMPLOYED"
+
+
 class MemberIsStaff(FailedPrecondition):
     """The member holds a right as staff, which has to be taken first."""
 

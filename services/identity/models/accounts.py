@@ -72,6 +72,7 @@ class AccountHolding(Base):
         ForeignKeyConstraint(
             ["tenant_id", "transfer_id"], ["wrtn_account_transfers.tenant_id", "wrtn_account_transfers.id"]
         ),
+        Index("wrtn_account_holdings_holder_idx", "holder_member_id"),
         CheckConstraint("(cause = 'OPENED') = (transfer_id IS NULL)", name="transfer"),
         CheckConstraint("cause IN ('OPENED', 'ACCEPTED', 'DECIDED')", name="cause"),
     )

@@ -42,6 +42,7 @@ class AccountTransfer(Base):
             postgresql_where=text("state = 'PENDING'"),
         ),
         Index("wrtn_account_transfers_account_idx", "tenant_id", "account_id", "create_time", "id"),
+        Index("wrtn_account_transfers_holder_idx", "holder_member_id"),
         Index("wrtn_account_transfers_receiver_idx", "receiver_member_id", "create_time", "id"),
         CheckConstraint("(state = 'PENDING') = (end_time IS NULL)", name="end"),
         CheckConstraint("holder_member_id <> receiver_member_id", name="receiver"),

@@ -67,7 +67,7 @@ class ApiKeyRpc(ApiKeyServiceServicer):
             rows = await ApiKeys(snapshot).newest(member_id, before, page.size + 1)
             data_key = await self._keyring.key(snapshot, member_id)
         found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
-        shown = (convert.member_key(row, keys.name_of(data_key, row)) for row in found)
+        shown = (convert.member_key(row, keys.name_of(data_key, row.id, row.display_name)) for row in found)
         return api_keys_pb2.ListApiKeysResponse(api_keys=shown, next_page_token=token)
 
     async def RevokeApiKey(
@@ -81,7 +81,7 @@ class ApiKeyRpc(ApiKeyServiceServicer):
             revoked = await keys.revoke(tx, member_id, key_id)
             tx.after_commit(lambda: self._cache.drop([member_id]))
             data_key = await self._keyring.key(tx, member_id)
-            return convert.member_key(revoked, keys.name_of(data_key, revoked))
+            return convert.member_key(revoked, keys.name_of(data_key, revoked.id, revoked.display_name))
 
         return await once(self._db, Scope.of(member_id=member_id), request, work)
 

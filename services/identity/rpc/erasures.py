@@ -18,6 +18,7 @@ from services.identity.errors import ErasureReasonMissing
 from services.identity.models import PLATFORM, ErasureCertificate
 from services.identity.post import Post
 from services.identity.proofs import Proofs
+from services.identity.reach import Reach
 from services.identity.rpc.callers import given, signed_in
 from services.identity.rpc.pages import time_and_id
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
@@ -32,12 +33,19 @@ class ErasureRpc(ErasureServiceServicer):
     """wrtn.identity.v1 ErasureService."""
 
     def __init__(
-        self, db: Database, keyring: Keyring, post: Post, proofs: Proofs, operations: Operations
+        self,
+        db: Database,
+        keyring: Keyring,
+        post: Post,
+        proofs: Proofs,
+        reach: Reach,
+        operations: Operations,
     ) -> None:
         self._db = db
         self._keyring = keyring
         self._post = post
         self._proofs = proofs
+        self._reach = reach
         self._operations = operations
 
     async def EraseMember(
@@ -51,6 +59,7 @@ class ErasureRpc(ErasureServiceServicer):
             raise members.not_found()
         if member_id != own_id and not request.reason.strip():
             raise ErasureReasonMissing("Say why the member is erased.", field="reason")
+        erasures.refuse_employed(await self._reach.employers(member_id))
         proven = await self._proofs.prove(own_id, login_id, given(request.proof))
 
         async def work(tx: Transaction) -> operations_pb2.Operation:

@@ -16,6 +16,7 @@ from chassis.paging import Page
 from services.identity import convert, identities
 from services.identity.federation import Begun, By, Federation, Returned
 from services.identity.logins import Origin
+from services.identity.post import Post
 from services.identity.proofs import Proofs
 from services.identity.rpc.callers import given, member_of, signed_in
 from services.identity.rpc.pages import time_and_id
@@ -28,8 +29,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class FederationRpc(FederationServiceServicer):
     """wrtn.identity.v1 FederationService. What begins or completes a flow cannot be replayed by a key."""
 
-    def __init__(self, db: Database, keyring: Keyring, federation: Federation, proofs: Proofs) -> None:
+    def __init__(
+        self, db: Database, keyring: Keyring, post: Post, federation: Federation, proofs: Proofs
+    ) -> None:
         self._db = db
+        self._post = post
         self._keyring = keyring
         self._federation = federation
         self._proofs = proofs
@@ -104,14 +108,14 @@ class FederationRpc(FederationServiceServicer):
     async def UnlinkFederatedIdentity(
         self, request: federation_pb2.UnlinkFederatedIdentityRequest, context: Context
     ) -> Empty:
-        """The logins that were opened by it stay; they are the member's to end."""
+        """The logins that were opened by it stay; they are the member's to end (decision 0049)."""
         caller = call.current().caller
         member_id, login_id = signed_in(caller)
         proven = await self._proofs.prove(member_id, login_id, given(request.proof))
 
         async def work(tx: Transaction) -> Empty:
             await self._proofs.use(tx, member_id, proven)
-            await identities.unlink(tx, member_id, UUID(request.identity_id))
+            await identities.unlink(tx, self._keyring, self._post, member_id, UUID(request.identity_id))
             return Empty()
 
         return await once(self._db, caller.scope, request, work)

@@ -42,6 +42,13 @@ class Accounts:
         query = select(Account).where(Account.holder_member_id == member_id, Account.tenant_id == tenant_id)
         return await self._session.scalar(query.order_by(Account.create_time, Account.id).limit(1))
 
+    async def at_work(self, member_id: UUID) -> list[tuple[UUID, UUID]]:
+        """Answers enterprise and id of each enterprise account that the member holds."""
+        query = select(Account.tenant_id, Account.id).where(
+            Account.holder_member_id == member_id, Account.kind == AccountKind.ENTERPRISE
+        )
+        return [(tenant_id, id_) for tenant_id, id_ in (await self._session.execute(query)).all()]
+
     async def list_held(
         self, member_id: UUID, after: tuple[int, datetime, UUID] | None, most: int
     ) -> Sequence[Account]:
