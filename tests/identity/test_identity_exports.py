@@ -96,7 +96,7 @@ async def test_it_holds_the_picture_the_ways_to_sign_in_by_name_and_what_the_mem
     assert [each["cause"] for each in held[known.account_id]] == ["OPENED"]
     assert len(held) == 2
     actions = {each["action"] for each in found["identity/audit_entries.jsonl"]}
-    assert {"api_key.created", "member.export_asked"} <= actions
+    assert {"email.verified", "member.export_asked"} <= actions
     assert made.key.encode() not in b"".join(json.dumps(each).encode() for each in found.values())
 
 
