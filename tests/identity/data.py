@@ -208,8 +208,9 @@ async def world(
     made = databases["identity"]
     async with AsyncExitStack() as stack:
         serve = await stack.enter_async_context(starting(database, nats, callers))
+        files: dict[str, dict[str, Any]] = {"sessions": {"blob_url": (folder / "blobs").as_uri()}}
         others = {
-            name: await serve(name, kind, wire, database=databases[name], clock=clock)
+            name: await serve(name, kind, wire, database=databases[name], clock=clock, **files.get(name, {}))
             for name, (kind, wire) in SERVICES.items()
         }
         chosen = replace(
