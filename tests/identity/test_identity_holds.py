@@ -211,6 +211,7 @@ async def test_every_hold_is_audited(identity: Identity) -> None:
     moderator, member = await make.staff(identity), await make.member(identity)
     await suspend(identity, moderator, member.member_id)
     await reinstate(identity, moderator, member.member_id)
-    entries = await make.audited(identity, member.member_id)
+    found = await make.audited(identity, member.member_id)
+    entries = [each for each in found if each[0].startswith("hold.")]
     assert [each[0] for each in entries] == ["hold.placed", "hold.lifted"]
     assert {str(each[1]) for each in entries} == {moderator.member_id}
