@@ -15,7 +15,7 @@ from chassis import masks
 from chassis.access.employment import AccessCache
 from chassis.call import current
 from chassis.crypto import Keyring
-from chassis.database import Database, Snapshot, Transaction
+from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, PageTokenInvalid
 from services.sessions import chat_sessions, content, convert, title_search
@@ -32,6 +32,9 @@ from wrtn.sessions.v1.chat_sessions_pb2_grpc import ChatSessionServiceServicer
 from wrtn.sessions.v1.token_usage_pb2 import TokenUsage
 
 _PAGE_BYTES = 3 * 1024 * 1024
+
+SEARCHED = "chat_sessions.searched"
+"""The audited action of listing a tenant's sessions as staff."""
 
 
 class ChatSessionsService(ChatSessionServiceServicer):
@@ -243,6 +246,20 @@ class ChatSessionsService(ChatSessionServiceServicer):
         shown, token = await self._listed(UUID(request.enterprise_id), wanted, page)
         return pb.ListEnterpriseChatSessionsResponse(chat_sessions=shown, next_page_token=token)
 
+    async def SearchChatSessions(
+        self, request: pb.SearchChatSessionsRequest, context: Any
+    ) -> pb.SearchChatSessionsResponse:
+        """Lists what staff see of a tenant's sessions; the search is audited before it is answered."""
+        page = Page.of(request)
+        tenant_id = UUID(request.tenant_id)
+        account_id = UUID(request.account_id) if request.account_id else None
+        async with self._db.transaction(Scope.of(tenant_id)) as tx:
+            rows = await ChatSessions(tx, tenant_id).newest(account_id, _id(page), page.size + 1)
+            rows, token = page.cut(rows, lambda row: (str(row.id),))
+            tx.audit(SEARCHED, tenant_id=tenant_id, account_id=account_id, found=len(rows))
+        shown = [convert.foreign_chat_session(row) for row in rows]
+        return pb.SearchChatSessionsResponse(chat_sessions=shown, next_page_token=token)
+
     async def _listed(
         self, enterprise_id: UUID, wanted: Wanted, page: Page
     ) -> tuple[list[pb.ChatSession], str]:
@@ -260,6 +277,14 @@ def _place(page: Page) -> tuple[datetime, UUID] | None:
         moment, id_ = page.cursor
         return datetime.fromisoformat(moment), UUID(id_)
     except ValueError as error:
+        raise PageTokenInvalid from error
+
+
+def _id(page: Page) -> UUID | None:
+    """Reads a cursor of an id."""
+    try:
+        return UUID(page.cursor[0]) if page.cursor is not None else None
+    except (ValueError, IndexError) as error:
         raise PageTokenInvalid from error
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import aliased
@@ -46,22 +46,12 @@ class ChatSessions:
 
     async def get(self, session_id: UUID, account_id: UUID, *, lock: bool = False) -> ChatSession | None:
         """Answers the account's session unless it is deleted."""
-        query = select(ChatSession).where(
-            ChatSession.tenant_id == self._tenant_id,
-            ChatSession.id == session_id,
-            ChatSession.account_id == account_id,
-            ChatSession.delete_time.is_(None),
-        )
+        query = self._kept(ChatSession.id == session_id, ChatSession.account_id == account_id)
         return await self._session.scalar(query.with_for_update() if lock else query)
 
     async def of_tenant(self, session_id: UUID) -> ChatSession | None:
         """Answers the session of any account of the tenant unless it is deleted."""
-        query = select(ChatSession).where(
-            ChatSession.tenant_id == self._tenant_id,
-            ChatSession.id == session_id,
-            ChatSession.delete_time.is_(None),
-        )
-        return await self._session.scalar(query)
+        return await self._session.scalar(self._kept(ChatSession.id == session_id))
 
     async def deleted(self, session_id: UUID, account_id: UUID) -> ChatSession | None:
         """Answers and locks the account's session that is deleted, and whose purge has not begun."""
@@ -85,6 +75,15 @@ class ChatSessions:
         query = query.order_by(wanted.time.desc(), ChatSession.id.desc()).limit(count)
         return (await self._session.scalars(query)).all()
 
+    async def newest(self, account_id: UUID | None, before: UUID | None, count: int) -> Sequence[ChatSession]:
+        """Answers the sessions of the tenant, or of an account, by falling ids: the primary key serves it."""
+        query = self._kept().order_by(ChatSession.id.desc()).limit(count)
+        if account_id is not None:
+            query = query.where(ChatSession.account_id == account_id)
+        if before is not None:
+            query = query.where(ChatSession.id < before)
+        return (await self._session.scalars(query)).all()
+
     async def leave_teams(self, account_id: UUID, before: datetime) -> None:
         """Takes the account's sessions that were created before that moment off their teams."""
         await self._session.execute(
@@ -97,6 +96,10 @@ class ChatSessions:
             )
             .values(team_id=None)
         )
+
+    def _kept(self, *wanted: ColumnElement[bool]) -> Select[ChatSession]:
+        tenant = ChatSession.tenant_id == self._tenant_id
+        return select(ChatSession).where(tenant, ChatSession.delete_time.is_(None), *wanted)
 
 
 class Tickets:
