@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ForeignKeyConstraint,
+    Index,
     SmallInteger,
     UniqueConstraint,
     text,
@@ -38,6 +39,7 @@ class Enterprise(Base):
         ForeignKeyConstraint(["tenant_id", "slug"], ["wrtn_slugs.tenant_id", "wrtn_slugs.slug"]),
         CheckConstraint("state BETWEEN 1 AND 3", name="state"),
         CheckConstraint("(state = 3) = (close_time IS NOT NULL)", name="close_time"),
+        Index(None, "create_time", "tenant_id"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)

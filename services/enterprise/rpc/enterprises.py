@@ -7,6 +7,7 @@ from uuid import UUID
 
 import grpc
 
+from chassis.audit.acts import PLATFORM
 from chassis.call import current
 from chassis.database import Scope
 from chassis.errors import NotFound
@@ -15,7 +16,7 @@ from chassis.paging import Page
 from chassis.service import Runtime
 from services.enterprise import convert, enterprises, states, store
 from services.enterprise.identity import Identity
-from services.enterprise.rpc.asking import after, sure
+from services.enterprise.rpc.asking import after, sure, time_and_id
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.settings import EnterpriseSettings
 from wrtn.access.v1.access_pb2 import StaffRight
@@ -127,3 +128,23 @@ class Enterprises(EnterpriseServiceServicer):
         return enterprises_pb2.ListEnterprisesResponse(
             enterprises=[convert.enterprise(row) for row in rows], next_page_token=token
         )
+
+    async def SearchEnterprises(
+        self, request: enterprises_pb2.SearchEnterprisesRequest, context: Context
+    ) -> enterprises_pb2.SearchEnterprisesResponse:
+        """Lists the enterprises of the suite to who is staff at this moment; the search itself is audited."""
+        page = Page.of(request)
+        before = time_and_id(page)
+        await self._identity.require_acting(current().caller, staff=StaffRight.STAFF_RIGHT_MODERATOR)
+        async with self._runtime.db.transaction(Scope.of(PLATFORM)) as tx:
+            rows = await store.newest_enterprises(tx, request.slug, request.state, before, page.size + 1)
+            found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.tenant_id)))
+            tx.audit(
+                "enterprises.searched",
+                tenant_id=PLATFORM,
+                slug=request.slug,
+                state=request.state,
+                found=len(found),
+            )
+            shown = [convert.enterprise(row) for row in found]
+        return enterprises_pb2.SearchEnterprisesResponse(enterprises=shown, next_page_token=token)

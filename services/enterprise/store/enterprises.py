@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot
@@ -70,3 +71,22 @@ async def enterprises(tx: Snapshot, tenant_ids: Sequence[UUID]) -> Sequence[Ente
     """Answers these enterprises in the order of their ids. Needs a scope of all of them."""
     wanted = select(Enterprise).where(Enterprise.tenant_id.in_(tenant_ids)).order_by(Enterprise.tenant_id)
     return (await tx.session.scalars(wanted)).all()
+
+
+async def newest_enterprises(
+    tx: Snapshot, slug: str, state: int, before: tuple[datetime, UUID] | None, size: int
+) -> Sequence[Enterprise]:
+    """Answers the enterprises of the suite, the newest first; of a slug or a state alone if it is given.
+
+    Needs a scope of the platform: row level security shows it every enterprise, and nothing else of them.
+    """
+    key = (Enterprise.create_time, Enterprise.tenant_id)
+    wanted = select(Enterprise)
+    if slug:
+        wanted = wanted.where(Enterprise.slug == slug)
+    if state:
+        wanted = wanted.where(Enterprise.state == state)
+    if before is not None:
+        wanted = wanted.where(tuple_(*key) < before)
+    order = (column.desc() for column in key)
+    return (await tx.session.scalars(wanted.order_by(*order).limit(size))).all()
