@@ -161,7 +161,9 @@ async def test_a_safe_method_is_repeated_and_another_is_not(callers: Callers) ->
 
 def test_the_retries_come_from_the_descriptors() -> None:
     (rule,) = json.loads(service_config("sample.v1.SampleService"))["methodConfig"]
-    assert rule["name"] == [{"service": "sample.v1.SampleService", "method": "Anyone"}]
+    assert rule["name"] == [
+        {"service": "sample.v1.SampleService", "method": method} for method in ("Anyone", "Look")
+    ]
     assert rule["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
     assert json.loads(service_config("sample.v1.NoTeamService"))["methodConfig"] == []
 
