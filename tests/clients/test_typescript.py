@@ -8,8 +8,7 @@ import pytest
 
 from protos import typescript
 
-# In the worker of the end-to-end tests, which build the client too.
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_its_own_tests_pass() -> None:

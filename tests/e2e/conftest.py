@@ -11,13 +11,6 @@ import pytest
 from tests.e2e.suite import Suite, running
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps these tests in one worker of pytest-xdist, so that they share one suite."""
-    for item in items:
-        if item.get_closest_marker("e2e"):
-            item.add_marker(pytest.mark.xdist_group("e2e"))
-
-
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A folder of our own: a run of pytest that starts meanwhile shuts pytest's to PostgreSQL's user."""
