@@ -11,6 +11,7 @@ import pytest
 from chassis.testing.waiting import until
 from tests.e2e.callers import Caller, Rpc, rpcs, staff, stranger
 from tests.e2e.suite import Suite
+from tests.replay.people import Member
 from tests.replay.rest import Rest
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR, STAFF_RIGHT_MODERATOR
 from wrtn.identity.v1.break_glass_pb2 import BreakGlass
@@ -21,9 +22,14 @@ WHY = "The audit trail is to show it."
 ACTS = [each for each in rpcs() if each.rule.staff and not each.reads]
 
 
-async def test_each_of_them_is_audited_under_its_method_and_actor(suite: Suite) -> None:
+@pytest.fixture
+def boss(suite: Suite) -> Member:
+    """An administrator."""
+    return staff(suite)[STAFF_RIGHT_ADMINISTRATOR]
+
+
+async def test_each_of_them_is_audited_under_its_method_and_actor(suite: Suite, boss: Member) -> None:
     rest, caller = Rest(suite.plan.url("gateway")), Caller(suite)
-    boss = staff(suite)[STAFF_RIGHT_ADMINISTRATOR]
     somebody = await stranger(suite)
     founded = await rest.call(
         "POST",
