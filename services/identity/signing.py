@@ -93,14 +93,20 @@ class Signer:
         """
         async with self._db.transaction(_SCOPE) as tx:
             keys = await _read(tx, self._keyring)
+            if keys and keys[-1].activate_time <= tx.now:
+                await self._add(tx, keys[-1].generation + 1, tx.now + OVERLAP)
+        return (await self._begin())[-1].kid
+
+    async def _begin(self) -> Sequence[Key]:
+        """Answers the keys; where there are none, of replicas that start at once one makes the first."""
+        async with self._db.transaction(_SCOPE) as tx:
+            keys = await _read(tx, self._keyring)
             if not keys:
                 await self._add(tx, 1, tx.now)
-            elif keys[-1].activate_time <= tx.now:
-                await self._add(tx, keys[-1].generation + 1, tx.now + OVERLAP)
-            keys = await _read(tx, self._keyring)
+                keys = await _read(tx, self._keyring)
         # Only what is committed may sign.
         self._keys = keys
-        return keys[-1].kid
+        return keys
 
     async def _current(self) -> Sequence[Key]:
         if monotonic() - self._loaded > RELOAD:
@@ -117,7 +123,7 @@ class Signer:
             if keys:
                 self._keys = keys
             else:
-                await self.rotate()
+                await self._begin()
         except DomainError as error:
             if not self._keys:
                 raise
