@@ -71,9 +71,9 @@ def keyed(kind: type[S], service: str, urls: Urls, nats_url: str, folder: Path, 
     (folder / "key").write_text(base64.b64encode(os.urandom(32)).decode())
     peers = [each.name for each in fields(kind) if each.name.endswith("_address")]
     nowhere: dict[str, Any] = dict.fromkeys(peers, "127.0.0.1:1")
-    own = {"grpc_address": "127.0.0.1:0", "metrics_address": "127.0.0.1:0"}
+    listening = {"grpc_address": "127.0.0.1:0", "metrics_address": "127.0.0.1:0"}
     return kind(
-        **(nowhere | own),
+        **(nowhere | listening),
         database_url=urls.app,
         database_worker_url=urls.worker,
         nats_url=nats_url,
