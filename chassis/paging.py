@@ -6,14 +6,17 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeVar
+from uuid import UUID
 
 from google.protobuf.message import Message
 
 from chassis.errors import InvalidArgument
 
 T = TypeVar("T")
+Key = TypeVar("Key")
 
 _DIGEST = 12
 """Bytes of the request's hash in a token. It finds mistakes; rights are checked on every page anyway."""
@@ -48,6 +51,19 @@ class Page:
         cursor = _read(request.page_token, query) if request.page_token else None
         return cls(min(request.page_size or default, most), cursor, query)
 
+    def after(self, read: Callable[..., Key]) -> Key | None:
+        """Answers the key of the last item seen, which `read` makes of its parts; None on the first page.
+
+        Raises PageTokenInvalid for parts that `read` does not take, by their number or by what they say: such
+        a token is none of ours.
+        """
+        if self.cursor is None:
+            return None
+        try:
+            return read(*self.cursor)
+        except (TypeError, ValueError) as error:
+            raise PageTokenInvalid from error
+
     def cut(self, rows: Sequence[T], key: Callable[[T], tuple[str, ...]]) -> tuple[Sequence[T], str]:
         """Answers the rows of this page, and the token of the next one; empty on the last."""
         if len(rows) <= self.size:
@@ -55,6 +71,11 @@ class Page:
         items = rows[: self.size]
         cursor = json.dumps(key(items[-1]), separators=(",", ":")).encode()
         return items, base64.urlsafe_b64encode(self._query + cursor).rstrip(b"=").decode()
+
+
+def time_and_id(moment: str, row_id: str) -> tuple[datetime, UUID]:
+    """Reads the key of a list that is ordered by time; raises ValueError."""
+    return datetime.fromisoformat(moment), UUID(row_id)
 
 
 def _digest(request: Message) -> bytes:

@@ -10,17 +10,18 @@ from zoneinfo import available_timezones
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from chassis import masks
+from chassis import images, masks
 from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.database import Transaction
-from services.enterprise import appointments, convert, events, images
+from services.enterprise import appointments, convert, events
 from services.enterprise.appointments import Act
 from services.enterprise.currencies import CURRENCIES
 from services.enterprise.errors import (
     AppointmentAboveRight,
     CurrencyUnknown,
     EtagMismatch,
+    LogoInvalid,
     SlugsExhausted,
     SlugTaken,
     TimeZoneUnknown,
@@ -46,6 +47,7 @@ _MOST_SLUGS = 10
 """How many slugs an enterprise may have had: it keeps them all, so that nobody takes over its addresses."""
 _CHANGEABLE = ("display_name", "slug", "time_zone", "locale", "settings")
 _SETTINGS = "settings."
+_LOGOS = ("image/png", "image/jpeg")
 
 
 async def create(
@@ -114,7 +116,7 @@ async def set_logo(
     tx: Transaction, _keyring: Keyring, decider_id: UUID, request: SetLogoRequest
 ) -> enterprises_pb2.Enterprise:
     """Sets the logo, or takes it away. Raises LogoInvalid."""
-    kind = images.content_type(request.image) if request.image else ""
+    kind = _logo_type(request.image) if request.image else ""
     row, decider = await appointments.begin(tx, UUID(request.enterprise_id), decider_id)
     _require_owner(decider)
     known = Enterprises(tx, row.tenant_id)
@@ -125,6 +127,16 @@ async def set_logo(
     row.logo_etag = sha256(request.image).hexdigest()[:16] if request.image else ""
     _changed(tx, row, "enterprise.logo_changed")
     return convert.enterprise(row)
+
+
+def _logo_type(data: bytes) -> str:
+    image = images.read(data)
+    if image is None or image.media_type not in _LOGOS:
+        raise LogoInvalid("The logo must be a PNG or a JPEG.", field="image")
+    if not image.small:
+        most = images.MOST_PIXELS
+        raise LogoInvalid(f"The logo may be {most} pixels wide and high at most.", field="image")
+    return image.media_type
 
 
 def _changes(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from chassis import images
 from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
-from services.identity import images
-from services.identity.errors import AvatarNotFound, AvatarTypeUnsupported
+from services.identity.errors import AvatarNotFound, AvatarTooLarge, AvatarTypeUnsupported
 from services.identity.models import Avatar
 from services.identity.store import Avatars
 
@@ -25,13 +25,19 @@ class Shown:
 
 
 async def put(tx: Transaction, keyring: Keyring, member_id: UUID, image: bytes) -> Shown:
-    """Sets the avatar of the scope's member, in place of the one before; raises AvatarTypeUnsupported."""
-    media_type = images.media_type(image)
-    if media_type is None:
+    """Sets the avatar of the scope's member, in place of the one before.
+
+    Raises AvatarTypeUnsupported and AvatarTooLarge.
+    """
+    found = images.read(image)
+    if found is None:
         raise AvatarTypeUnsupported("An avatar is a PNG, JPEG or WebP image.", field="image")
+    if not found.small:
+        most = images.MOST_PIXELS
+        raise AvatarTooLarge(f"An avatar is {most} pixels wide and high at most.", field="image")
     key = await keyring.key(tx, member_id)
     sealed = key.encrypt(image, _IMAGE, member_id)
-    return Shown(await Avatars(tx, member_id).put(media_type, sealed, tx.now))
+    return Shown(await Avatars(tx, member_id).put(found.media_type, sealed, tx.now))
 
 
 async def get(snapshot: Snapshot, keyring: Keyring, member_id: UUID) -> Shown:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.errors import InvalidArgument
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page, PageTokenInvalid, time_and_id
 from tests.chassis.playing import pb
 
 ROWS = [f"{number:03}" for number in range(120)]
@@ -71,6 +73,21 @@ def test_a_garbled_token_is_refused(text: str) -> None:
         return
     with pytest.raises(PageTokenInvalid):
         Page.of(request)
+
+
+def test_the_key_of_a_page_is_read_from_its_parts() -> None:
+    assert Page(9, None, b"").after(int) is None
+    assert Page(9, ("7",), b"").after(int) == 7
+    moment, row_id = datetime(2026, 1, 2, tzinfo=UTC), UUID(int=3)
+    assert Page(9, (moment.isoformat(), str(row_id)), b"").after(time_and_id) == (moment, row_id)
+
+
+@pytest.mark.parametrize(
+    "cursor", [(), ("x",), ("2026-01-02", "x"), ("2026-01-02", str(UUID(int=3)), "more")]
+)
+def test_a_key_with_other_parts_is_refused(cursor: tuple[str, ...]) -> None:
+    with pytest.raises(PageTokenInvalid):
+        Page(9, cursor, b"").after(time_and_id)
 
 
 def test_a_token_with_another_cursor_inside_is_refused() -> None:

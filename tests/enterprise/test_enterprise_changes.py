@@ -35,7 +35,7 @@ JPEG = (
     + b"ab"
     + b"\xff\xc0"
     + struct.pack(">HBHH", 11, 8, 32, 64)
-    + b"x"
+    + b"x\xff\xd9"
 )
 
 

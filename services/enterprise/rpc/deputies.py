@@ -11,7 +11,6 @@ from chassis.call import current
 from chassis.paging import Page
 from chassis.service import Runtime
 from services.enterprise import convert, deputies, store
-from services.enterprise.rpc.asking import after
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.settings import EnterpriseSettings
 from wrtn.enterprise.v1 import deputies_pb2
@@ -46,7 +45,7 @@ class Deputies(DeputyServiceServicer):
         page = Page.of(request)
         async with self._runtime.db.snapshot(current().caller.scope) as tx:
             known = store.Deputies(tx, UUID(request.enterprise_id))
-            found = await known.page(after(page, UUID), page.size + 1)
+            found = await known.page(page.after(UUID), page.size + 1)
         rows, token = page.cut(found, key=lambda row: (str(row.id),))
         return deputies_pb2.ListDeputiesResponse(
             deputies=[convert.deputy(row) for row in rows], next_page_token=token

@@ -16,7 +16,7 @@ from services.enterprise import convert, domain_names, domains
 from services.enterprise.identity import Identity
 from services.enterprise.models import DomainProof
 from services.enterprise.proofs import Proofs
-from services.enterprise.rpc.asking import after, sure
+from services.enterprise.rpc.asking import sure
 from services.enterprise.store import Domains, ProvenDomains, Rights
 from wrtn.access.v1.access_pb2 import TITLE_OWNER
 from wrtn.enterprise.v1 import domains_pb2
@@ -48,7 +48,7 @@ class DomainRpc(DomainServiceServicer):
         """Lists the domains."""
         page = Page.of(request)
         async with self._db.snapshot(current().caller.scope) as tx:
-            found = await Domains(tx, UUID(request.enterprise_id)).page(after(page, UUID), page.size + 1)
+            found = await Domains(tx, UUID(request.enterprise_id)).page(page.after(UUID), page.size + 1)
         rows, token = page.cut(found, key=lambda row: (str(row.id),))
         return domains_pb2.ListDomainsResponse(
             domains=[convert.domain(row) for row in rows], next_page_token=token

@@ -15,7 +15,6 @@ from services.enterprise import appointments, convert, dismissals, employees, ha
 from services.enterprise.errors import EmployeeNotFound, TeamNotFound
 from services.enterprise.handovers import HandoverSaga
 from services.enterprise.identity import Identity
-from services.enterprise.rpc.asking import after
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.settings import EnterpriseSettings
 from wrtn.enterprise.v1 import employees_pb2
@@ -92,7 +91,7 @@ class Employees(EmployeeServiceServicer):
         tenant_id = UUID(request.enterprise_id)
         async with self._runtime.db.snapshot(current().caller.scope) as tx:
             row = await _employee(store.Employees(tx, tenant_id), request.employee_id)
-            found = await store.Handovers(tx, tenant_id).page(row.id, after(page, UUID), page.size + 1)
+            found = await store.Handovers(tx, tenant_id).page(row.id, page.after(UUID), page.size + 1)
         rows, token = page.cut(found, key=lambda each: (str(each.id),))
         return employees_pb2.ListHandoversResponse(
             handovers=[convert.handover(each) for each in rows], next_page_token=token
@@ -113,7 +112,7 @@ class Employees(EmployeeServiceServicer):
         page = Page.of(request)
         async with self._runtime.db.snapshot(current().caller.scope) as tx:
             found = await store.Employees(tx, UUID(request.enterprise_id)).page(
-                after(page, int) or 0, page.size + 1, active=_ACTIVE.get(request.state)
+                page.after(int) or 0, page.size + 1, active=_ACTIVE.get(request.state)
             )
         rows, token = page.cut(found, key=lambda row: (str(row.sequence),))
         return employees_pb2.ListEmployeesResponse(
@@ -137,7 +136,7 @@ class Employees(EmployeeServiceServicer):
                     raise TeamNotFound("The team does not exist.", field="team_id")
                 team_id = team.id
             known = store.Appointments(tx, tenant_id)
-            found = await known.page(after(page, int), page.size + 1, employee_id, team_id)
+            found = await known.page(page.after(int), page.size + 1, employee_id, team_id)
             rows, token = page.cut(found, key=lambda row: (str(row.sequence),))
             reasons = await appointments.reasons(tx, self._runtime.keyring, rows)
         return employees_pb2.ListAppointmentsResponse(

@@ -12,11 +12,11 @@ from chassis.call import current
 from chassis.database import Scope
 from chassis.errors import NotFound
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from chassis.service import Runtime
 from services.enterprise import convert, enterprises, states, store
 from services.enterprise.identity import Identity
-from services.enterprise.rpc.asking import after, sure, time_and_id
+from services.enterprise.rpc.asking import sure
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.settings import EnterpriseSettings
 from wrtn.access.v1.access_pb2 import StaffRight
@@ -121,7 +121,7 @@ class Enterprises(EnterpriseServiceServicer):
         page = Page.of(request)
         member_id = sure(current().caller.member_id)
         async with self._runtime.db.snapshot(Scope.of(member_id=member_id)) as tx:
-            found = await store.employers(tx, member_id, after(page, UUID), page.size + 1)
+            found = await store.employers(tx, member_id, page.after(UUID), page.size + 1)
         ids, token = page.cut(found, key=lambda tenant_id: (str(tenant_id),))
         async with self._runtime.db.snapshot(Scope.of(*ids)) as tx:
             rows = await store.enterprises(tx, ids)
@@ -134,7 +134,7 @@ class Enterprises(EnterpriseServiceServicer):
     ) -> enterprises_pb2.SearchEnterprisesResponse:
         """Lists the enterprises of the suite to who is staff at this moment; the search itself is audited."""
         page = Page.of(request)
-        before = time_and_id(page)
+        before = page.after(time_and_id)
         await self._identity.require_acting(current().caller, staff=StaffRight.STAFF_RIGHT_MODERATOR)
         async with self._runtime.db.transaction(Scope.of(PLATFORM)) as tx:
             rows = await store.newest_enterprises(tx, request.slug, request.state, before, page.size + 1)

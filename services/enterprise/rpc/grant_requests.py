@@ -16,7 +16,7 @@ from chassis.settings import ServiceSettings
 from services.enterprise import grant_requests, grants, store
 from services.enterprise.errors import GrantRequestNotFound, TeamNotFound
 from services.enterprise.identity import Identity
-from services.enterprise.rpc.asking import after, sure
+from services.enterprise.rpc.asking import sure
 from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER
 from wrtn.enterprise.v1 import grant_requests_pb2 as pb
 from wrtn.enterprise.v1.grant_requests_pb2_grpc import GrantRequestServiceServicer
@@ -65,7 +65,7 @@ class GrantRequests(GrantRequestServiceServicer):
             if team_id is not None and own.team is None:
                 raise TeamNotFound("The team does not exist.", field="team_id")
             found = await store.GrantRequests(tx, tenant_id).page(
-                after(page, int),
+                page.after(int),
                 page.size + 1,
                 employee_id=None if _runs(own) else own.employee_id,
                 team_id=team_id,

@@ -12,13 +12,13 @@ from google.protobuf.message import Message
 from chassis.call import current
 from chassis.database import Snapshot, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
 from services.enterprise import access, convert_grants, explaining, grants, reasons, store
 from services.enterprise.errors import EmployeeNotFound, ExplanationAboveRight, TeamNotFound
 from services.enterprise.identity import Identity
-from services.enterprise.rpc.asking import after, sure
+from services.enterprise.rpc.asking import sure
 from services.enterprise.store.grants import Place
 from wrtn.enterprise.v1 import grants_pb2 as pb
 from wrtn.enterprise.v1.grants_pb2_grpc import GrantServiceServicer
@@ -108,7 +108,7 @@ class Grants(GrantServiceServicer):
             found = await store.Grants(tx, tenant_id).page(
                 line if request.effective else line[:1],
                 of_enterprise=request.effective or team_id is None,
-                after=_place(page),
+                after=page.after(_place),
                 size=page.size + 1,
             )
         rows, token = page.cut(found, key=lambda row: (str(row[0]), row[1].resource, str(row[1].layer)))
@@ -123,7 +123,7 @@ class Grants(GrantServiceServicer):
         page = Page.of(request)
         async with self._runtime.db.snapshot(current().caller.scope) as tx:
             known = store.GrantDefaults(tx, UUID(request.enterprise_id))
-            found = await known.page(after(page, str) or "", page.size + 1)
+            found = await known.page(page.after(str) or "", page.size + 1)
         rows, token = page.cut(found, key=lambda row: (row.kind,))
         return pb.ListGrantDefaultsResponse(
             grant_defaults=[convert_grants.grant_default(row) for row in rows], next_page_token=token
@@ -137,7 +137,7 @@ class Grants(GrantServiceServicer):
         tenant_id, team_id = UUID(request.enterprise_id), _team(request.team_id)
         async with self._runtime.db.snapshot(current().caller.scope) as tx:
             await _line(tx, tenant_id, team_id)
-            found = await store.GrantChanges(tx, tenant_id).page(after(page, int), page.size + 1, team_id)
+            found = await store.GrantChanges(tx, tenant_id).page(page.after(int), page.size + 1, team_id)
             rows, token = page.cut(found, key=lambda row: (str(row.sequence),))
             said = await reasons.opened(
                 tx, self._runtime.keyring, grants.REASON, tenant_id, [(row.id, row.reason) for row in rows]
@@ -199,11 +199,5 @@ def _team(text: str) -> UUID | None:
     return UUID(text) if text else None
 
 
-def _place(page: Page) -> Place | None:
-    if not page.cursor:
-        return None
-    try:
-        far, resource, layer = page.cursor
-        return int(far), resource, int(layer)
-    except ValueError as error:
-        raise PageTokenInvalid from error
+def _place(far: str, resource: str, layer: str) -> Place:
+    return int(far), resource, int(layer)

@@ -10,10 +10,9 @@ import grpc
 
 from chassis.call import current
 from chassis.database import Database
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page
 from services.enterprise import convert
 from services.enterprise.errors import EmployeeNotFound, TeamNotFound
-from services.enterprise.rpc.asking import after
 from services.enterprise.store import Employees, Teams
 from services.enterprise.store.history import History, key
 from wrtn.access.v1.access_pb2 import Title
@@ -37,7 +36,7 @@ class Histories(HistoryServiceServicer):
         at = request.at_time.ToDatetime(tzinfo=UTC)
         async with self._db.snapshot(current().caller.scope) as tx:
             history = History(tx, UUID(request.enterprise_id))
-            found = await history.teams(at, after(page, UUID), page.size + 1)
+            found = await history.teams(at, page.after(UUID), page.size + 1)
             rows, token = page.cut(found, key=lambda row: (str(row.team_id),))
             chiefs = await history.chiefs(at, [row.team_id for row in rows])
         return history_pb2.ListTeamsAtResponse(
@@ -54,7 +53,7 @@ class Histories(HistoryServiceServicer):
         async with self._db.snapshot(current().caller.scope) as tx:
             await _require_team(Teams(tx, tenant_id), team_id)
             history = History(tx, tenant_id)
-            found = await history.companions(at, team_id, request.role, _place(page), page.size + 1)
+            found = await history.companions(at, team_id, request.role, page.after(_place), page.size + 1)
         rows, token = page.cut(found, key=lambda row: (str(key(row)[0]), str(key(row)[1])))
         return history_pb2.ListCompanionsAtResponse(
             companions=[convert.companion_at(row) for row in rows], next_page_token=token
@@ -89,7 +88,7 @@ class Histories(HistoryServiceServicer):
         tenant_id, team_id = UUID(request.enterprise_id), UUID(request.team_id)
         async with self._db.snapshot(current().caller.scope) as tx:
             await _require_team(Teams(tx, tenant_id), team_id)
-            found = await History(tx, tenant_id).changes(team_id, after(page, int), page.size + 1)
+            found = await History(tx, tenant_id).changes(team_id, page.after(int), page.size + 1)
         rows, token = page.cut(found, key=lambda row: (str(row.sequence),))
         return history_pb2.ListTeamChangesResponse(
             team_changes=[convert.team_change(row) for row in rows], next_page_token=token
@@ -101,10 +100,5 @@ async def _require_team(teams: Teams, team_id: UUID) -> None:
         raise TeamNotFound("The team does not exist.", field="team_id")
 
 
-def _place(page: Page) -> tuple[UUID, UUID] | None:
-    if not page.cursor:
-        return None
-    try:
-        return UUID(page.cursor[0]), UUID(page.cursor[1])
-    except (ValueError, IndexError) as error:
-        raise PageTokenInvalid from error
+def _place(first: str, second: str) -> tuple[UUID, UUID]:
+    return UUID(first), UUID(second)

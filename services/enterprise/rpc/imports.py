@@ -14,7 +14,6 @@ from chassis.operations import Operations, convert
 from chassis.paging import Page
 from services.enterprise import models, spreadsheets
 from services.enterprise.importing import KIND
-from services.enterprise.rpc.asking import after
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.store import ImportRows
 from wrtn.enterprise.v1 import imports_pb2 as pb
@@ -44,7 +43,7 @@ class ImportRpc(ImportServiceServicer):
         async with self._db.snapshot(current().caller.scope) as tx:
             found = await ImportRows(tx, UUID(request.enterprise_id)).page(
                 UUID(request.operation_id),
-                after(page, int) or 0,
+                page.after(int) or 0,
                 page.size + 1,
                 failed=request.failed_only,
             )

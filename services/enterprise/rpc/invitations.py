@@ -19,7 +19,7 @@ from services.enterprise.errors import InvitationInvalid
 from services.enterprise.identity import Identity
 from services.enterprise.invitees import Token
 from services.enterprise.models import InvitationState
-from services.enterprise.rpc.asking import after, sure
+from services.enterprise.rpc.asking import sure
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.store import Enterprises, Invitations, invited
 from wrtn.enterprise.v1 import invitations_pb2 as pb
@@ -59,7 +59,7 @@ class InvitationRpc(InvitationServiceServicer):
         page = Page.of(request)
         tenant_id = UUID(request.enterprise_id)
         async with self._db.snapshot(current().caller.scope) as tx:
-            found = await Invitations(tx, tenant_id).page(after(page, UUID), page.size + 1)
+            found = await Invitations(tx, tenant_id).page(page.after(UUID), page.size + 1)
             rows, token = page.cut(found, key=lambda row: (str(row.id),))
             if not rows:
                 return pb.ListInvitationsResponse()

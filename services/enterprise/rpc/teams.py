@@ -8,11 +8,10 @@ from uuid import UUID
 import grpc
 
 from chassis.call import current
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page
 from chassis.service import Runtime
 from services.enterprise import companions, convert, store, teams
 from services.enterprise.errors import TeamNotFound
-from services.enterprise.rpc.asking import after
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.settings import EnterpriseSettings
 from wrtn.enterprise.v1 import teams_pb2
@@ -68,11 +67,11 @@ class Teams(TeamServiceServicer):
             known = store.Teams(tx, UUID(request.enterprise_id))
             if parent_id is not None and await known.get(parent_id) is None:
                 raise TeamNotFound("The team above does not exist.", field="parent_team_id")
+            place = page.after(_place)
             if parent_id is not None or request.top:
-                place = _place(page)
                 found = await known.children(parent_id, place, page.size + 1, archived=archived)
             else:
-                found = await known.page(after(page, UUID), page.size + 1, archived=archived)
+                found = await known.page(place and place[1], page.size + 1, archived=archived)
             rows, token = page.cut(found, key=lambda row: (str(row.id), str(row.rank)))
             lines = await known.lines([row.id for row in rows])
         return teams_pb2.ListTeamsResponse(
@@ -106,18 +105,13 @@ class Teams(TeamServiceServicer):
         async with self._runtime.db.snapshot(current().caller.scope) as tx:
             if await store.Teams(tx, tenant_id).get(team_id) is None:
                 raise TeamNotFound("The team does not exist.", field="team_id")
-            found = await store.Companions(tx, tenant_id).page(team_id, after(page, UUID), page.size + 1)
+            found = await store.Companions(tx, tenant_id).page(team_id, page.after(UUID), page.size + 1)
         rows, token = page.cut(found, key=lambda row: (str(row.id),))
         return teams_pb2.ListCompanionsResponse(
             companions=[convert.companion(row) for row in rows], next_page_token=token
         )
 
 
-def _place(page: Page) -> tuple[int, UUID] | None:
-    """Answers the place among siblings after which the page begins; raises PageTokenInvalid."""
-    if not page.cursor:
-        return None
-    try:
-        return int(page.cursor[1]), UUID(page.cursor[0])
-    except (ValueError, IndexError) as error:
-        raise PageTokenInvalid from error
+def _place(team_id: str, rank: str) -> tuple[int, UUID]:
+    """Reads the place among siblings after which the page begins."""
+    return int(rank), UUID(team_id)

@@ -17,7 +17,6 @@ from chassis.paging import Page
 from services.enterprise import convert_webhooks as convert
 from services.enterprise import deliveries, settling, webhooks
 from services.enterprise.dispatching import Dispatcher
-from services.enterprise.rpc.asking import after
 from services.enterprise.store import Deliveries, WebhookEndpoints
 from services.enterprise.webhooks import Endpoints
 from wrtn.enterprise.v1 import webhooks_pb2 as pb
@@ -58,7 +57,7 @@ class WebhookRpc(WebhookServiceServicer):
         async with self._db.snapshot(current().caller.scope) as tx:
             known = WebhookEndpoints(tx, UUID(request.enterprise_id))
             rows, token = page.cut(
-                await known.page(after(page, UUID), page.size + 1), key=lambda row: (str(row.id),)
+                await known.page(page.after(UUID), page.size + 1), key=lambda row: (str(row.id),)
             )
             shown = [await self._endpoints.shown(tx, row) for row in rows]
         return pb.ListWebhookEndpointsResponse(endpoints=shown, next_page_token=token)
@@ -155,7 +154,7 @@ class WebhookRpc(WebhookServiceServicer):
         async with self._db.snapshot(current().caller.scope) as tx:
             await webhooks.get(tx, tenant_id, endpoint_id)
             found = await Deliveries(tx, tenant_id).page(
-                endpoint_id, state if request.state else None, after(page, UUID), page.size + 1
+                endpoint_id, state if request.state else None, page.after(UUID), page.size + 1
             )
         rows, token = page.cut(found, key=lambda row: (str(row.id),))
         return pb.ListWebhookDeliveriesResponse(

@@ -41,6 +41,7 @@ from services.identity.errors.emails import (
 )
 from services.identity.errors.members import (
     AvatarNotFound,
+    AvatarTooLarge,
     AvatarTypeUnsupported,
     CertificateNotFound,
     ErasureReasonMissing,
@@ -105,6 +106,7 @@ __all__ = [
     "ApiKeysTooMany",
     "AppointingOneself",
     "AvatarNotFound",
+    "AvatarTooLarge",
     "AvatarTypeUnsupported",
     "BreakGlassNotFound",
     "CertificateNotFound",

@@ -33,6 +33,12 @@ class AvatarTypeUnsupported(InvalidArgument):
     reason = "AVATAR_TYPE_UNSUPPORTED"
 
 
+class AvatarTooLarge(InvalidArgument):
+    """The image has more pixels than a small picture may, or tells no size."""
+
+    reason = "AVATAR_TOO_LARGE"
+
+
 class AvatarNotFound(NotFound):
     """The member has no avatar."""
 

@@ -12,13 +12,12 @@ from chassis import call, masks
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page, time_and_id
 from services.identity import accounts, convert, members
 from services.identity.accounts import Opening
 from services.identity.models import AccountKind
 from services.identity.reach import Reach, require_acting
 from services.identity.rpc.callers import member_of
-from services.identity.rpc.pages import sequence, time_and_id
 from services.identity.store import Accounts, Holdings
 from wrtn.identity.v1 import accounts_pb2
 from wrtn.identity.v1.accounts_pb2_grpc import AccountServiceServicer
@@ -44,7 +43,7 @@ class AccountRpc(AccountServiceServicer):
         """The accounts of the member, in every tenant."""
         page = Page.of(request)
         member_id = member_of(call.current().caller)
-        after = _account_key(page.cursor)
+        after = page.after(_account_key)
         async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
             rows = await Accounts(snapshot).list_held(member_id, after, page.size + 1)
         found, token = page.cut(
@@ -84,7 +83,7 @@ class AccountRpc(AccountServiceServicer):
         page = Page.of(request)
         tenant_id = UUID(request.enterprise_id)
         holder = UUID(request.holder_member_id) if request.holder_member_id else None
-        after = time_and_id(page.cursor)
+        after = page.after(time_and_id)
         async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
             rows = await Accounts(snapshot).page(tenant_id, holder, after, page.size + 1)
         found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
@@ -97,7 +96,7 @@ class AccountRpc(AccountServiceServicer):
     ) -> accounts_pb2.ListAccountHoldingsResponse:
         """Who held the account when, the latest first."""
         page = Page.of(request)
-        before = sequence(page.cursor)
+        before = page.after(int)
         account = await self._reach.account(call.current().caller, UUID(request.account_id))
         async with self._db.snapshot(Scope.of(account.tenant_id)) as snapshot:
             rows = await Holdings(snapshot, account.tenant_id).newest(account.id, before, page.size + 1)
@@ -120,11 +119,6 @@ class AccountRpc(AccountServiceServicer):
         return await once(self._db, scope, request, work)
 
 
-def _account_key(cursor: tuple[str, ...] | None) -> tuple[int, datetime, UUID] | None:
+def _account_key(rank: str, moment: str, account_id: str) -> tuple[int, datetime, UUID]:
     """Reads the key of the last account of the page before: rank, time, id."""
-    if cursor is None:
-        return None
-    rest = time_and_id(cursor[1:])
-    if rest is None or cursor[0] not in _RANKS:
-        raise PageTokenInvalid
-    return _RANKS.index(cursor[0]), *rest
+    return _RANKS.index(rank), *time_and_id(moment, account_id)

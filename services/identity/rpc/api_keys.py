@@ -12,11 +12,10 @@ from chassis.access.principals import Principals
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.identity import accounts, convert, credentials, keys
 from services.identity.models import CredentialKind
 from services.identity.rpc.callers import member_of, signed_in
-from services.identity.rpc.pages import time_and_id
 from services.identity.store import ApiKeys, Credentials
 from wrtn.identity.v1 import api_keys_pb2
 from wrtn.identity.v1.api_keys_pb2_grpc import ApiKeyServiceServicer
@@ -62,7 +61,7 @@ class ApiKeyRpc(ApiKeyServiceServicer):
         """The keys of the member, on every account."""
         page = Page.of(request)
         member_id = member_of(call.current().caller)
-        before = time_and_id(page.cursor)
+        before = page.after(time_and_id)
         async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
             rows = await ApiKeys(snapshot).newest(member_id, before, page.size + 1)
             data_key = await self._keyring.key(snapshot, member_id)
@@ -105,7 +104,7 @@ class ApiKeyRpc(ApiKeyServiceServicer):
         """The keys of the enterprise; those of its employees are their own business."""
         page = Page.of(request)
         tenant_id = UUID(request.enterprise_id)
-        before = time_and_id(page.cursor)
+        before = page.after(time_and_id)
         async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
             kept = Credentials(snapshot, tenant_id, CredentialKind.API_KEY)
             rows = await kept.newest(before, page.size + 1)

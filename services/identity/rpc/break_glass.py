@@ -14,13 +14,12 @@ from chassis import call
 from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.identity import accounts, break_glass, convert, mails
 from services.identity.errors import MemberHasNoAddress
 from services.identity.models import PLATFORM, AccountKind, BreakGlass
 from services.identity.post import Post
 from services.identity.rpc.callers import member_of, signed_in
-from services.identity.rpc.pages import time_and_id
 from services.identity.store import Accounts, BreakGlasses, admit_member
 from wrtn.identity.v1 import break_glass_pb2 as pb
 from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceServicer
@@ -108,7 +107,7 @@ class BreakGlassRpc(BreakGlassServiceServicer):
 
     async def _page(self, request: Message, tenant_id: UUID | None) -> tuple[Iterable[pb.BreakGlass], str]:
         page = Page.of(request)
-        before = time_and_id(page.cursor)
+        before = page.after(time_and_id)
         async with self._db.snapshot(Scope.of(tenant_id or PLATFORM)) as snapshot:
             rows = await BreakGlasses(snapshot).newest(tenant_id, before, page.size + 1)
         found, token = page.cut(rows, key=_place)

@@ -11,10 +11,9 @@ from chassis import masks
 from chassis.access.principals import Principals
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.identity import convert, credentials
 from services.identity.credentials import Wanted
-from services.identity.rpc.pages import time_and_id
 from services.identity.store import Credentials
 from wrtn.identity.v1 import credentials_pb2
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceServicer
@@ -51,7 +50,7 @@ class CredentialRpc(CredentialServiceServicer):
         """The credentials of the enterprise."""
         page = Page.of(request)
         tenant_id = UUID(request.enterprise_id)
-        before = time_and_id(page.cursor)
+        before = page.after(time_and_id)
         async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
             rows = await Credentials(snapshot, tenant_id).newest(before, page.size + 1)
         found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))

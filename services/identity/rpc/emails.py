@@ -13,7 +13,7 @@ from chassis import call
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page, time_and_id
 from services.identity import addresses, convert, emails
 from services.identity.emails import Shown
 from services.identity.post import Post
@@ -51,7 +51,7 @@ class EmailRpc(EmailServiceServicer):
         member_id = oneself(call.current().caller, request.member_id)
         page = Page.of(request)
         async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
-            rows = await emails.page(snapshot, self._keyring, member_id, _place(page.cursor), page.size + 1)
+            rows = await emails.page(snapshot, self._keyring, member_id, page.after(_place), page.size + 1)
         found, token = page.cut(rows, key=_key)
         return emails_pb2.ListEmailsResponse(emails=map(convert.email, found), next_page_token=token)
 
@@ -96,12 +96,6 @@ def _key(shown: Shown) -> tuple[str, str, str]:
     return "0" if row.is_primary else "1", row.create_time.isoformat(), str(row.id)
 
 
-def _place(cursor: tuple[str, ...] | None) -> tuple[int, datetime, UUID] | None:
-    """Reads the key of a page; raises PageTokenInvalid for a token that we did not make."""
-    if cursor is None:
-        return None
-    try:
-        rank, create_time, email_id = cursor
-        return int(rank), datetime.fromisoformat(create_time), UUID(email_id)
-    except ValueError as error:
-        raise PageTokenInvalid from error
+def _place(rank: str, create_time: str, email_id: str) -> tuple[int, datetime, UUID]:
+    """Reads the key of the last address of the page before."""
+    return int(rank), *time_and_id(create_time, email_id)

@@ -12,7 +12,7 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.operations import Operations, convert
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.identity import erasures, members
 from services.identity.errors import ErasureReasonMissing
 from services.identity.models import PLATFORM, ErasureCertificate
@@ -20,7 +20,6 @@ from services.identity.post import Post
 from services.identity.proofs import Proofs
 from services.identity.reach import Reach
 from services.identity.rpc.callers import given, signed_in
-from services.identity.rpc.pages import time_and_id
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 from wrtn.identity.v1 import erasures_pb2
 from wrtn.identity.v1.erasures_pb2_grpc import ErasureServiceServicer
@@ -83,7 +82,7 @@ class ErasureRpc(ErasureServiceServicer):
         """Of all members."""
         page = Page.of(request)
         async with self._db.snapshot(Scope()) as snapshot:
-            rows = await erasures.certificates(snapshot, time_and_id(page.cursor), page.size + 1)
+            rows = await erasures.certificates(snapshot, page.after(time_and_id), page.size + 1)
         found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
         return erasures_pb2.ListErasureCertificatesResponse(
             certificates=map(_certificate, found), next_page_token=token

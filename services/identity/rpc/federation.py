@@ -12,14 +12,13 @@ from chassis import call
 from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.identity import convert, identities
 from services.identity.federation import Begun, By, Federation, Returned
 from services.identity.logins import Origin
 from services.identity.post import Post
 from services.identity.proofs import Proofs
 from services.identity.rpc.callers import given, member_of, signed_in
-from services.identity.rpc.pages import time_and_id
 from wrtn.identity.v1 import auth_pb2, federation_pb2
 from wrtn.identity.v1.federation_pb2_grpc import FederationServiceServicer
 
@@ -97,7 +96,7 @@ class FederationRpc(FederationServiceServicer):
         """The caller's own."""
         page = Page.of(request)
         caller = call.current().caller
-        before = time_and_id(page.cursor)
+        before = page.after(time_and_id)
         async with self._db.snapshot(caller.scope) as snapshot:
             rows = await identities.newest(snapshot, self._keyring, member_of(caller), before, page.size + 1)
         found, token = page.cut(rows, key=lambda row: (row[0].create_time.isoformat(), str(row[0].id)))

@@ -13,11 +13,10 @@ from chassis.access.principals import Principals
 from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.identity import convert, logins
 from services.identity.models import LoginEnd
 from services.identity.rpc.callers import signed_in
-from services.identity.rpc.pages import time_and_id
 from wrtn.identity.v1 import logins_pb2
 from wrtn.identity.v1.logins_pb2_grpc import LoginServiceServicer
 
@@ -41,7 +40,7 @@ class LoginRpc(LoginServiceServicer):
         page = Page.of(request)
         async with self._db.snapshot(caller.scope) as snapshot:
             rows = await logins.newest(
-                snapshot, self._keyring, member_id, time_and_id(page.cursor), page.size + 1
+                snapshot, self._keyring, member_id, page.after(time_and_id), page.size + 1
             )
         items, token = page.cut(
             rows, key=lambda each: (each.login.create_time.isoformat(), str(each.login.id))

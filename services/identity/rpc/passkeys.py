@@ -12,13 +12,12 @@ from chassis import call
 from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.identity import convert, passkeys
 from services.identity.passkeys import Party
 from services.identity.post import Post
 from services.identity.proofs import Proofs
 from services.identity.rpc.callers import credential_of, given, signed_in
-from services.identity.rpc.pages import time_and_id
 from wrtn.identity.v1 import passkeys_pb2
 from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceServicer
 
@@ -72,7 +71,7 @@ class PasskeyRpc(PasskeyServiceServicer):
         page = Page.of(request)
         async with self._db.snapshot(caller.scope) as snapshot:
             rows = await passkeys.oldest(
-                snapshot, self._keyring, member_id, time_and_id(page.cursor), page.size + 1
+                snapshot, self._keyring, member_id, page.after(time_and_id), page.size + 1
             )
         items, token = page.cut(
             rows, key=lambda each: (each.passkey.create_time.isoformat(), str(each.passkey.id))

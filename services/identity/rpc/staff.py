@@ -13,12 +13,11 @@ from chassis import call
 from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page, time_and_id
 from services.identity import addresses, convert, members, staff
 from services.identity.members import Profile
 from services.identity.models import PLATFORM, Member
 from services.identity.rpc.callers import member_of
-from services.identity.rpc.pages import time_and_id
 from services.identity.store import Members, Staffs, admit_member
 from wrtn.identity.v1 import members_pb2
 from wrtn.identity.v1 import staff_pb2 as pb
@@ -61,7 +60,7 @@ class StaffRpc(StaffServiceServicer):
         """The staff as they were appointed."""
         page = Page.of(request)
         async with self._db.snapshot(Scope.of(PLATFORM)) as snapshot:
-            rows = await Staffs(snapshot).page(time_and_id(page.cursor), page.size + 1)
+            rows = await Staffs(snapshot).page(page.after(time_and_id), page.size + 1)
         found, token = page.cut(rows, key=lambda row: (row.appoint_time.isoformat(), str(row.member_id)))
         return pb.ListStaffResponse(staff=map(convert.staff, found), next_page_token=token)
 
@@ -71,7 +70,7 @@ class StaffRpc(StaffServiceServicer):
         """The records, the newest first."""
         page = Page.of(request)
         member_id = UUID(request.member_id) if request.member_id else None
-        before = _place(page.cursor)
+        before = page.after(_place)
         async with self._db.snapshot(Scope.of(PLATFORM)) as snapshot:
             rows = await Staffs(snapshot).newest_appointments(member_id, before, page.size + 1)
             found, token = page.cut(
@@ -87,7 +86,7 @@ class StaffRpc(StaffServiceServicer):
     ) -> pb.SearchMembersResponse:
         """The members, each name under its own key; the search itself is audited."""
         page = Page.of(request)
-        before = time_and_id(page.cursor)
+        before = page.after(time_and_id)
         async with self._db.transaction(Scope.of(PLATFORM)) as tx:
             rows = await self._searched(tx, request, before, page.size + 1)
             found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
@@ -119,12 +118,6 @@ class StaffRpc(StaffServiceServicer):
             return Profile(row, "")
 
 
-def _place(cursor: tuple[str, ...] | None) -> tuple[datetime, UUID, int] | None:
+def _place(moment: str, member_id: str, version: str) -> tuple[datetime, UUID, int]:
     """Reads the place of an appointment: time, member, version."""
-    if cursor is None:
-        return None
-    try:
-        moment, member_id, version = cursor
-        return datetime.fromisoformat(moment), UUID(member_id), int(version)
-    except ValueError as error:
-        raise PageTokenInvalid from error
+    return *time_and_id(moment, member_id), int(version)

@@ -13,13 +13,12 @@ from chassis.access.principals import Principals
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.identity import convert, holds, members
 from services.identity.holds import Order
 from services.identity.models import Member
 from services.identity.post import Post
 from services.identity.rpc.callers import signed_in
-from services.identity.rpc.pages import time_and_id
 from wrtn.identity.v1 import members_pb2, suspensions_pb2
 from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceServicer
 
@@ -55,7 +54,7 @@ class SuspensionRpc(SuspensionServiceServicer):
         page, member_id = Page.of(request), UUID(request.member_id)
         async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
             rows = await holds.record(
-                snapshot, self._keyring, member_id, time_and_id(page.cursor), page.size + 1
+                snapshot, self._keyring, member_id, page.after(time_and_id), page.size + 1
             )
         found, token = page.cut(rows, key=lambda each: (each.row.create_time.isoformat(), str(each.row.id)))
         return suspensions_pb2.ListSuspensionsResponse(

@@ -15,7 +15,7 @@ from chassis.clock import Clock
 from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.identity import convert, mails, members, transfers
 from services.identity.errors import (
     MemberHasNoAddress,
@@ -27,7 +27,6 @@ from services.identity.models import Account, AccountKind, AccountTransfer, Memb
 from services.identity.post import Post
 from services.identity.reach import Reach, require_acting
 from services.identity.rpc.callers import member_of, signed_in
-from services.identity.rpc.pages import time_and_id
 from services.identity.store import Accounts, Members, Transfers, admit_member
 from services.identity.transfers import Decision, Replacement
 from wrtn.access.v1.access_pb2 import Title
@@ -121,7 +120,7 @@ class TransferRpc(TransferServiceServicer):
         member_id = member_of(call.current().caller)
         async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
             rows = await Transfers(snapshot).newest_received(
-                member_id, time_and_id(page.cursor), page.size + 1
+                member_id, page.after(time_and_id), page.size + 1
             )
         found, token = page.cut(rows, key=_place)
         shown = [convert.transfer(row, self._clock.now()) for row in found]
@@ -133,7 +132,7 @@ class TransferRpc(TransferServiceServicer):
         """The transfers of the account, whatever became of them."""
         page = Page.of(request)
         account = await self._reach.account(call.current().caller, UUID(request.account_id))
-        before = time_and_id(page.cursor)
+        before = page.after(time_and_id)
         async with self._db.snapshot(Scope.of(account.tenant_id)) as snapshot:
             store = Transfers(snapshot)
             rows = await store.newest_of(account.tenant_id, account.id, before, page.size + 1)
