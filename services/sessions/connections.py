@@ -187,6 +187,8 @@ def _opened(row: Connection, session: ChatSession) -> Opened:
         account_id=str(row.account_id),
         model=session.model,
         last_sequence=session.last_sequence,
+        tenant_id=str(row.tenant_id),
+        team_id=str(session.team_id or ""),
     )
 
 

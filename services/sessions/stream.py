@@ -123,7 +123,6 @@ class Stream:
             kind = request.WhichOneof("message")
             if kind not in ("frame", "delta"):
                 raise OpenFirst
-            about = request.frame.id if kind == "frame" else request.delta.history_id
             try:
                 if kind == "frame":
                     await self._accept(request.frame)
@@ -133,7 +132,7 @@ class Stream:
                 self.tell(Control.KIND_RIGHT_REVOKED)
                 return
             except DomainError as error:
-                self._say(AttachResponse(rejection=_rejection(about, error)))
+                self._say(AttachResponse(rejection=_refused(request, error)))
 
     async def _accept(self, frame: Frame) -> None:
         """Checks a frame and hands it on. Raises a domain error that becomes its rejection."""
@@ -218,6 +217,12 @@ class Stream:
         self._writing_since = None
         if self._expired:
             raise AcksUnread
+
+
+def _refused(request: AttachRequest, error: DomainError) -> Rejection:
+    if request.HasField("delta"):
+        return Rejection(history_id=request.delta.history_id, status=to_status(error), delta=True)
+    return _rejection(request.frame.id, error)
 
 
 def _rejection(history_id: str, error: DomainError) -> Rejection:

@@ -274,7 +274,8 @@ async def test_a_team_may_be_named_by_its_companions_alone(sessions: Sessions) -
     team_id = sessions.callers.team(enterprise_id, above)
     companion = sessions.callers.employee(enterprise_id, TITLE_MEMBER, {team_id: ROLE_MEMBER})
     chief_above = sessions.callers.employee(enterprise_id, TITLE_MEMBER, {above: ROLE_MEMBER})
-    assert (await sessions.session(companion, team_id=team_id)).id
+    opened = await sessions.open(await sessions.session(companion, team_id=team_id))
+    assert (opened.tenant_id, opened.team_id) == (str(enterprise_id), str(team_id))
     for owner, team in ((chief_above, team_id), (companion, sessions.clock.new_id())):
         answer = await refused(sessions.session(owner, team_id=team))
         assert answer == (grpc.StatusCode.FAILED_PRECONDITION, "TEAM_NOT_JOINED")

@@ -188,9 +188,11 @@ async def test_a_flood_of_pieces_is_rejected_and_the_stream_goes_on(
     history_id = str(sessions.clock.new_id())
     await write(line, history_id, *["x"] * 5)
     rejections = [(await line.read()).rejection for _ in range(5)]
-    assert {(each.history_id, reason(each.status)) for each in rejections} == {
-        (history_id, "TOO_MANY_DELTAS")
+    assert {(each.history_id, reason(each.status), each.delta) for each in rejections} == {
+        (history_id, "TOO_MANY_DELTAS", True)
     }
+    await line.send(sessions.frame("no JSON", id=history_id))
+    assert not (await line.read()).rejection.delta
     await write(line, "no id", "x")
     assert reason((await line.read()).rejection.status) == "REQUEST_INVALID"
     await write(line, history_id, "x" * 20_000)
