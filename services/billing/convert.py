@@ -15,6 +15,7 @@ from services.billing import models
 from services.billing.admission import ZERO
 from services.billing.costs import Costs
 from services.billing.errors import TimeRangeInvalid
+from services.billing.price_source import CURRENCY
 from services.billing.store import read_tiers
 from services.billing.sums import MOST_ROWS, Asked, By, Sum
 from wrtn.billing.v1 import budget_increases_pb2, budgets_pb2, costs_pb2, prices_pb2, spending_pb2
@@ -45,7 +46,8 @@ def asked(request: costs_pb2.QueryCostsRequest | costs_pb2.QueryAccountCostsRequ
 def costs(answer: Costs) -> costs_pb2.QueryCostsResponse:
     """Builds the response of a query."""
     return costs_pb2.QueryCostsResponse(
-        currency=answer.currency,
+        currency=CURRENCY,
+        charge_currency=answer.charge_currency,
         total=_row(answer.total),
         rows=map(_row, answer.rows[:MOST_ROWS]),
         truncated=len(answer.rows) > MOST_ROWS,
@@ -56,6 +58,7 @@ def _row(found: Sum) -> costs_pb2.CostRow:
     return costs_pb2.CostRow(
         key=found.key,
         cost=text(found.cost),
+        charge=text(found.charge),
         usage_count=found.usage_count,
         unpriced_count=found.unpriced_count,
         input_tokens=found.input_tokens,

@@ -16,9 +16,9 @@ from services.billing.sums import Asked, Sum, sums
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """An answer, and the currency of all its costs."""
+    """An answer, and the currency of what is charged."""
 
-    currency: str
+    charge_currency: str
     total: Sum
     rows: list[Sum]
 

@@ -24,6 +24,8 @@ def usage_rated(recorded: Event[UsageRecorded], usage: RatedUsage) -> UsageRated
         model=message.model,
         cost=decimals.text(usage.cost),
         currency=usage.currency,
+        charge=decimals.text(usage.charge),
+        charge_currency=usage.charge_currency,
         price_id=str(usage.price_id) if usage.price_id is not None else "",
         attribution=message.attribution,
         use_time=message.use_time,

@@ -18,12 +18,14 @@ from chassis.events.envelope import Event
 from services.billing.models import (
     KnownAccount,
     KnownCompanion,
+    KnownCurrency,
     KnownDuties,
     KnownEmployee,
     KnownEnterprise,
     KnownTeam,
 )
 from services.billing.models.base import Base
+from services.billing.price_source import CURRENCY
 from services.billing.store.organisation import keep
 from wrtn.enterprise.v1.events_pb2 import (
     CompanionAppointed,
@@ -61,8 +63,9 @@ def _rows(events: Iterable[Event[M]], row_of: Callable[[M], Row]) -> list[Row]:
     ]
 
 
-def _enterprise(fact: EnterpriseCreated) -> Row:
-    return {"time_zone": fact.time_zone}
+async def _created(tx: Transaction, events: Sequence[Event[EnterpriseCreated]]) -> None:
+    await keep(tx, KnownEnterprise, _rows(events, lambda fact: {"time_zone": fact.time_zone}))
+    await keep(tx, KnownCurrency, _rows(events, lambda fact: {"currency": fact.currency or CURRENCY}))
 
 
 def _employed(fact: EmployeeHired | TitleChanged) -> Row:
@@ -117,7 +120,7 @@ CONSUMERS = (
         "organisation",
         "enterprise",
         {
-            EnterpriseCreated: _knowing(KnownEnterprise, _enterprise),
+            EnterpriseCreated: _created,
             EmployeeHired: _knowing(KnownEmployee, _employed),
             TitleChanged: _knowing(KnownEmployee, _employed),
             EmployeeDismissed: _knowing(KnownEmployee, _dismissed),

@@ -31,6 +31,8 @@ _TYPES = {
     "model": "text",
     "cost": "numeric",
     "currency": "text",
+    "charge": "numeric",
+    "charge_currency": "text",
     "use_time": "timestamptz",
 }
 _COLUMNS = ", ".join(RatedUsage._fields)
@@ -55,11 +57,12 @@ paths AS (
     ON CONFLICT DO NOTHING
 )"""
 
-_SUMS = "cost, usage_count, unpriced_count, input_tokens, cached_input_tokens, output_tokens"
-_SUMMED = """sum(cost), count(*), count(*) FILTER (WHERE price_id IS NULL), sum(input_tokens),
+_SUMS = "cost, charge, usage_count, unpriced_count, input_tokens, cached_input_tokens, output_tokens"
+_SUMMED = """sum(cost), sum(charge), count(*), count(*) FILTER (WHERE price_id IS NULL), sum(input_tokens),
            sum(cached_input_tokens), sum(output_tokens)"""
 _ADDED = """
-    SET cost = kept.cost + excluded.cost, usage_count = kept.usage_count + excluded.usage_count,
+    SET cost = kept.cost + excluded.cost, charge = kept.charge + excluded.charge,
+        usage_count = kept.usage_count + excluded.usage_count,
         unpriced_count = kept.unpriced_count + excluded.unpriced_count,
         input_tokens = kept.input_tokens + excluded.input_tokens,
         cached_input_tokens = kept.cached_input_tokens + excluded.cached_input_tokens,
@@ -78,7 +81,8 @@ days AS (
 # The ledger's row is locked until the commit, so sequences have no gaps and balances follow one another.
 _LEDGER = f"""
 amounts AS (
-    SELECT tenant_id, currency, sum(cost) AS amount FROM fresh GROUP BY 1, 2 HAVING sum(cost) <> 0
+    SELECT tenant_id, charge_currency AS currency, sum(charge) AS amount
+    FROM fresh GROUP BY 1, 2 HAVING sum(charge) <> 0
 ),
 ledgers AS (
     INSERT INTO wrtn_ledgers AS kept (tenant_id, currency, last_sequence)

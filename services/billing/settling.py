@@ -44,7 +44,7 @@ async def _settle_reserved(
     rest = []
     for each in usages:
         if each.reservation_id is not None and (key := (each.tenant_id, each.reservation_id)) in rows:
-            costs[key] += each.cost
+            costs[key] += each.charge
         else:
             rest.append(each)
     reservations.settle(rows, costs, moves, tx.now)
@@ -54,7 +54,7 @@ async def _settle_reserved(
 
 async def _spend(tx: Transaction, usages: Iterable[RatedUsage], moves: Moves) -> None:
     """Adds usages to the periods around their use times, and begins those that have not begun."""
-    priced = [each for each in usages if each.cost]
+    priced = [each for each in usages if each.charge]
     if not priced:
         return
     queries = Reservations(tx)
@@ -76,7 +76,7 @@ async def _spend(tx: Transaction, usages: Iterable[RatedUsage], moves: Moves) ->
         for budget in by_tenant[usage.tenant_id]:
             if _covers(budget, usage):
                 key = (budget.id, calendar.around(budget, usage).start)
-                moves.spend(usage.tenant_id, [key], usage.cost)
+                moves.spend(usage.tenant_id, [key], usage.charge)
     for tenant_id, begun in calendar.begun.items():
         await Spending(tx, tenant_id).begin(begun, tx.now)
 

@@ -12,7 +12,8 @@ KEPT = {"usages, costs and ledger entries": "books are kept by law; they hold id
 
 _USAGES = """
 SELECT history_id AS id, tenant_id, chat_session_id, account_id, team_id, model, input_tokens,
-    cached_input_tokens, output_tokens, reasoning_tokens, cost, currency, use_time
+    cached_input_tokens, output_tokens, reasoning_tokens, cost, currency, charge,
+    charge_currency, use_time
 FROM wrtn_usages WHERE member_id = %(member)s AND history_id > %(after)s ORDER BY history_id LIMIT %(page)s
 """
 

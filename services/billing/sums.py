@@ -30,6 +30,7 @@ class Sum(NamedTuple):
 
     key: str
     cost: Decimal
+    charge: Decimal
     usage_count: int
     unpriced_count: int
     input_tokens: int
@@ -52,8 +53,9 @@ class Asked:
     team_id: UUID | None = None
 
 
-_COLUMNS = "model, cost, usage_count, unpriced_count, input_tokens, cached_input_tokens, output_tokens"
-_SUMS = """coalesce(sum(cost), 0),
+_COLUMNS = """model, cost, charge, usage_count, unpriced_count, input_tokens, cached_input_tokens,
+    output_tokens"""
+_SUMS = """coalesce(sum(cost), 0), coalesce(sum(charge), 0),
     coalesce(sum(usage_count), 0)::bigint, coalesce(sum(unpriced_count), 0)::bigint,
     coalesce(sum(input_tokens), 0)::bigint, coalesce(sum(cached_input_tokens), 0)::bigint,
     coalesce(sum(output_tokens), 0)::bigint"""
@@ -64,7 +66,7 @@ _BELOW = "part_id IN (SELECT id FROM paths)"
 _PATHS_BELOW = """SELECT id, team_ids[:array_position(team_ids, %(team)s)] AS team_ids FROM wrtn_team_paths
     WHERE tenant_id = %(tenant)s AND %(team)s = ANY (team_ids)"""
 _PATHS = "SELECT id, team_ids FROM wrtn_team_paths WHERE tenant_id = %(tenant)s"
-_EDGES = """SELECT account_id, member_id, path_id, model, cost, 1, (price_id IS NULL)::int,
+_EDGES = """SELECT account_id, member_id, path_id, model, cost, charge, 1, (price_id IS NULL)::int,
         input_tokens, cached_input_tokens, output_tokens
     FROM wrtn_usages AS usage JOIN unnest(%(edge_starts)s::timestamptz[], %(edge_ends)s::timestamptz[])
         AS edge (start_time, end_time) ON use_time >= start_time AND use_time < end_time

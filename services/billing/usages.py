@@ -52,7 +52,12 @@ class RatedUsage(NamedTuple):
     rejected_prediction_tokens: int
     price_id: UUID | None
     cost: Decimal
+    """By the price list."""
     currency: str
+    """Of the cost."""
+    charge: Decimal
+    """What the tenant pays."""
+    charge_currency: str
     use_time: datetime
     reservation_id: UUID | None
 
@@ -88,6 +93,7 @@ def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
     if not 0 <= tokens.cached_input <= tokens.input or tokens.output < 0:
         raise UsageMalformed("the numbers of tokens contradict each other")
     price = prices.at(message.model, use_time)
+    whole = cost(price.schedule, tokens, use_time) if price is not None else ZERO
     ancestors = tuple(whose.ancestor_team_ids)
     return RatedUsage(
         tenant_id,
@@ -107,8 +113,10 @@ def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
         int(written.accepted_prediction),
         int(written.rejected_prediction),
         price.id if price is not None else None,
-        cost(price.schedule, tokens, use_time) if price is not None else ZERO,
-        price.currency if price is not None else CURRENCY,
+        whole,
+        CURRENCY,
+        whole,
+        CURRENCY,
         use_time,
         UUID(message.reservation_id) if message.reservation_id else None,
     )

@@ -145,10 +145,11 @@ async def test_usages_delivered_thrice_and_shuffled_are_billed_once_and_told_onc
     # 750 * 2 + 250 * 0.5 + 100 * 8 dollars a million: 0.002425 each.
     answer = await world.query(owner, costs_pb2.COST_GROUP_TEAM)
     assert (answer.currency, answer.total.cost, answer.total.usage_count) == ("USD", "0.1455", 60)
+    assert (answer.charge_currency, answer.total.charge) == ("USD", "0.1455")
     assert [(row.key, row.cost) for row in answer.rows] == [(str(team), "0.07275")]
     assert len(told) == 60
     assert {event.message.history_id for event in told} == {message.history_id for message in messages}
-    assert {event.message.cost for event in told} == {"0.002425"}
+    assert {event.message.cost for event in told} == {event.message.charge for event in told} == {"0.002425"}
     assert all(event.tenant_id == enterprise and event.message.price_id for event in told)
     assert told[0].message.attribution in [person.attribution() for person in people]
 

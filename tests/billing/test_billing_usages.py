@@ -169,7 +169,8 @@ async def test_every_sum_is_that_of_the_single_usages(database: DatabaseFactory,
 async def test_the_migration_to_holders_adds_up_what_was_used_before_it(database: DatabaseFactory) -> None:
     service, tenant = await billing(await database("billing"), PRICES), NEW()
     await service.rate(world(staff(tenant), 60))
-    holders = EVERYTHING.format("wrtn_holder_cost_days")
+    holders = """SELECT account_id, member_id, part_id, day, model, cost, usage_count, unpriced_count,
+        input_tokens, cached_input_tokens, output_tokens FROM wrtn_holder_cost_days ORDER BY 1, 2, 3, 4, 5"""
     expected = await service.rows(holders, tenant)
     engine = create_engine(service.database.urls.owner)
     with engine.begin() as owner, Operations.context(MigrationContext.configure(owner)):

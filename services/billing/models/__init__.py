@@ -8,6 +8,7 @@ from services.billing.models.letters import Letter
 from services.billing.models.organisation import (
     KnownAccount,
     KnownCompanion,
+    KnownCurrency,
     KnownDuties,
     KnownEmployee,
     KnownEnterprise,
@@ -15,10 +16,9 @@ from services.billing.models.organisation import (
 )
 from services.billing.models.prices import Price
 from services.billing.models.reservations import Reservation, ReservationState
-from services.billing.models.usages import AccountCostDay, CostDay, HolderCostDay, TeamPath, Usage
+from services.billing.models.usages import CostDay, HolderCostDay, TeamPath, Usage
 
 __all__ = [
-    "AccountCostDay",
     "Base",
     "Budget",
     "BudgetChange",
@@ -30,6 +30,7 @@ __all__ = [
     "HolderCostDay",
     "KnownAccount",
     "KnownCompanion",
+    "KnownCurrency",
     "KnownDuties",
     "KnownEmployee",
     "KnownEnterprise",

@@ -23,6 +23,16 @@ class KnownEnterprise(Base):
     version: Mapped[int] = mapped_column(BigInteger)
 
 
+class KnownCurrency(Base):
+    """The currency of an enterprise, for good. The event that tells it may come after later ones."""
+
+    __tablename__ = "wrtn_known_currencies"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str]
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
 class KnownAccount(Base):
     """An account and who holds it."""
 

@@ -46,7 +46,12 @@ class Usage(Base):
     price_id: Mapped[UUID | None]
     """The price that set the cost; null if the model had none."""
     cost: Mapped[Decimal]
+    """What it cost by the price list."""
     currency: Mapped[str]
+    """Of the cost."""
+    charge: Mapped[Decimal]
+    """What the tenant pays for it."""
+    charge_currency: Mapped[str]
     use_time: Mapped[datetime]
     create_time: Mapped[datetime]
     reservation_id: Mapped[UUID | None]
@@ -67,6 +72,9 @@ class _Sums:
     """What is summed up of usages."""
 
     cost: Mapped[Decimal]
+    """By the price list, in its currency."""
+    charge: Mapped[Decimal]
+    """In the currency of the tenant."""
     usage_count: Mapped[int] = mapped_column(BigInteger)
     unpriced_count: Mapped[int] = mapped_column(BigInteger)
     input_tokens: Mapped[int] = mapped_column(BigInteger)
@@ -98,19 +106,6 @@ class HolderCostDay(_Sums, Base):
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     """Who held the account when it was used."""
-    part_id: Mapped[UUID] = mapped_column(primary_key=True)
-    day: Mapped[date] = mapped_column(primary_key=True)
-    model: Mapped[str] = mapped_column(primary_key=True)
-
-
-class AccountCostDay(_Sums, Base):
-    """Sums by account, whoever held it: written by the version before this one alone, until it is gone."""
-
-    __tablename__ = "wrtn_account_cost_days"
-    __table_args__ = (Index("wrtn_account_cost_days_day_idx", "tenant_id", "day", "part_id"),)
-
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(primary_key=True)
     part_id: Mapped[UUID] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     model: Mapped[str] = mapped_column(primary_key=True)

@@ -97,7 +97,7 @@ class Budgets:
 
     async def spent(self, budget: Budget, start: datetime) -> Decimal:
         """Sums what was rated of the budget's target and resource from this moment on."""
-        query = select(func.coalesce(func.sum(Usage.cost), 0)).where(
+        query = select(func.coalesce(func.sum(Usage.charge), 0)).where(
             Usage.tenant_id == self._tenant_id, Usage.use_time >= start
         )
         if budget.employee_id is not None:
