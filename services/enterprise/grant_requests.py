@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
-from services.enterprise import access, appointing, convert_grants, events, grants, letters, models, reasons
+from services.enterprise import access, appointing, convert, events, grants, letters, models, reasons
 from services.enterprise.errors import (
     AlreadyGranted,
     GrantAboveRight,
@@ -84,7 +84,7 @@ async def create(desk: Desk, request: CreateGrantRequestRequest) -> GrantRequest
         raise GrantRequestOpen("A request for this resource is open already.", field="resource")
     await _tell_deciders(desk, row, decision)
     events.grant_requested(tx, row)
-    return convert_grants.grant_request(row, request.reason, "")
+    return convert.grant_request(row, request.reason, "")
 
 
 async def open_one(tx: Transaction, tenant_id: UUID, request_id: UUID) -> models.GrantRequest:
@@ -214,4 +214,4 @@ async def shown(
     decided = await reasons.opened(
         tx, keyring, DECISION, tenant_id, [(row.id, row.decision_reason) for row in rows]
     )
-    return [convert_grants.grant_request(*each) for each in zip(rows, asked, decided, strict=True)]
+    return [convert.grant_request(*each) for each in zip(rows, asked, decided, strict=True)]

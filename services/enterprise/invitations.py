@@ -11,8 +11,16 @@ from uuid import UUID
 from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
 from chassis.errors import NotFound
-from services.enterprise import appointing, appointments, companions, employees, events, invitees, letters
-from services.enterprise import convert_invitations as convert
+from services.enterprise import (
+    appointing,
+    appointments,
+    companions,
+    convert,
+    employees,
+    events,
+    invitees,
+    letters,
+)
 from services.enterprise.errors import (
     AppointmentAboveRight,
     HandoverPending,

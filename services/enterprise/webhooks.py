@@ -10,8 +10,7 @@ from chassis import masks, timestamps
 from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
 from chassis.outbound import Outbound, OutboundRefused
-from services.enterprise import convert_webhooks as convert
-from services.enterprise import events, signing, webhook_types
+from services.enterprise import convert, events, signing, webhook_types
 from services.enterprise.errors import TooManyWebhooks, WebhookNotFound, WebhookUrlRefused
 from services.enterprise.models import DisableReason, EndpointState, WebhookEndpoint, WebhookSecret
 from services.enterprise.store import Deliveries, Enterprises, WebhookEndpoints

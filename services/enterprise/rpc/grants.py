@@ -15,7 +15,7 @@ from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.enterprise import access, convert_grants, explaining, grants, reasons, store
+from services.enterprise import access, convert, explaining, grants, reasons, store
 from services.enterprise.errors import EmployeeNotFound, ExplanationAboveRight, TeamNotFound
 from services.enterprise.identity import Identity
 from services.enterprise.rpc.asking import sure
@@ -52,7 +52,7 @@ class Grants(GrantServiceServicer):
 
         async def work(tx: Transaction) -> pb.Grant:
             desk = await self._desk(tx, request.enterprise_id, team_id)
-            return convert_grants.grant(sure(await grants.put(desk, change)))
+            return convert.grant(sure(await grants.put(desk, change)))
 
         return await self._changed(request, work)
 
@@ -74,7 +74,7 @@ class Grants(GrantServiceServicer):
 
         async def work(tx: Transaction) -> pb.Grant:
             desk = await self._desk(tx, request.enterprise_id, team_id)
-            return convert_grants.grant(sure(await grants.put(desk, change)))
+            return convert.grant(sure(await grants.put(desk, change)))
 
         return await self._changed(request, work)
 
@@ -95,7 +95,7 @@ class Grants(GrantServiceServicer):
         async def work(tx: Transaction) -> pb.GrantDefault:
             desk = await self._desk(tx, request.enterprise_id, None)
             row = await grants.put_default(desk, request.kind, request.effect, request.reason)
-            return convert_grants.grant_default(row)
+            return convert.grant_default(row)
 
         return await self._changed(request, work)
 
@@ -112,9 +112,7 @@ class Grants(GrantServiceServicer):
                 size=page.size + 1,
             )
         rows, token = page.cut(found, key=lambda row: (str(row[0]), row[1].resource, str(row[1].layer)))
-        return pb.ListGrantsResponse(
-            grants=[convert_grants.grant(row) for _, row in rows], next_page_token=token
-        )
+        return pb.ListGrantsResponse(grants=[convert.grant(row) for _, row in rows], next_page_token=token)
 
     async def ListGrantDefaults(
         self, request: pb.ListGrantDefaultsRequest, context: Context
@@ -126,7 +124,7 @@ class Grants(GrantServiceServicer):
             found = await known.page(page.after(str) or "", page.size + 1)
         rows, token = page.cut(found, key=lambda row: (row.kind,))
         return pb.ListGrantDefaultsResponse(
-            grant_defaults=[convert_grants.grant_default(row) for row in rows], next_page_token=token
+            grant_defaults=[convert.grant_default(row) for row in rows], next_page_token=token
         )
 
     async def ListGrantChanges(
@@ -143,7 +141,7 @@ class Grants(GrantServiceServicer):
                 tx, self._runtime.keyring, grants.REASON, tenant_id, [(row.id, row.reason) for row in rows]
             )
         return pb.ListGrantChangesResponse(
-            grant_changes=[convert_grants.grant_change(*pair) for pair in zip(rows, said, strict=True)],
+            grant_changes=[convert.grant_change(*pair) for pair in zip(rows, said, strict=True)],
             next_page_token=token,
         )
 

@@ -13,8 +13,7 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope
 from chassis.idempotency import once, replayed
 from chassis.paging import Page
-from services.enterprise import convert_invitations as convert
-from services.enterprise import invitations, invitees
+from services.enterprise import convert, invitations, invitees
 from services.enterprise.errors import InvitationInvalid
 from services.enterprise.identity import Identity
 from services.enterprise.invitees import Token

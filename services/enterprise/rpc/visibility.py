@@ -13,7 +13,7 @@ from chassis.database import Transaction
 from chassis.idempotency import once
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.enterprise import convert_grants, store, visibility
+from services.enterprise import convert, store, visibility
 from services.enterprise.identity import Identity
 from services.enterprise.rpc.asking import sure
 from wrtn.enterprise.v1 import visibility_pb2 as pb
@@ -33,7 +33,7 @@ class Visibility(VisibilityServiceServicer):
         """Gets the visibility."""
         tenant_id = UUID(request.enterprise_id)
         async with self._runtime.db.snapshot(current().caller.scope) as tx:
-            return convert_grants.visibility(tenant_id, await store.Visibilities(tx, tenant_id).get())
+            return convert.visibility(tenant_id, await store.Visibilities(tx, tenant_id).get())
 
     async def UpdateVisibility(self, request: pb.UpdateVisibilityRequest, context: Context) -> pb.Visibility:
         """Changes the visibility; from then on this process knows it."""
@@ -46,7 +46,7 @@ class Visibility(VisibilityServiceServicer):
             row = await visibility.change(
                 tx, tenant_id, member_id, content_readable=wanted["content_readable"], reason=request.reason
             )
-            return convert_grants.visibility(tenant_id, row)
+            return convert.visibility(tenant_id, row)
 
         changed = await once(runtime.db, caller.scope, request, work)
         runtime.access.drop([tenant_id])

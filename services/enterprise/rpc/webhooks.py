@@ -14,8 +14,7 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page
-from services.enterprise import convert_webhooks as convert
-from services.enterprise import deliveries, settling, webhooks
+from services.enterprise import convert, deliveries, settling, webhooks
 from services.enterprise.dispatching import Dispatcher
 from services.enterprise.store import Deliveries, WebhookEndpoints
 from services.enterprise.webhooks import Endpoints

@@ -1,4 +1,4 @@
-"""From the rows of grants and of requests for them to protos."""
+"""Grants, requests for them, and the visibility of content, as messages. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chassis import timestamps
 from services.enterprise import models
+from services.enterprise.convert import fields
 from wrtn.enterprise.v1.grant_requests_pb2 import GrantRequest
 from wrtn.enterprise.v1.grants_pb2 import Effect, Grant, GrantChange, GrantDefault, GrantLayer
 from wrtn.enterprise.v1.visibility_pb2 import Visibility
@@ -17,7 +18,7 @@ def grant(row: models.Grant) -> Grant:
     return Grant(
         id=str(row.id),
         enterprise_id=str(row.tenant_id),
-        team_id=_id(row.team_id),
+        team_id=fields.id_text(row.team_id),
         resource=row.resource,
         effect=_effect(row.effect),
         locked=row.locked,
@@ -37,7 +38,7 @@ def grant_change(row: models.GrantChange, reason: str) -> GrantChange:
     return GrantChange(
         id=str(row.id),
         sequence=row.sequence,
-        team_id=_id(row.team_id),
+        team_id=fields.id_text(row.team_id),
         resource=row.resource,
         layer=_layer(row.layer),
         effect_before=_effect(row.effect_before),
@@ -45,7 +46,7 @@ def grant_change(row: models.GrantChange, reason: str) -> GrantChange:
         locked_before=row.locked_before,
         locked_after=row.locked_after,
         decider_employee_id=str(row.decider_employee_id),
-        grant_request_id=_id(row.grant_request_id),
+        grant_request_id=fields.id_text(row.grant_request_id),
         reason=reason,
         create_time=timestamps.of(row.create_time),
     )
@@ -57,14 +58,14 @@ def grant_request(row: models.GrantRequest, reason: str, decision_reason: str) -
         id=str(row.id),
         enterprise_id=str(row.tenant_id),
         employee_id=str(row.employee_id),
-        team_id=_id(row.team_id),
+        team_id=fields.id_text(row.team_id),
         resource=row.resource,
         reason=reason,
         state=cast("GrantRequest.State.ValueType", row.state),
-        decider_employee_id=_id(row.decider_employee_id),
+        decider_employee_id=fields.id_text(row.decider_employee_id),
         decision_reason=decision_reason,
         create_time=timestamps.of(row.create_time),
-        decide_time=timestamps.of(row.decide_time) if row.decide_time is not None else None,
+        decide_time=fields.moment(row.decide_time),
     )
 
 
@@ -77,10 +78,6 @@ def visibility(enterprise_id: UUID, row: models.Visibility | None) -> Visibility
         content_readable=row.content_readable,
         update_time=timestamps.of(row.update_time),
     )
-
-
-def _id(value: UUID | None) -> str:
-    return str(value) if value else ""
 
 
 def _effect(number: int) -> Effect.ValueType:

@@ -1,14 +1,12 @@
-"""From rows of webhooks to protos."""
+"""Webhook endpoints and what was delivered to them, as messages. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import timestamps
 from services.enterprise import models, webhook_types
+from services.enterprise.convert import fields
 from wrtn.enterprise.v1 import webhooks_pb2 as pb
 
 
@@ -25,7 +23,7 @@ def endpoint(row: models.WebhookEndpoint, url: str) -> pb.WebhookEndpoint:
         event_types=row.event_types,
         state=pb.WebhookEndpoint.State.Value(f"STATE_{row.state}"),
         disable_reason=reason,
-        failing_time=_moment(row.failing_time),
+        failing_time=fields.moment(row.failing_time),
         create_time=timestamps.of(row.create_time),
     )
 
@@ -43,7 +41,7 @@ def delivery(row: models.WebhookDelivery, attempts: Sequence[pb.WebhookAttempt] 
         state=pb.WebhookDelivery.State.Value(f"STATE_{row.state}"),
         attempt_count=row.attempts,
         last_status=row.last_status or 0,
-        next_attempt_time=_moment(row.due_time),
+        next_attempt_time=fields.moment(row.due_time),
         create_time=timestamps.of(row.create_time),
         attempts=attempts,
     )
@@ -67,7 +65,3 @@ def event_types() -> list[pb.WebhookEventType]:
         pb.WebhookEventType(type=name, message=kind.DESCRIPTOR.full_name)
         for name, kind in webhook_types.catalogue().items()
     ]
-
-
-def _moment(moment: datetime | None) -> Timestamp | None:
-    return timestamps.of(moment) if moment is not None else None

@@ -1,4 +1,4 @@
-"""From rows of invitations to protos."""
+"""Invitations, as messages. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import cast
 
 from chassis import timestamps
 from services.enterprise import models
+from services.enterprise.convert import fields
 from services.enterprise.models import InvitationState
-from wrtn.access.v1.access_pb2 import Role, Title
+from wrtn.access.v1.access_pb2 import Role
 from wrtn.enterprise.v1 import invitations_pb2 as pb
 
 
@@ -23,16 +24,16 @@ def invitation(
         enterprise_id=str(row.tenant_id),
         enterprise_display_name=enterprise.display_name if enterprise is not None else "",
         email=address,
-        title=cast("Title.ValueType", row.title),
+        title=fields.title(row.title),
         places=[
             pb.InvitedPlace(team_id=str(each["team_id"]), role=cast("Role.ValueType", each["role"]))
             for each in row.places
         ],
         state=pb.Invitation.State.Value(f"STATE_{state}"),
         inviter_employee_id=str(row.inviter_employee_id),
-        employee_id=str(row.employee_id) if row.employee_id else "",
+        employee_id=fields.id_text(row.employee_id),
         mail_count=row.mails,
         expire_time=timestamps.of(row.expire_time),
         create_time=timestamps.of(row.create_time),
-        end_time=timestamps.of(row.end_time) if row.end_time is not None else None,
+        end_time=fields.moment(row.end_time),
     )
