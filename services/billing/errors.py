@@ -144,3 +144,15 @@ class ReservationEnded(FailedPrecondition):
     """The reservation is settled, released or expired."""
 
     reason = "RESERVATION_ENDED"
+
+
+class CurrencyMismatch(FailedPrecondition):
+    """The ledger of the tenant is kept in another currency."""
+
+    reason = "CURRENCY_MISMATCH"
+
+
+class PostingConflict(AlreadyExists):
+    """Another posting was made under this reference."""
+
+    reason = "POSTING_CONFLICT"

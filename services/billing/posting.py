@@ -8,12 +8,8 @@ are added by a trigger of wrtn_usages (migration 0004), at the end of the same s
 
 from __future__ import annotations
 
+from services.billing.chart import RECEIVABLE, USAGE_REVENUE
 from services.billing.usages import RatedUsage
-
-RECEIVABLE = "receivable"
-"""The ledger account of what a tenant owes."""
-USAGE_REVENUE = "usage_revenue"
-"""The ledger account of what was earned by usage."""
 
 LEDGER_IDS = ("tenants", "postings", "debits", "credits")
 """The parameters with each tenant and the ids of its posting and of the two entries."""

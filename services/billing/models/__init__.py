@@ -3,7 +3,7 @@
 from services.billing.models.base import Base
 from services.billing.models.budgets import Budget, BudgetChange, BudgetNotice, BudgetPeriodRow
 from services.billing.models.increases import BudgetExtra, BudgetIncrease
-from services.billing.models.ledger import Ledger, LedgerBalance, LedgerEntry
+from services.billing.models.ledger import Ledger, LedgerBalance, LedgerEntry, Posting
 from services.billing.models.letters import Letter
 from services.billing.models.organisation import (
     KnownAccount,
@@ -39,6 +39,7 @@ __all__ = [
     "LedgerBalance",
     "LedgerEntry",
     "Letter",
+    "Posting",
     "Price",
     "Reservation",
     "ReservationState",

@@ -6,13 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    UniqueConstraint,
-)
+from sqlalchemy import BigInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.billing.models.base import Base
+
+BEGINNING = "1970-01-01 00:00:00+00"
+"""Before any entry."""
 
 
 class Ledger(Base):
@@ -23,6 +23,25 @@ class Ledger(Base):
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     currency: Mapped[str]
     last_sequence: Mapped[int] = mapped_column(BigInteger)
+    last_time: Mapped[datetime] = mapped_column(server_default=BEGINNING)
+    """Of the last entry: a later one is never earlier."""
+
+
+class Posting(Base):
+    """What entries were posted together for. Insert-only; postings of batches of usages have none."""
+
+    __tablename__ = "wrtn_postings"
+    __table_args__ = (UniqueConstraint("tenant_id", "reference", name="wrtn_postings_reference_key"),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    """A chart.PostingKind."""
+    reference: Mapped[str]
+    """What it was posted for, told by who posted it; each is posted once."""
+    digest: Mapped[bytes]
+    """Of its lines, so that the same reference with others is noticed."""
+    create_time: Mapped[datetime]
 
 
 class LedgerBalance(Base):
