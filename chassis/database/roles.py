@@ -44,12 +44,17 @@ def provision(admin_url: str, service: str, passwords: Mapping[str, str]) -> Url
     return urls(admin_url, service, passwords, database)
 
 
-def create_database(admin: Connection, service: str, database: str, template: str = "template0") -> None:
-    """Creates a database of this service that only its own roles may connect to."""
+def create_database(
+    admin: Connection, service: str, database: str, template: str = "template0", strategy: str = "WAL_LOG"
+) -> None:
+    """Creates a database of this service that only its own roles may connect to.
+
+    The strategy FILE_COPY is for tests: it copies a template as files, at the price of a checkpoint.
+    """
     owner = role(service, "owner")
     if admin.execute("SELECT usesuper FROM pg_user WHERE usename = current_user").fetchone() != (True,):
         _run(admin, "GRANT {} TO CURRENT_USER", owner)
-    _run(admin, "CREATE DATABASE {} OWNER {} TEMPLATE {}", database, owner, template)
+    _run(admin, "CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY {}", database, owner, template, strategy)
     _run(admin, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
     for kind in ("app", "worker"):
         _run(admin, "GRANT CONNECT ON DATABASE {} TO {}", database, role(service, kind))

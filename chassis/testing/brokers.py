@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import nats as nats_client
 import pytest
 import pytest_asyncio
 
 from chassis.embedded.nats import Nats
+from chassis.testing.folders import scratch
 
 
 @pytest.fixture(scope="session")
 def nats_server() -> Iterator[Nats]:
     """A NATS server with JetStream on a free port; `nats` hands it out clean."""
-    folder = Path(tempfile.mkdtemp(prefix="wrtn-nats-"))
+    folder = scratch("wrtn-nats-")
     server = Nats(folder, durable=False)
     try:
         server.start()

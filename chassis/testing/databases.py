@@ -6,7 +6,6 @@ A service is migrated once a run, into a template; each `database("billing")` is
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from chassis.database import Database
 from chassis.database.migrate import migrate
 from chassis.database.roles import KINDS, Urls, connect, create_database, provision, urls
 from chassis.embedded.postgres import Postgres
+from chassis.testing.folders import scratch
 
 # The server lets everybody in who reaches its socket; the passwords only have to be there.
 PASSWORDS = {kind: f"test-{kind}" for kind in KINDS}
@@ -63,7 +63,7 @@ class Templates:
         self.copies += 1
         name = f"wrtn_{service}_{self.copies}"
         with connect(self.server.url()) as admin:
-            create_database(admin, service, name, template=self.made[service])
+            create_database(admin, service, name, self.made[service], strategy="FILE_COPY")
         return name
 
     def drop(self, name: str) -> None:
@@ -74,7 +74,7 @@ class Templates:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL of this run, on a unix socket. Tests that stop or kill it start their own."""
-    folder = Path(tempfile.mkdtemp(prefix="wrtn-pg-"))
+    folder = scratch("wrtn-pg-")
     server = Postgres(folder / "data", durable=False)
     try:
         server.start()
