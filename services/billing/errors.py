@@ -156,3 +156,21 @@ class PostingConflict(AlreadyExists):
     """Another posting was made under this reference."""
 
     reason = "POSTING_CONFLICT"
+
+
+class InvoiceNotFound(NotFound):
+    """The tenant has no such invoice."""
+
+    reason = "INVOICE_NOT_FOUND"
+
+
+class InvoiceNotOpen(FailedPrecondition):
+    """The invoice is a draft, paid, withdrawn or given up."""
+
+    reason = "INVOICE_NOT_OPEN"
+
+
+class InvoiceOverpaid(FailedPrecondition):
+    """A payment or credit is above what is due of the invoice."""
+
+    reason = "INVOICE_OVERPAID"

@@ -10,9 +10,9 @@ from chassis import decimals, timestamps
 from chassis.database import Transaction
 from chassis.events.envelope import Event
 from services.billing.admission import Counter
-from services.billing.models import Budget
+from services.billing.models import Budget, Invoice
 from services.billing.usages import RatedUsage
-from wrtn.billing.v1.events_pb2 import BudgetChanged, BudgetNoticed, UsageRated
+from wrtn.billing.v1.events_pb2 import BudgetChanged, BudgetNoticed, InvoiceChanged, UsageRated
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 
@@ -63,6 +63,18 @@ def budget_reached(tx: Transaction, budget: Budget, start: datetime, threshold: 
         start_time=timestamps.of(start),
     )
     tx.publish(event, aggregate_id=budget.id, version=budget.version, tenant_id=budget.tenant_id)
+
+
+def invoice_changed(tx: Transaction, invoice: Invoice) -> None:
+    """Tells that an invoice was finalised, paid, credited, withdrawn or given up."""
+    event = InvoiceChanged(
+        invoice_id=str(invoice.id),
+        state=invoice.state,  # type: ignore[arg-type]
+        total=decimals.text(invoice.total),
+        due=decimals.text(invoice.due),
+        currency=invoice.currency,
+    )
+    tx.publish(event, aggregate_id=invoice.id, version=invoice.version, tenant_id=invoice.tenant_id)
 
 
 def _text(id_: UUID | None) -> str:

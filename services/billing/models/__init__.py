@@ -3,6 +3,15 @@
 from services.billing.models.base import Base
 from services.billing.models.budgets import Budget, BudgetChange, BudgetNotice, BudgetPeriodRow
 from services.billing.models.increases import BudgetExtra, BudgetIncrease
+from services.billing.models.invoices import (
+    Closing,
+    CreditNote,
+    CreditNoteLine,
+    Invoice,
+    InvoiceLine,
+    LateUsage,
+    NumberSeries,
+)
 from services.billing.models.ledger import Ledger, LedgerBalance, LedgerEntry, Posting
 from services.billing.models.letters import Letter
 from services.billing.models.organisation import (
@@ -26,8 +35,13 @@ __all__ = [
     "BudgetIncrease",
     "BudgetNotice",
     "BudgetPeriodRow",
+    "Closing",
     "CostDay",
+    "CreditNote",
+    "CreditNoteLine",
     "HolderCostDay",
+    "Invoice",
+    "InvoiceLine",
     "KnownAccount",
     "KnownCompanion",
     "KnownCurrency",
@@ -35,10 +49,12 @@ __all__ = [
     "KnownEmployee",
     "KnownEnterprise",
     "KnownTeam",
+    "LateUsage",
     "Ledger",
     "LedgerBalance",
     "LedgerEntry",
     "Letter",
+    "NumberSeries",
     "Posting",
     "Price",
     "Reservation",
