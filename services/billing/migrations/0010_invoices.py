@@ -99,8 +99,7 @@ CREATE TABLE wrtn_late_usages (
     tenant_id uuid NOT NULL,
     history_id uuid NOT NULL,
     bill_time timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, history_id),
-    FOREIGN KEY (tenant_id, history_id) REFERENCES wrtn_usages
+    PRIMARY KEY (tenant_id, history_id)
 );
 CREATE INDEX wrtn_late_usages_bill_time_idx ON wrtn_late_usages (tenant_id, bill_time);
 """  # noqa: S608
