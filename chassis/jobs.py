@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ from prometheus_client import Counter, Gauge
 from chassis import telemetry
 from chassis.database import Database, Scope
 from chassis.errors import DomainError
+from chassis.rest import rest
 
 LEASE = timedelta(seconds=30)
 """How long a lease outlives its holder; it is renewed three times as often."""
@@ -80,8 +80,7 @@ class JobRunner:
                     await self._run(job)
             except DomainError as error:
                 _log.warning("the lease of a job cannot be had", job=job.name, reason=error.reason)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), nap)
+            await rest(self._stopping, nap)
 
     async def _run(self, job: Job) -> None:
         """Runs the job once, renewing its lease; then keeps the lease until the job is due again."""

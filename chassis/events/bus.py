@@ -16,6 +16,7 @@ from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 
 from chassis.errors import Unavailable
+from chassis.rest import rest
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,7 @@ class Bus:
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
         self._subscribing: set[asyncio.Task[None]] = set()
+        self._closing = False
         self.generation = 0
 
     @classmethod
@@ -156,6 +158,7 @@ class Bus:
 
     async def close(self) -> None:
         """Sends what is buffered, then closes for good."""
+        self._closing = True
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -167,7 +170,8 @@ class Bus:
             self._client = None
 
     async def _run(self) -> None:
-        while True:
+        # nats-py waits by asyncio.wait_for, which may swallow the cancellation by `close` (chassis/rest.py).
+        while not self._closing:
             lost = asyncio.Event()
             client = await self._open(lost)
             if client is None:
@@ -176,9 +180,8 @@ class Bus:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await self._announce(client)
             # `is_closed` turns true before nats-py's callback, which a dead socket may hold up.
-            while not client.is_closed:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), 0.5)
+            while not client.is_closed and not self._closing:
+                await rest(lost, 0.5)
             log.warning("bus.lost", name=self._name)
             self._client = None
             await _dispose(client)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Sequence
 from time import monotonic
@@ -15,6 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from chassis.events.bus import Bus
+from chassis.rest import rest
 
 log = structlog.get_logger(__name__)
 
@@ -118,5 +118,4 @@ async def _settled(batch: _Batch, client: Client) -> None:
     # A lost connection brings no more answers, so it ends the wait early.
     deadline = monotonic() + ANSWER_TIMEOUT
     while not batch.done.is_set() and not client.is_closed and monotonic() < deadline:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(batch.done.wait(), 0.25)
+        await rest(batch.done, 0.25)

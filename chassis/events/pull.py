@@ -25,6 +25,7 @@ from chassis.errors import Unavailable
 from chassis.events import metrics
 from chassis.events.bus import Bus
 from chassis.events.streams import ensure_durable, stream_of
+from chassis.rest import rest
 
 log = structlog.get_logger(__name__)
 
@@ -91,8 +92,7 @@ class Pull:
         if self._closed:
             # What `close` has set was cleared just now: waiting would only hold up the end.
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), HEARTBEAT)
+        await rest(self._wake, HEARTBEAT)
 
     async def _renew(self) -> None:
         """Keeps a request standing; whatever is wrong is tried again, since every fault here passes."""

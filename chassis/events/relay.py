@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from time import monotonic
 from typing import Any
 
@@ -17,6 +16,7 @@ from chassis.events import envelope, metrics
 from chassis.events.bus import Bus
 from chassis.events.publisher import Outgoing, Publisher
 from chassis.events.streams import ensure_stream, stream_of
+from chassis.rest import rest
 from chassis.scope import Scope
 
 log = structlog.get_logger(__name__)
@@ -124,8 +124,7 @@ class Relay:
 
     async def _rest(self, seconds: float) -> None:
         seconds = seconds if self._bus.connected else min(seconds, RETRY_DELAY)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        await rest(self._wake, seconds)
 
     async def _publish(self, lanes: int) -> int:
         """Answers how many were sent by the fullest lane, or -1 if some could not be."""

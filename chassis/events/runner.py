@@ -20,6 +20,7 @@ from chassis.events.effects import Effects, Outcome
 from chassis.events.envelope import subject_of
 from chassis.events.pull import Pull
 from chassis.events.streams import ACK_WAIT
+from chassis.rest import rest
 from chassis.scope import Scope
 
 log = structlog.get_logger(__name__)
@@ -113,8 +114,7 @@ class Runner:
                     await self._effects.replay(letter)
             except DomainError as error:
                 log.warning("replay.fault", consumer=name, error=repr(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), REPLAY_EVERY)
+            await rest(stopping, REPLAY_EVERY)
 
 
 def _word(delay: float | None) -> bytes:

@@ -21,6 +21,7 @@ from chassis.operations import store
 from chassis.operations.beginning import REQUEST, begin
 from chassis.operations.store import Held, Row
 from chassis.operations.work import Cancelled, Kind, LeaseLost, Wait, Work
+from chassis.rest import rest
 from chassis.runtime import Runtime
 
 LEASE = timedelta(seconds=30)
@@ -106,8 +107,7 @@ class Operations:
                 await self._take()
             except DomainError as error:
                 _log.warning("operations cannot be looked for", reason=error.reason)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._awake.wait(), _EVERY)
+            await rest(self._awake, _EVERY)
 
     async def _take(self) -> None:
         if (room := _MOST - len(self._tasks)) <= 0:

@@ -7,7 +7,6 @@ claim. Each endpoint has few in hand at once, so that a slow one stops no other.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from chassis.crypto import DataKey, KeyDestroyed, Keyring
 from chassis.database import Database, Scope
 from chassis.errors import DomainError
 from chassis.outbound import Answer, Outbound, OutboundFailed, OutboundRefused
+from chassis.rest import rest
 from services.enterprise import signing, webhooks
 from services.enterprise.settling import Outcome, Settling
 from services.enterprise.store import (
@@ -92,8 +92,7 @@ class Dispatcher:
                 await self._begin_due()
             except DomainError as error:
                 _log.warning("the deliveries cannot be read", reason=error.reason)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.queued.wait(), _IDLE)
+            await rest(self.queued, _IDLE)
 
     async def _begin_due(self) -> None:
         """Claims what is due to endpoints that have nothing in hand here, and begins to send it."""

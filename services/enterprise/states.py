@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from chassis.crypto import Keyring
-from chassis.database import Transaction
+from chassis.database import Snapshot, Transaction
 from chassis.errors import FailedPrecondition, NotFound
 from services.enterprise import appointments, convert, events
 from services.enterprise.errors import (
@@ -26,7 +26,8 @@ from wrtn.enterprise.v1 import events_pb2
 REOPENING = timedelta(days=30)
 """How long a closed enterprise may be reopened."""
 
-_NOTE = "wrtn_enterprise_states.note"
+NOTE = "wrtn_enterprise_states.note"
+"""The column, as encryption binds it."""
 
 Fact = type[
     events_pb2.EnterpriseSuspended
@@ -95,9 +96,7 @@ async def reopen(
     Raises NotFound to all others, EnterpriseActive, EnterpriseSuspended and ReopeningTooLate.
     """
     row = await _locked(tx, request.enterprise_id)
-    owner = await Employees(tx, row.tenant_id).of_member(member_id)
-    if owner is None or owner.title < TITLE_OWNER:
-        raise _not_found()
+    await require_owner(tx, row.tenant_id, member_id)
     if row.close_time is not None and row.close_time + REOPENING < tx.now:
         raise ReopeningTooLate("The enterprise was closed more than 30 days ago.")
     row.close_time = None
@@ -111,6 +110,18 @@ def require_active(row: Enterprise | None) -> Enterprise:
     if row.state != pb.ENTERPRISE_STATE_ACTIVE:
         raise _REFUSALS[row.state]("The enterprise is not active.")
     return row
+
+
+async def require_owner(tx: Snapshot, tenant_id: UUID, member_id: UUID) -> None:
+    """Raises NotFound to all but owners, whatever the state of the enterprise."""
+    row = await Employees(tx, tenant_id).of_member(member_id)
+    if row is None or row.title < TITLE_OWNER:
+        raise _not_found()
+
+
+def decided_by_staff(change: EnterpriseStateChange) -> bool:
+    """Answers whether it is a suspension or its end."""
+    return pb.ENTERPRISE_STATE_SUSPENDED in (change.state_before, change.state_after)
 
 
 async def _locked(tx: Transaction, enterprise_id: str) -> Enterprise:
@@ -151,7 +162,7 @@ async def _turn(
     )
     if reason:
         key = await keyring.key(tx, row.tenant_id)
-        change.note = key.encrypt(reason.encode(), _NOTE, row.tenant_id, change.id)
+        change.note = key.encrypt(reason.encode(), NOTE, row.tenant_id, change.id)
     tx.session.add(change)
     tx.audit(
         f"enterprise.{verb}", tenant_id=row.tenant_id, target_id=row.tenant_id, reason=reason, cause=cause

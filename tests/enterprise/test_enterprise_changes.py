@@ -26,6 +26,7 @@ from wrtn.enterprise.v1.access_pb2 import Access
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 FAILED = grpc.StatusCode.FAILED_PRECONDITION
+SUSPENDED = pb.ENTERPRISE_STATE_SUSPENDED
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
 NOT_ADMITTED = (grpc.StatusCode.PERMISSION_DENIED, "NOT_ADMITTED")
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 64, 32) + b"\x08\x06\x00\x00\x00"
@@ -88,6 +89,23 @@ async def reinstate(world: World, enterprise_id: str, metadata: Metadata) -> pb.
 async def close(world: World, by: Worker, slug: str) -> pb.Enterprise:
     request = pb.CloseEnterpriseRequest(enterprise_id=by.enterprise_id, confirm_slug=slug)
     return await world.enterprises.CloseEnterprise(request, metadata=by.metadata)
+
+
+async def state_changes(world: World, by: Worker) -> list[tuple[int, int, str]]:
+    """Answers the record as the owner sees it, page by page, by an account that is not the enterprise's."""
+    request = pb.ListStateChangesRequest(enterprise_id=by.enterprise_id, page_size=2)
+    found: list[pb.EnterpriseStateChange] = []
+    while True:
+        answer = await world.enterprises.ListStateChanges(request, metadata=world.identity.token(by.person))
+        found += answer.state_changes
+        if not answer.next_page_token:
+            break
+        request.page_token = answer.next_page_token
+    by_staff = [
+        each for each in found if pb.ENTERPRISE_STATE_SUSPENDED in (each.state_before, each.state_after)
+    ]
+    assert not any(each.decider_member_id for each in by_staff)
+    return [(each.state_after, each.cause, each.reason) for each in found]
 
 
 async def reopen(world: World, by: Worker) -> pb.Enterprise:
@@ -256,3 +274,32 @@ async def test_every_change_of_state_is_on_record_in_words_that_only_the_key_rea
         rows = await found.fetchall()
     assert [row[:3] for row in rows] == [(1, 2, pb.SUSPENSION_CAUSE_TERMS), (2, 1, 0)]
     assert all(b"Spam" not in row[3] for row in rows)
+
+
+async def test_owners_read_why_they_were_suspended_and_staff_read_by_whom_as_well(world: World) -> None:
+    owner = await world.owner()
+    manager, stranger = await world.hire(owner, TITLE_MANAGER), await world.owner()
+    staff = moderator(world)
+    slug = (await get(world, owner)).slug
+    await suspend(world, owner.enterprise_id, staff)
+    assert await state_changes(world, owner) == [
+        (pb.ENTERPRISE_STATE_SUSPENDED, pb.SUSPENSION_CAUSE_TERMS, "")
+    ]
+    await reinstate(world, owner.enterprise_id, staff)
+    request = pb.CloseEnterpriseRequest(
+        enterprise_id=owner.enterprise_id, confirm_slug=slug, reason="Bought by Trams."
+    )
+    await world.enterprises.CloseEnterprise(request, metadata=owner.metadata)
+    assert await state_changes(world, owner) == [
+        (pb.ENTERPRISE_STATE_CLOSED, 0, "Bought by Trams."),
+        (pb.ENTERPRISE_STATE_ACTIVE, 0, ""),
+        (SUSPENDED, pb.SUSPENSION_CAUSE_TERMS, ""),
+    ]
+    wanted = pb.ListStateChangesRequest(enterprise_id=owner.enterprise_id)
+    whole = (await world.enterprises.ListStateChanges(wanted, metadata=staff)).state_changes
+    assert [each.reason for each in whole] == ["Bought by Trams.", "Sorry.", "Spam."]
+    assert whole[0].decider_member_id == str(owner.person.member_id)
+    assert all(each.decider_member_id for each in whole)
+    for other in (manager, stranger):
+        outside = world.identity.token(other.person)
+        assert await refused(world.enterprises.ListStateChanges(wanted, metadata=outside)) == NOT_FOUND

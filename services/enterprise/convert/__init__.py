@@ -1,6 +1,6 @@
 """Rows to messages, pure."""
 
-from services.enterprise.convert.enterprises import domain, enterprise
+from services.enterprise.convert.enterprises import domain, enterprise, state_change
 from services.enterprise.convert.fields import duties
 from services.enterprise.convert.grants import grant, grant_change, grant_default, grant_request, visibility
 from services.enterprise.convert.history import companion_at, deputy_at, role_at, team_at, team_change
@@ -32,6 +32,7 @@ __all__ = [
     "handover",
     "invitation",
     "role_at",
+    "state_change",
     "team",
     "team_at",
     "team_change",

@@ -8,7 +8,13 @@ from chassis import timestamps
 from services.enterprise import models, proofs
 from services.enterprise.convert import fields
 from wrtn.enterprise.v1.domains_pb2 import Domain
-from wrtn.enterprise.v1.enterprises_pb2 import Enterprise, EnterpriseSettings, EnterpriseState
+from wrtn.enterprise.v1.enterprises_pb2 import (
+    Enterprise,
+    EnterpriseSettings,
+    EnterpriseState,
+    EnterpriseStateChange,
+    SuspensionCause,
+)
 
 
 def enterprise(row: models.Enterprise) -> Enterprise:
@@ -26,6 +32,19 @@ def enterprise(row: models.Enterprise) -> Enterprise:
         logo_etag=row.logo_etag,
         etag=str(row.version),
         close_time=fields.moment(row.close_time),
+    )
+
+
+def state_change(row: models.EnterpriseStateChange, reason: str, *, whole: bool) -> EnterpriseStateChange:
+    """Answers the entry; unless it is shown whole, without what was written and by whom."""
+    return EnterpriseStateChange(
+        id=str(row.id),
+        state_before=cast("EnterpriseState.ValueType", row.state_before),
+        state_after=cast("EnterpriseState.ValueType", row.state_after),
+        cause=cast("SuspensionCause.ValueType", row.cause),
+        reason=reason if whole else "",
+        decider_member_id=str(row.decider_member_id) if whole else "",
+        create_time=timestamps.of(row.create_time),
     )
 
 

@@ -14,7 +14,7 @@ from chassis.errors import NotFound
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
 from chassis.service import Runtime
-from services.enterprise import convert, enterprises, states, store
+from services.enterprise import convert, enterprises, reasons, states, store
 from services.enterprise.identity import Identity
 from services.enterprise.rpc.asking import sure
 from services.enterprise.rpc.deciding import Deciding
@@ -128,6 +128,25 @@ class Enterprises(EnterpriseServiceServicer):
         return enterprises_pb2.ListEnterprisesResponse(
             enterprises=[convert.enterprise(row) for row in rows], next_page_token=token
         )
+
+    async def ListStateChanges(
+        self, request: enterprises_pb2.ListStateChangesRequest, context: Context
+    ) -> enterprises_pb2.ListStateChangesResponse:
+        """Lists the record to owners and to staff, who see it whole."""
+        page, tenant_id, caller = Page.of(request), UUID(request.enterprise_id), current().caller
+        staff = caller.staff >= StaffRight.STAFF_RIGHT_MODERATOR
+        async with self._runtime.db.snapshot(Scope.of(tenant_id)) as tx:
+            if not staff:
+                await states.require_owner(tx, tenant_id, sure(caller.member_id))
+            rows = await store.StateChanges(tx, tenant_id).page(page.after(time_and_id), page.size + 1)
+            found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
+            notes = [(row.id, row.note) for row in found]
+            said = await reasons.opened(tx, self._runtime.keyring, states.NOTE, tenant_id, notes)
+        shown = [
+            convert.state_change(row, reason, whole=staff or not states.decided_by_staff(row))
+            for row, reason in zip(found, said, strict=True)
+        ]
+        return enterprises_pb2.ListStateChangesResponse(state_changes=shown, next_page_token=token)
 
     async def SearchEnterprises(
         self, request: enterprises_pb2.SearchEnterprisesRequest, context: Context

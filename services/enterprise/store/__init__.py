@@ -14,7 +14,13 @@ from services.enterprise.store.deputies import Deputies
 from services.enterprise.store.domains import Domains, ProvenDomains
 from services.enterprise.store.due import tenants_with_due, tenants_with_endpoints
 from services.enterprise.store.employees import Employees
-from services.enterprise.store.enterprises import Enterprises, employers, enterprises, newest_enterprises
+from services.enterprise.store.enterprises import (
+    Enterprises,
+    StateChanges,
+    employers,
+    enterprises,
+    newest_enterprises,
+)
 from services.enterprise.store.grant_requests import GrantRequests, Visibilities
 from services.enterprise.store.grants import GrantChanges, GrantDefaults, Grants
 from services.enterprise.store.handovers import Handovers, tenants_handing_over
@@ -50,6 +56,7 @@ __all__ = [
     "Runners",
     "ScimGroups",
     "ScimUsers",
+    "StateChanges",
     "TeamChanges",
     "Teams",
     "UserRow",

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot
-from services.enterprise.models import Employee, Enterprise, Logo, Slug
+from services.enterprise.models import Employee, Enterprise, EnterpriseStateChange, Logo, Slug
 from services.enterprise.store.rows import Rows
 
 
@@ -54,6 +54,19 @@ class Enterprises(Rows):
         So the sequence has no gap, and rights read afterwards are those after all earlier appointments.
         """
         return await self._session.get(Enterprise, self._tenant_id, with_for_update={"key_share": True})
+
+
+class StateChanges(Rows):
+    """The record of the enterprise's states."""
+
+    async def page(self, before: tuple[datetime, UUID] | None, size: int) -> Sequence[EnterpriseStateChange]:
+        """Answers the entries, the newest first."""
+        key = (EnterpriseStateChange.create_time, EnterpriseStateChange.id)
+        wanted = select(EnterpriseStateChange).where(EnterpriseStateChange.tenant_id == self._tenant_id)
+        if before is not None:
+            wanted = wanted.where(tuple_(*key) < before)
+        order = (column.desc() for column in key)
+        return (await self._session.scalars(wanted.order_by(*order).limit(size))).all()
 
 
 async def employers(tx: Snapshot, member_id: UUID, after: UUID | None, size: int) -> Sequence[UUID]:
