@@ -7,6 +7,7 @@ from uuid import UUID
 
 import grpc
 
+from chassis.audit.acts import PLATFORM
 from chassis.call import current
 from chassis.database import Scope
 from chassis.paging import Page
@@ -55,15 +56,22 @@ class Audit(AuditServiceServicer):
     async def SearchAuditEntries(
         self, request: audit_pb2.SearchAuditEntriesRequest, context: Context
     ) -> audit_pb2.SearchAuditEntriesResponse:
-        """Staff search by the worker role, which sees all tenants; an owner in the scope of their own."""
+        """Staff search by the worker role, which sees all tenants, and on record; an owner in their own."""
         page = Page.of(request)
         after, caller = audit.place(page.cursor), current().caller
         everywhere = caller.staff and not caller.access
         where = self._runtime.worker if everywhere else self._runtime.db
         scope = Scope() if everywhere else Scope.of(UUID(request.tenant_id))
+        if everywhere:
+            await self._note(UUID(request.tenant_id) if request.tenant_id else None)
         async with where.snapshot(scope) as snapshot:
             rows = await audit.search(snapshot, request, after, page.size + 1)
         found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
         return audit_pb2.SearchAuditEntriesResponse(
             entries=[row.entry for row in found], next_page_token=token
         )
+
+    async def _note(self, tenant_id: UUID | None) -> None:
+        """Writes down, before it answers, that staff look into the trail, of one tenant or of all."""
+        async with self._runtime.db.transaction(Scope.of(PLATFORM)) as tx:
+            tx.audit("audit_entries.searched", tenant_id=PLATFORM, target_id=tenant_id)

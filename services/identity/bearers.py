@@ -16,6 +16,7 @@ from chassis.clock import Clock
 REFRESH = "wrtn_rt_"
 VERIFICATION = "wrtn_ev_"
 RESET = "wrtn_pr_"
+CERTIFICATE = "wrtn_ec_"
 CHALLENGE = "wrtn_sc_"
 DEVICE = "wrtn_dt_"
 SECRET = "wrtn_sk_"  # noqa: S105 - a prefix

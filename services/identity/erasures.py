@@ -9,19 +9,19 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.blobs import Blobs
 from chassis.call import Caller
 from chassis.crypto import Keyring
-from chassis.database import Scope, Snapshot, Transaction
+from chassis.database import Scope, Transaction
 from chassis.operations import Kind, Operations, Wait, Work, beginning
 from chassis.operations.store import OperationRows, Row
 from chassis.runtime import Runtime
 from chassis.subjects import Subject
-from services.identity import mails, members, subjects
-from services.identity.errors import CertificateNotFound, MemberEmployed, MemberHasNoAddress, MemberIsStaff
+from services.identity import certificates, mails, members, subjects
+from services.identity.errors import MemberEmployed, MemberHasNoAddress, MemberIsStaff
 from services.identity.exports import blob_of
 from services.identity.holders import OTHERS, OWN, Holders
 from services.identity.models import PLATFORM, ErasureCertificate, Export, MemberState
@@ -96,8 +96,11 @@ async def ask(
     )
     if own and (waiting is None or waiting.id != begun.id):
         try:
-            until = f"{begun.start_time:%Y-%m-%d %H:%M} UTC"
-            await mails.to_member(tx, keyring, post, member_id, "erasure_asked", {"until": until})
+            values = {
+                "until": f"{begun.start_time:%Y-%m-%d %H:%M} UTC",
+                "token": certificates.token(keyring, member_id),
+            }
+            await mails.to_member(tx, keyring, post, member_id, "erasure_asked", values)
         except MemberHasNoAddress:
             pass
     return begun
@@ -250,25 +253,6 @@ class Erasures:
                 sha256=digest.hexdigest(),
             )
         return {"erasure_id": str(work.id), "sha256": digest.hexdigest()}
-
-
-async def certificate(snapshot: Snapshot, erasure_id: UUID) -> ErasureCertificate:
-    """Answers a certificate; raises CertificateNotFound."""
-    found = await snapshot.session.get(ErasureCertificate, erasure_id)
-    if found is None:
-        raise CertificateNotFound("There is no such certificate.", field="erasure_id")
-    return found
-
-
-async def certificates(
-    snapshot: Snapshot, before: tuple[datetime, UUID] | None, most: int
-) -> Sequence[ErasureCertificate]:
-    """Answers the certificates, the newest first."""
-    place = (ErasureCertificate.create_time, ErasureCertificate.id)
-    query = select(ErasureCertificate).order_by(*(column.desc() for column in place)).limit(most)
-    if before is not None:
-        query = query.where(tuple_(*place) < before)
-    return (await snapshot.session.scalars(query)).all()
 
 
 def _request(member_id: UUID, asked_by: str) -> bytes:

@@ -54,13 +54,13 @@ def ids(found: pb.SearchEnterprisesResponse) -> list[str]:
     return [each.id for each in found.enterprises]
 
 
-async def searches(world: World) -> list[AuditEntry]:
-    """Answers the audit entries of searches."""
+async def audited(world: World, action: str) -> list[AuditEntry]:
+    """Answers the audit entries of an action."""
     rows = await world.rows(
         "SELECT payload FROM wrtn_outbox WHERE subject LIKE '%%audit.recorded' ORDER BY id"
     )
     entries = [AuditRecorded.FromString(row[0]).entry for row in rows]
-    return [each for each in entries if each.action == "enterprises.searched"]
+    return [each for each in entries if each.action == action]
 
 
 async def test_a_moderator_sees_all_enterprises_page_by_page_the_newest_first(world: World) -> None:
@@ -76,6 +76,20 @@ async def test_a_moderator_sees_all_enterprises_page_by_page_the_newest_first(wo
     assert first.enterprises[0] == shown
     other = search(world, staff, slug="acme", page_token=first.next_page_token)
     assert await refused(other) == FORGED
+
+
+async def test_that_staff_looked_at_an_enterprise_is_audited_there_and_past_staff_see_none(
+    world: World,
+) -> None:
+    owner, person = await world.owner(), moderator(world)
+    staff = world.identity.token(person)
+    request = pb.GetEnterpriseRequest(enterprise_id=owner.enterprise_id)
+    await world.enterprises.GetEnterprise(request, metadata=owner.metadata)
+    await world.enterprises.GetEnterprise(request, metadata=staff)
+    (entry,) = await audited(world, "enterprise.read")
+    assert (entry.tenant_id, entry.actor.member_id) == (owner.enterprise_id, str(person.member_id))
+    world.identity.staff[str(person.member_id)] = STAFF_RIGHT_UNSPECIFIED
+    assert await refused(world.enterprises.GetEnterprise(request, metadata=staff)) == NOT_ADMITTED
 
 
 async def test_enterprises_are_found_by_the_very_slug_and_by_state(world: World) -> None:
@@ -106,7 +120,7 @@ async def test_nobody_but_staff_searches_and_only_while_they_are_staff(world: Wo
     # The cache still has the right that identity has taken.
     world.identity.staff[str(person.member_id)] = STAFF_RIGHT_UNSPECIFIED
     assert await refused(search(world, staff)) == NOT_ADMITTED
-    assert len(await searches(world)) == 1, "who is refused has searched nothing"
+    assert len(await audited(world, "enterprises.searched")) == 1, "who is refused has searched nothing"
 
 
 async def test_an_api_key_does_not_search_although_its_member_is_staff(world: World) -> None:
@@ -130,7 +144,7 @@ async def test_a_search_is_audited_as_the_moderators(world: World) -> None:
     await world.owner()
     person = moderator(world)
     await search(world, world.identity.token(person), slug="some-slug")
-    (entry,) = await searches(world)
+    (entry,) = await audited(world, "enterprises.searched")
     assert (entry.tenant_id, entry.actor.member_id) == (str(PLATFORM), str(person.member_id))
 
 

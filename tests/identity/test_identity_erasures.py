@@ -18,7 +18,7 @@ from chassis.crypto import KeyDestroyed
 from chassis.database import Scope
 from chassis.database.roles import conninfo
 from chassis.testing.waiting import until
-from services.identity import admin, erasures
+from services.identity import admin, certificates, erasures
 from services.identity.models import MemberState
 from services.identity.settings import AdminSettings
 from services.sessions import content
@@ -61,6 +61,28 @@ async def test_after_the_grace_a_member_is_erased(suite: World) -> None:
     suite.clock.ahead += timedelta(days=7, seconds=1)
     assert await suite.ended(begun.id) == "SUCCEEDED"
     assert await _member_state(suite, known) == MemberState.ERASED
+
+
+async def test_the_certificate_is_read_by_the_token_that_was_mailed_and_by_no_other(suite: World) -> None:
+    known, other = await member(suite.identity), await member(suite.identity)
+    before = len(suite.identity.mailbox.to(known.email))
+    begun = await suite.erase(known, "me")
+    token = code_in(await suite.identity.mailbox.wait_for(known.email, before + 1))
+    foreign = certificates.token(suite.identity.running.runtime.keyring, UUID(other.member_id))
+    no_such = (grpc.StatusCode.NOT_FOUND, "CERTIFICATE_NOT_FOUND")
+    assert await refused(_read(suite, token)) == no_such, "nothing is certified yet"
+    # An administrator who decides meanwhile makes another erasure of it: the token is the member's.
+    await suite.erased(known)
+    found = await _read(suite, token)
+    assert (found.member_id, found.id != begun.id) == (known.member_id, True)
+    assert hashlib.sha256(found.document.encode()).hexdigest() == found.sha256
+    for wrong in (foreign, token[:-1] + ("A" if token[-1] != "A" else "B"), token[8:], "nonsense", "é"):
+        assert await refused(_read(suite, wrong)) == no_such
+
+
+async def _read(suite: World, token: str) -> erasures_pb2.ErasureCertificate:
+    request = erasures_pb2.ReadErasureCertificateRequest(token=token)
+    return await suite.erasures.ReadErasureCertificate(request)
 
 
 async def test_erasing_oneself_asks_for_a_proof(suite: World) -> None:

@@ -9,13 +9,14 @@ import grpc
 
 from chassis.audit.acts import PLATFORM
 from chassis.call import current
-from chassis.database import Scope
+from chassis.database import Scope, Snapshot
 from chassis.errors import NotFound
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
 from chassis.service import Runtime
 from services.enterprise import convert, enterprises, reasons, states, store
 from services.enterprise.identity import Identity
+from services.enterprise.models import Enterprise
 from services.enterprise.rpc.asking import sure
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.settings import EnterpriseSettings
@@ -55,13 +56,16 @@ class Enterprises(EnterpriseServiceServicer):
     async def GetEnterprise(
         self, request: enterprises_pb2.GetEnterpriseRequest, context: Context
     ) -> enterprises_pb2.Enterprise:
-        """Gets the enterprise. Staff are of no enterprise, so they name whose rows they look at."""
-        tenant_id = UUID(request.enterprise_id)
-        async with self._runtime.db.snapshot(Scope.of(tenant_id)) as tx:
-            row = await store.Enterprises(tx, tenant_id).get()
-        if row is None:
-            raise NotFound("The enterprise does not exist.")
-        return convert.enterprise(row)
+        """Gets the enterprise. Staff are of none: that they look at one is audited for its owners."""
+        tenant_id, caller = UUID(request.enterprise_id), current().caller
+        if caller.access is not None:
+            async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
+                return convert.enterprise(await _existing(snapshot, tenant_id))
+        await self._identity.require_acting(caller, staff=StaffRight.STAFF_RIGHT_MODERATOR)
+        async with self._runtime.db.transaction(Scope.of(tenant_id)) as tx:
+            row = await _existing(tx, tenant_id)
+            tx.audit("enterprise.read", tenant_id=tenant_id, target_id=tenant_id)
+            return convert.enterprise(row)
 
     async def UpdateEnterprise(
         self, request: enterprises_pb2.UpdateEnterpriseRequest, context: Context
@@ -167,3 +171,10 @@ class Enterprises(EnterpriseServiceServicer):
             )
             shown = [convert.enterprise(row) for row in found]
         return enterprises_pb2.SearchEnterprisesResponse(enterprises=shown, next_page_token=token)
+
+
+async def _existing(snapshot: Snapshot, tenant_id: UUID) -> Enterprise:
+    row = await store.Enterprises(snapshot, tenant_id).get()
+    if row is None:
+        raise NotFound("The enterprise does not exist.")
+    return row

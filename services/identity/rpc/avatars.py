@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,9 @@ from google.protobuf.empty_pb2 import Empty
 
 from chassis import call
 from chassis.crypto import Keyring
-from chassis.database import Database, Scope, Transaction
+from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.idempotency import once
-from services.identity import avatars, convert, members
+from services.identity import avatars, convert, members, staff_reads
 from services.identity.rpc.callers import oneself
 from services.identity.store import Avatars
 from wrtn.identity.v1 import avatars_pb2
@@ -38,11 +39,16 @@ class AvatarRpc(AvatarServiceServicer):
         return await once(self._db, Scope.of(member_id=member_id), request, work)
 
     async def GetAvatar(self, request: avatars_pb2.GetAvatarRequest, context: Context) -> avatars_pb2.Avatar:
-        """Members see their own alone; staff see every one."""
+        """Members see their own alone; staff see every one, on record."""
         caller = call.current().caller
-        wanted = UUID(request.member_id) if caller.staff and request.member_id != "me" else None
-        member_id = wanted or oneself(caller, request.member_id)
-        async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
+        rows: AbstractAsyncContextManager[Snapshot]
+        if caller.staff and request.member_id not in ("me", str(caller.member_id)):
+            member_id = UUID(request.member_id)
+            rows = staff_reads.opened(self._db, "avatar.read", member_id=member_id)
+        else:
+            member_id = oneself(caller, request.member_id)
+            rows = self._db.snapshot(Scope.of(member_id=member_id))
+        async with rows as snapshot:
             await members.get(snapshot, member_id)
             return convert.avatar(await avatars.get(snapshot, self._keyring, member_id))
 

@@ -15,12 +15,13 @@ from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import accounts, break_glass, convert, mails
+from services.identity import accounts, break_glass, convert, mails, staff_reads
 from services.identity.errors import MemberHasNoAddress
-from services.identity.models import PLATFORM, AccountKind, BreakGlass
+from services.identity.models import AccountKind, BreakGlass
 from services.identity.post import Post
 from services.identity.rpc.callers import member_of, signed_in
 from services.identity.store import Accounts, BreakGlasses, admit_member
+from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 from wrtn.identity.v1 import break_glass_pb2 as pb
 from wrtn.identity.v1.break_glass_pb2_grpc import BreakGlassServiceServicer
 
@@ -108,7 +109,12 @@ class BreakGlassRpc(BreakGlassServiceServicer):
     async def _page(self, request: Message, tenant_id: UUID | None) -> tuple[Iterable[pb.BreakGlass], str]:
         page = Page.of(request)
         before = page.after(time_and_id)
-        async with self._db.snapshot(Scope.of(tenant_id or PLATFORM)) as snapshot:
+        rows_of = (
+            staff_reads.opened(self._db, "break_glasses.listed", right=STAFF_RIGHT_ADMINISTRATOR)
+            if tenant_id is None
+            else self._db.snapshot(Scope.of(tenant_id))
+        )
+        async with rows_of as snapshot:
             rows = await BreakGlasses(snapshot).newest(tenant_id, before, page.size + 1)
         found, token = page.cut(rows, key=_place)
         uses = await break_glass.with_reasons(self._db, self._keyring, found)

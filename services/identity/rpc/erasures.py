@@ -13,7 +13,7 @@ from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.operations import Operations, convert
 from chassis.paging import Page, time_and_id
-from services.identity import erasures, members
+from services.identity import certificates, erasures, members, staff_reads
 from services.identity.errors import ErasureReasonMissing
 from services.identity.models import PLATFORM, ErasureCertificate
 from services.identity.post import Post
@@ -81,8 +81,10 @@ class ErasureRpc(ErasureServiceServicer):
     ) -> erasures_pb2.ListErasureCertificatesResponse:
         """Of all members."""
         page = Page.of(request)
-        async with self._db.snapshot(Scope()) as snapshot:
-            rows = await erasures.certificates(snapshot, page.after(time_and_id), page.size + 1)
+        async with staff_reads.opened(
+            self._db, "erasure_certificates.listed", right=STAFF_RIGHT_ADMINISTRATOR
+        ) as snapshot:
+            rows = await certificates.page(snapshot, page.after(time_and_id), page.size + 1)
         found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
         return erasures_pb2.ListErasureCertificatesResponse(
             certificates=map(_certificate, found), next_page_token=token
@@ -92,8 +94,18 @@ class ErasureRpc(ErasureServiceServicer):
         self, request: erasures_pb2.GetErasureCertificateRequest, context: Context
     ) -> erasures_pb2.ErasureCertificate:
         """Of any member."""
+        erasure_id = UUID(request.erasure_id)
+        async with staff_reads.opened(
+            self._db, "erasure_certificate.read", right=STAFF_RIGHT_ADMINISTRATOR, target_id=erasure_id
+        ) as snapshot:
+            return _certificate(await certificates.get(snapshot, erasure_id))
+
+    async def ReadErasureCertificate(
+        self, request: erasures_pb2.ReadErasureCertificateRequest, context: Context
+    ) -> erasures_pb2.ErasureCertificate:
+        """For whoever brings the token: nobody can sign in as the member any more."""
         async with self._db.snapshot(Scope()) as snapshot:
-            return _certificate(await erasures.certificate(snapshot, UUID(request.erasure_id)))
+            return _certificate(await certificates.by_token(snapshot, self._keyring, request.token))
 
 
 def _certificate(row: ErasureCertificate) -> erasures_pb2.ErasureCertificate:

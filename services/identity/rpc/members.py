@@ -13,7 +13,7 @@ from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from services.identity import addresses, bearers, closing, convert, guesses, members, profiles
+from services.identity import addresses, bearers, closing, convert, guesses, members, profiles, staff_reads
 from services.identity.guesses import Spent
 from services.identity.passwords import Passwords
 from services.identity.post import Post
@@ -85,14 +85,19 @@ class MemberRpc(MemberServiceServicer):
         return await once(self._db, Scope.of(account_id, member_id=member_id), request, work)
 
     async def GetMember(self, request: members_pb2.GetMemberRequest, context: Context) -> members_pb2.Member:
-        """Members see themselves alone, with their addresses; staff see every member, without."""
+        """Members see themselves alone, with their addresses; staff see all, without, and on record."""
         caller = call.current().caller
         wanted = caller.member_id if request.member_id == "me" else UUID(request.member_id)
         if wanted is None or (wanted != caller.member_id and not caller.staff):
             raise members.not_found()
-        async with self._db.snapshot(Scope.of(member_id=wanted)) as snapshot:
+        own = wanted == caller.member_id
+        rows = (
+            self._db.snapshot(Scope.of(member_id=wanted))
+            if own
+            else staff_reads.opened(self._db, "member.read", member_id=wanted)
+        )
+        async with rows as snapshot:
             member = await members.get(snapshot, wanted)
-            own = wanted == caller.member_id
             return convert.member(
                 await members.profile(snapshot, self._keyring, member, own=own, holds=bool(caller.staff))
             )

@@ -14,11 +14,12 @@ from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import addresses, convert, members, staff
+from services.identity import addresses, convert, members, staff, staff_reads
 from services.identity.members import Profile
 from services.identity.models import PLATFORM, Member
 from services.identity.rpc.callers import member_of
 from services.identity.store import Members, Staffs, admit_member
+from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 from wrtn.identity.v1 import members_pb2
 from wrtn.identity.v1 import staff_pb2 as pb
 from wrtn.identity.v1.staff_pb2_grpc import StaffServiceServicer
@@ -59,7 +60,7 @@ class StaffRpc(StaffServiceServicer):
     async def ListStaff(self, request: pb.ListStaffRequest, context: Context) -> pb.ListStaffResponse:
         """The staff as they were appointed."""
         page = Page.of(request)
-        async with self._db.snapshot(Scope.of(PLATFORM)) as snapshot:
+        async with staff_reads.opened(self._db, "staff.listed") as snapshot:
             rows = await Staffs(snapshot).page(page.after(time_and_id), page.size + 1)
         found, token = page.cut(rows, key=lambda row: (row.appoint_time.isoformat(), str(row.member_id)))
         return pb.ListStaffResponse(staff=map(convert.staff, found), next_page_token=token)
@@ -71,7 +72,10 @@ class StaffRpc(StaffServiceServicer):
         page = Page.of(request)
         member_id = UUID(request.member_id) if request.member_id else None
         before = page.after(_place)
-        async with self._db.snapshot(Scope.of(PLATFORM)) as snapshot:
+        asked = staff_reads.opened(
+            self._db, "staff_appointments.listed", right=STAFF_RIGHT_ADMINISTRATOR, target_id=member_id
+        )
+        async with asked as snapshot:
             rows = await Staffs(snapshot).newest_appointments(member_id, before, page.size + 1)
             found, token = page.cut(
                 rows, key=lambda row: (row.create_time.isoformat(), str(row.member_id), str(row.version))

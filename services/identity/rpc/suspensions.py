@@ -14,7 +14,7 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import convert, holds, members
+from services.identity import convert, holds, members, staff_reads
 from services.identity.holds import Order
 from services.identity.models import Member
 from services.identity.post import Post
@@ -50,9 +50,9 @@ class SuspensionRpc(SuspensionServiceServicer):
     async def ListSuspensions(
         self, request: suspensions_pb2.ListSuspensionsRequest, context: Context
     ) -> suspensions_pb2.ListSuspensionsResponse:
-        """The record of one member."""
+        """The record of one member; it is on record that it was read."""
         page, member_id = Page.of(request), UUID(request.member_id)
-        async with self._db.snapshot(Scope.of(member_id=member_id)) as snapshot:
+        async with staff_reads.opened(self._db, "suspensions.listed", member_id=member_id) as snapshot:
             rows = await holds.record(
                 snapshot, self._keyring, member_id, page.after(time_and_id), page.size + 1
             )
