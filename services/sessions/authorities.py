@@ -14,9 +14,14 @@ from chassis.database import Database, Scope, Transaction
 from chassis.errors import Unavailable
 from services.sessions.attributions import Pinned
 from services.sessions.authority import Authority, Holder
-from services.sessions.errors import ConnectionNotFound, RightRevoked
-from services.sessions.models import ChatSession, Connection
-from services.sessions.rights import Rights
+from services.sessions.errors import (
+    ConnectionNotFound,
+    FrameModelNotGranted,
+    ModelNotGranted,
+    RightRevoked,
+)
+from services.sessions.models import Connection, Session
+from services.sessions.rights import Rights, resources_of
 from services.sessions.store import Attributions, Connections, connection_of
 
 FRESH_SECONDS = 5.0
@@ -46,7 +51,7 @@ class Authorities:
     async def of(self, connection_id: UUID, credential_id: UUID) -> Authority:
         """Answers the authority of a connection, renewed if it is due.
 
-        Raises ConnectionNotFound unless the credential opened it, RightRevoked and ModelNotGranted. Whether
+        Raises ConnectionNotFound unless the credential opened it, RightRevoked and NotGranted. Whether
         it is still open is decided when something is stored over it.
         """
         authority = self._kept.get(connection_id)
@@ -61,14 +66,14 @@ class Authorities:
     async def renew(self, authority: Authority, *, fresh: bool = False) -> None:
         """Asks again whether the credential is good, and whose the usage is.
 
-        Raises RightRevoked and ModelNotGranted.
+        Raises RightRevoked and NotGranted.
 
         When identity or enterprise does not answer, the last answer stands: a conversation under way goes
         on while they restart, and with them down nobody's rights can change either.
         """
         try:
             await self._rights.check_credential(authority.credential_id, fresh=fresh)
-            pinned = await self._rights.attribution(authority.holder, authority.model, fresh=fresh)
+            pinned = await self._rights.attribution(authority.holder, authority.resources, fresh=fresh)
         except Unavailable as error:
             _log.warning("rights could not be renewed", connection=authority.connection_id, exc_info=error)
             authority.fresh_until = time.monotonic() + RETRY_SECONDS
@@ -81,11 +86,20 @@ class Authorities:
                 authority.key = await self._key(tx, tenant_id)
             authority.key_until = now + KEY_SECONDS
         self._pin(authority, pinned)
+        authority.admitted.clear()
         authority.fresh_until = now + FRESH_SECONDS
 
-    async def build(
-        self, tx: Transaction, row: Connection, session: ChatSession, pinned: Pinned
-    ) -> Authority:
+    async def admit(self, authority: Authority, model: str) -> None:
+        """Asks for the model that a frame names, unless it is the session's; raises FrameModelNotGranted."""
+        if model in ("", authority.model) or model in authority.admitted:
+            return
+        try:
+            await self._rights.check_model(authority.holder, model)
+        except ModelNotGranted as error:
+            raise FrameModelNotGranted from error
+        authority.admitted.add(model)
+
+    async def build(self, tx: Transaction, row: Connection, session: Session, pinned: Pinned) -> Authority:
         """Makes the authority of a connection, in the transaction that opens or finds it; `keep` it after."""
         await Attributions(tx).keep(pinned)
         return _authority(row, session, await self._key(tx, row.tenant_id), pinned)
@@ -147,24 +161,25 @@ class Authorities:
             session = await Connections(tx, row.tenant_id).session_of(row.chat_session_id)
         if session is None:
             raise ConnectionNotFound
-        pinned = await self._rights.attribution(holder_of(row, session), session.model)
+        pinned = await self._rights.attribution(holder_of(row, session), resources_of(session))
         async with self._db.transaction(Scope.of(row.tenant_id)) as tx:
             authority = await self.build(tx, row, session, pinned)
         return self.keep(authority)
 
 
-def holder_of(row: Connection, session: ChatSession) -> Holder:
+def holder_of(row: Connection, session: Session) -> Holder:
     """Answers in whose name a connection records."""
     return Holder(row.tenant_id, row.account_id, row.member_id, row.login_id, session.team_id)
 
 
-def _authority(row: Connection, session: ChatSession, key: DataKey, pinned: Pinned) -> Authority:
+def _authority(row: Connection, session: Session, key: DataKey, pinned: Pinned) -> Authority:
     now = time.monotonic()
     return Authority(
         row.id,
         row.chat_session_id,
         row.credential_id,
         session.model,
+        resources_of(session),
         holder_of(row, session),
         key,
         pinned,

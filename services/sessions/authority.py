@@ -43,6 +43,9 @@ class Authority:
     session_id: UUID
     credential_id: UUID
     model: str
+    """The session's; empty if it has none."""
+    resources: tuple[str, ...]
+    """What the enterprise has to grant for the session."""
     holder: Holder
     key: DataKey
     pinned: Pinned
@@ -50,6 +53,8 @@ class Authority:
     """Until when, on time.monotonic(), the attribution may be used unasked."""
     key_until: float
     """The same of the key."""
+    admitted: set[str] = field(default_factory=set)
+    """Other models that frames named and that were granted, since the rights were renewed last."""
     place: Place = field(init=False)
     session_text: str = field(init=False)
 

@@ -19,8 +19,8 @@ from services.sessions.attributions import Pinned
 from services.sessions.authorities import Authorities, holder_of
 from services.sessions.authority import Authority, Holder
 from services.sessions.errors import ConnectionNotFound, SessionDeleted, TicketRefused
-from services.sessions.models import ChatSession, Connection
-from services.sessions.rights import Rights
+from services.sessions.models import Connection, Session
+from services.sessions.rights import Rights, resources_of
 from services.sessions.store import NO_PROCESS, Connections, Processes, Tickets, connection_of
 from wrtn.sessions.v1.recorder_pb2 import OpenConnectionRequest, Opened
 
@@ -55,7 +55,7 @@ class Doors:
     async def open(self, request: OpenConnectionRequest, caller: Caller, process_id: UUID | None) -> Open:
         """Opens a connection for a credential; `process_id` is that of the process whose stream carries it.
 
-        Raises TicketRefused, ConnectionNotFound, SessionDeleted, RightRevoked, ModelNotGranted, Unavailable.
+        Raises TicketRefused, ConnectionNotFound, SessionDeleted, RightRevoked, NotGranted, Unavailable.
         """
         if request.WhichOneof("authority") == "ticket":
             return await self._by_ticket(request, caller, process_id)
@@ -89,7 +89,7 @@ class Doors:
         if ticket is None or session is None:
             raise TicketRefused
         holder = Holder(tenant_id, ticket.account_id, ticket.member_id, ticket.login_id, session.team_id)
-        pinned = await self._rights.attribution(holder, session.model, fresh=True)
+        pinned = await self._rights.attribution(holder, resources_of(session), fresh=True)
         connection_id = self._clock.new_id()
         async with self._opening(tenant_id, connection_id) as tx:
             if not await Tickets(tx, tenant_id).use(digest, tx.now):
@@ -117,7 +117,7 @@ class Doors:
             if not await _resumable(seen, broken):
                 raise ConnectionNotFound
         holder = holder_of(broken, session)
-        pinned = await self._rights.attribution(holder, session.model, fresh=True)
+        pinned = await self._rights.attribution(holder, resources_of(session), fresh=True)
         connection_id = self._clock.new_id()
         async with self._opening(tenant_id, connection_id) as tx:
             await _session(tx, tenant_id, broken.chat_session_id, lock=True)
@@ -180,7 +180,7 @@ def _row(
     )
 
 
-def _opened(row: Connection, session: ChatSession) -> Opened:
+def _opened(row: Connection, session: Session) -> Opened:
     return Opened(
         connection_id=str(row.id),
         chat_session_id=str(row.chat_session_id),
@@ -192,7 +192,7 @@ def _opened(row: Connection, session: ChatSession) -> Opened:
     )
 
 
-async def _session(tx: Snapshot, tenant_id: UUID, session_id: UUID, *, lock: bool = False) -> ChatSession:
+async def _session(tx: Snapshot, tenant_id: UUID, session_id: UUID, *, lock: bool = False) -> Session:
     """Answers the session of a connection; raises SessionDeleted."""
     session = await Connections(tx, tenant_id).session_of(session_id, lock=lock)
     if session is None or session.delete_time is not None:

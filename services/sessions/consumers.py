@@ -8,7 +8,7 @@ from uuid import UUID
 from chassis.database import Transaction
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
-from services.sessions.store import ChatSessions
+from services.sessions.store import Sessions
 from wrtn.identity.v1.events_pb2 import AccountTransferred
 
 
@@ -23,5 +23,5 @@ async def transferred(tx: Transaction, events: Sequence[Event[AccountTransferred
     What the new holder has opened since is on a team of theirs, and stays.
     """
     for event in events:
-        store = ChatSessions(tx, UUID(event.message.tenant_id))
+        store = Sessions(tx, UUID(event.message.tenant_id))
         await store.leave_teams(UUID(event.message.account_id), event.time)

@@ -9,7 +9,8 @@ from functools import lru_cache
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import timestamps
-from services.sessions.models import ChatSession, Connection
+from services.sessions.models import Connection, Session
+from services.sessions.shapes import SHAPES, Shown
 from services.sessions.store import HistoryRow
 from services.sessions.usage import Counts, usage_of
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
@@ -22,9 +23,9 @@ def timestamp(moment: datetime) -> Timestamp:
     return timestamps.of(moment)
 
 
-def chat_session(row: ChatSession, title: str) -> pb.ChatSession:
+def session(row: Session, title: str) -> Shown:
     """Answers the proto of a session with its decrypted title."""
-    return pb.ChatSession(
+    return SHAPES[row.kind].shown(
         id=str(row.id),
         account_id=str(row.account_id),
         opener_member_id=str(row.opener_member_id),
@@ -39,9 +40,9 @@ def chat_session(row: ChatSession, title: str) -> pb.ChatSession:
     )
 
 
-def foreign_chat_session(row: ChatSession) -> pb.ChatSession:
+def foreign_session(row: Session) -> Shown:
     """Answers what others than the holder see of a session in a list."""
-    shown = chat_session(row, "")
+    shown = session(row, "")
     shown.favourite = False
     return shown
 
@@ -75,10 +76,10 @@ def history(row: HistoryRow, body: str, file_ids: Sequence[str] = ()) -> pb.Hist
     )
 
 
-def token_usage(row: ChatSession) -> TokenUsage:
+def token_usage(row: Session) -> TokenUsage:
     """Answers the usage of a session, every part set."""
     return usage_of(_counts(row))
 
 
-def _counts(row: ChatSession | HistoryRow) -> Counts:
+def _counts(row: Session | HistoryRow) -> Counts:
     return Counts(*(getattr(row, name) for name in Counts._fields))

@@ -169,13 +169,35 @@ class TeamNotJoined(FailedPrecondition):
         super().__init__("The account's holder is no companion of the team.", field="team_id")
 
 
-class ModelNotGranted(PermissionDenied):
+class NotGranted(PermissionDenied):
+    """The enterprise denies what the session needs; its streams end."""
+
+
+class ModelNotGranted(NotGranted):
     """The enterprise does not let the account use the model on this team, or on none."""
 
     reason = "MODEL_NOT_GRANTED"
 
     def __init__(self) -> None:
         super().__init__("The model may not be used here: ask for the right to it.", field="model")
+
+
+class ProcedureNotGranted(NotGranted):
+    """The enterprise does not let the account use the procedure on this team, or on none."""
+
+    reason = "PROCEDURE_NOT_GRANTED"
+
+    def __init__(self) -> None:
+        super().__init__("The procedure may not be used here: ask for the right to it.", field="procedure_id")
+
+
+class FrameModelNotGranted(PermissionDenied):
+    """A frame names another model than its session, and the enterprise denies it. The stream goes on."""
+
+    reason = "MODEL_NOT_GRANTED"
+
+    def __init__(self) -> None:
+        super().__init__("The model may not be used here: ask for the right to it.", field="frame.model")
 
 
 class TicketRefused(Unauthenticated):

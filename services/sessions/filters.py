@@ -11,7 +11,7 @@ from uuid import UUID
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import ColumnElement
 
-from services.sessions.models import ChatSession
+from services.sessions.models import Session
 from wrtn.sessions.v1.chat_sessions_pb2 import SESSION_ORDER_CREATE_TIME, SESSION_ORDER_LAST_ACTIVITY
 
 
@@ -33,26 +33,26 @@ class Wanted:
     @property
     def time(self) -> ColumnElement[datetime]:
         """The time by which they are ordered, and to which `since` and `before` apply."""
-        chosen = ChatSession.create_time if self.by_creation else ChatSession.last_activity_time
+        chosen = Session.create_time if self.by_creation else Session.last_activity_time
         return cast("ColumnElement[datetime]", chosen)
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yields what has to hold of each."""
         if self.deleted:
-            yield ChatSession.delete_time.is_not(None)
-            yield ChatSession.purge_time.is_(None)
+            yield Session.delete_time.is_not(None)
+            yield Session.purge_time.is_(None)
         else:
-            yield ChatSession.delete_time.is_(None)
+            yield Session.delete_time.is_(None)
         if self.account_id is not None:
-            yield ChatSession.account_id == self.account_id
+            yield Session.account_id == self.account_id
         if self.no_team:
-            yield ChatSession.team_id.is_(None)
+            yield Session.team_id.is_(None)
         elif self.team_id is not None:
-            yield ChatSession.team_id == self.team_id
+            yield Session.team_id == self.team_id
         if self.model:
-            yield ChatSession.model == self.model
+            yield Session.model == self.model
         if self.favourite is not None:
-            yield ChatSession.favourite == self.favourite
+            yield Session.favourite == self.favourite
         if self.since is not None:
             yield self.time >= self.since
         if self.before is not None:

@@ -17,7 +17,7 @@ from chassis.events.envelope import subject_of
 from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
 from services.sessions.closings import Closings
-from services.sessions.errors import ModelNotGranted, RightRevoked
+from services.sessions.errors import NotGranted, RightRevoked
 from services.sessions.stream import Stream
 from wrtn.identity.v1.events_pb2 import AccountTransferred, SignInPolicyChanged
 from wrtn.sessions.v1.events_pb2 import ChatSessionDeleted
@@ -145,7 +145,7 @@ class Live:
         async with self._asking:
             try:
                 await self._authorities.renew(authority, fresh=True)
-            except (RightRevoked, ModelNotGranted):
+            except (RightRevoked, NotGranted):
                 stream = self._streams.get(authority.connection_id)
                 if stream is not None:
                     stream.tell(Control.KIND_RIGHT_REVOKED)

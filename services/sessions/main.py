@@ -21,10 +21,10 @@ from services.sessions.processes import Heartbeat, close_dead
 from services.sessions.purging import Purging
 from services.sessions.readers import Readers
 from services.sessions.rights import Rights
-from services.sessions.rpc.chat_sessions import ChatSessionsService
 from services.sessions.rpc.files import FileRpc
 from services.sessions.rpc.keeping import LegalHoldRpc, RetentionRpc
 from services.sessions.rpc.recorder import Recorder
+from services.sessions.rpc.sessions import ChatSessionRpc
 from services.sessions.rpc.usage_progress import UsageProgressRpc
 from services.sessions.rpc.watch import WatchRpc
 from services.sessions.settings import SessionsSettings
@@ -76,7 +76,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
         servicers=[
             (
                 add_ChatSessionServiceServicer_to_server,
-                ChatSessionsService(db, runtime.keyring, runtime.access, live, readers),
+                ChatSessionRpc(db, runtime.keyring, runtime.access, live, readers),
             ),
             (add_RecorderServiceServicer_to_server, recorder),
             (add_FileServiceServicer_to_server, files),

@@ -17,7 +17,7 @@ from chassis.errors import Unavailable
 from chassis.jobs import Job
 from services.sessions import events
 from services.sessions.files.clearing import Clearing
-from services.sessions.models import ChatSession
+from services.sessions.models import Session
 from services.sessions.retentions import DELETED_DAYS
 from services.sessions.store import Connections, Purges, Retentions, Tickets, tenants_to_purge
 
@@ -93,7 +93,7 @@ class Purging:
                 events.purged(tx, session)
 
 
-async def _begin(tx: Transaction, row: ChatSession) -> None:
+async def _begin(tx: Transaction, row: Session) -> None:
     """Takes the session away from everybody, if it was not deleted before."""
     if row.delete_time is None:
         row.delete_time = tx.now

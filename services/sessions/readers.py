@@ -8,18 +8,15 @@ from uuid import UUID
 
 from chassis.access.employment import AccessCache
 from chassis.call import Access, Caller
-from chassis.database import Database, Scope, Snapshot
+from chassis.database import Database, Scope, Snapshot, Transaction
+from services.sessions.acting import Acting
 from services.sessions.break_glass import BreakGlass
-from services.sessions.chat_sessions import Acting
 from services.sessions.errors import SessionNotFound
-from services.sessions.models import ChatSession
-from services.sessions.store import ChatSessions
+from services.sessions.models import Session, SessionKind
+from services.sessions.store import Sessions
 from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER
 
 R = TypeVar("R")
-
-READ = "chat_session.read"
-"""The audited action of reading another's content."""
 
 
 class Readers:
@@ -34,9 +31,10 @@ class Readers:
         self,
         caller: Caller,
         session_id: UUID,
-        read: Callable[[Snapshot, ChatSession], Awaitable[R]],
+        read: Callable[[Snapshot, Session], Awaitable[R]],
         *,
         what: str,
+        kind: SessionKind | None = None,
         tenant: str = "",
         again: bool = False,
     ) -> R:
@@ -44,24 +42,23 @@ class Readers:
 
         The holder reads at once. Owners and managers of the enterprise read where it says so, asked anew; the
         read is audited in the transaction that it is part of, and committed before anything is answered.
-        `what` names what is read, for the audit. With `tenant`, staff read there by break-glass. `again` is
-        set by a watch that goes on: it is asked about each time, and was audited when it began.
+        `what` names what is read, for the audit; `kind` finds sessions of that kind alone. With `tenant`,
+        staff read there by break-glass. `again` is set by a watch that goes on: it is asked about each time,
+        and was audited when it began.
         """
         if tenant:
-            return await self._by_break_glass(caller, UUID(tenant), session_id, read, what, again)
+            return await self._by_break_glass(caller, UUID(tenant), session_id, read, what, kind, again)
         acting = Acting.of(caller)
         async with self._db.snapshot(caller.scope) as seen:
-            row = await ChatSessions(seen, acting.tenant_id).get(session_id, acting.account_id)
+            row = await Sessions(seen, acting.tenant_id, kind).get(session_id, acting.account_id)
             if row is not None:
                 return await read(seen, row)
         if not may_read_content(await self._asked(acting, None)):
             raise SessionNotFound
         async with self._db.transaction(caller.scope) as tx:
-            row = await _of_tenant(tx, acting, session_id)
+            row = await _of_tenant(tx, acting, session_id, kind)
             if not again:
-                tx.audit(
-                    READ, tenant_id=row.tenant_id, target_id=row.id, account_id=row.account_id, what=what
-                )
+                _audit(tx, row, what)
             return await read(tx, row)
 
     async def _by_break_glass(
@@ -69,36 +66,30 @@ class Readers:
         caller: Caller,
         tenant_id: UUID,
         session_id: UUID,
-        read: Callable[[Snapshot, ChatSession], Awaitable[R]],
+        read: Callable[[Snapshot, Session], Awaitable[R]],
         what: str,
+        kind: SessionKind | None,
         again: bool,
     ) -> R:
         used = await self._break_glass.open_to(caller, tenant_id)
         if used is None:
             raise SessionNotFound
         async with self._db.transaction(Scope.of(tenant_id)) as tx:
-            row = await ChatSessions(tx, tenant_id).of_tenant(session_id)
+            row = await Sessions(tx, tenant_id, kind).of_tenant(session_id)
             if row is None:
                 raise SessionNotFound
             if not again:
-                tx.audit(
-                    READ,
-                    tenant_id=tenant_id,
-                    target_id=row.id,
-                    account_id=row.account_id,
-                    break_glass_id=used,
-                    what=what,
-                )
+                _audit(tx, row, what, break_glass_id=used)
             return await read(tx, row)
 
-    async def metadata(self, caller: Caller, session_id: UUID) -> ChatSession:
+    async def metadata(self, caller: Caller, session_id: UUID, kind: SessionKind) -> Session:
         """Answers the session, of which only metadata and usage may be shown.
 
         To its holder, to owners and managers of the enterprise, to chiefs and managers of its team or above.
         """
         acting = Acting.of(caller)
         async with self._db.snapshot(caller.scope) as seen:
-            row = await _of_tenant(seen, acting, session_id)
+            row = await _of_tenant(seen, acting, session_id, kind)
         if row.account_id != acting.account_id and not may_see(await self._asked(acting, row.team_id)):
             raise SessionNotFound
         return row
@@ -124,8 +115,20 @@ def may_see(found: Access | None) -> bool:
     return found.title >= TITLE_MANAGER or (found.team is not None and found.team.role >= ROLE_MANAGER)
 
 
-async def _of_tenant(tx: Snapshot, acting: Acting, session_id: UUID) -> ChatSession:
-    row = await ChatSessions(tx, acting.tenant_id).of_tenant(session_id)
+async def _of_tenant(tx: Snapshot, acting: Acting, session_id: UUID, kind: SessionKind | None) -> Session:
+    row = await Sessions(tx, acting.tenant_id, kind).of_tenant(session_id)
     if row is None:
         raise SessionNotFound
     return row
+
+
+def _audit(tx: Transaction, row: Session, what: str, break_glass_id: UUID | None = None) -> None:
+    """Says who read another's content: "chat_session.read"."""
+    tx.audit(
+        f"{row.kind}.read",
+        tenant_id=row.tenant_id,
+        target_id=row.id,
+        account_id=row.account_id,
+        break_glass_id=break_glass_id,
+        what=what,
+    )

@@ -17,7 +17,7 @@ from services.sessions.authority import Authority
 from services.sessions.committer import Committer
 from services.sessions.convert import timestamp
 from services.sessions.deltas import Allowance
-from services.sessions.errors import AcksUnread, FateUnknown, ModelNotGranted, OpenFirst, RightRevoked
+from services.sessions.errors import AcksUnread, FateUnknown, NotGranted, OpenFirst, RightRevoked
 from services.sessions.frames import Line, Outcome, Pending, Recorded, prepare
 from services.sessions.tails import Tails
 from wrtn.sessions.v1.recorder_pb2 import (
@@ -128,7 +128,7 @@ class Stream:
                     await self._accept(request.frame)
                 else:
                     await self._show(request.delta)
-            except (RightRevoked, ModelNotGranted):
+            except (RightRevoked, NotGranted):
                 self.tell(Control.KIND_RIGHT_REVOKED)
                 return
             except DomainError as error:
@@ -138,6 +138,7 @@ class Stream:
         """Checks a frame and hands it on. Raises a domain error that becomes its rejection."""
         check_constraints(frame)
         await self._renew()
+        await self._authorities.admit(self.authority, frame.model)
         while self._committer.full:
             await self._committer.room()
         pending = prepare(frame, self.authority, self._settle, self._traceparent, self._line)

@@ -19,9 +19,9 @@ from chassis.call import Caller
 from chassis.crypto import DataKey, DecryptionFailed, Keyring
 from chassis.database import Database, Scope, Snapshot
 from chassis.errors import Unavailable
-from services.sessions import chat_sessions, deltas
+from services.sessions import deltas, sessions
 from services.sessions.errors import SessionNotFound, WatchUnread
-from services.sessions.models import ChatSession
+from services.sessions.models import Session
 from services.sessions.readers import Readers
 from services.sessions.store import Connections, Histories
 from wrtn.sessions.v1.chat_sessions_pb2 import History
@@ -195,12 +195,12 @@ class Watcher:
         """Answers the next histories; none when all were sent. Another's session is asked for each time."""
         after = self._sequence
 
-        async def read(tx: Snapshot, row: ChatSession) -> list[History]:
+        async def read(tx: Snapshot, row: Session) -> list[History]:
             self.foreign = row.account_id != self.caller.account_id or bool(self._tenant)
             if row.last_sequence <= after:
                 return []
             rows = await Histories(tx, row.tenant_id).page(row.id, after, PAGE, PAGE_BYTES)
-            return await chat_sessions.histories(tx, self._sources.keyring, row.tenant_id, rows)
+            return await sessions.histories(tx, self._sources.keyring, row.tenant_id, rows)
 
         found = await self._sources.readers.content(
             self.caller,

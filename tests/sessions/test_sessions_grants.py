@@ -10,10 +10,11 @@ import pytest
 
 from chassis.events.envelope import subject_of
 from chassis.testing.callers import Known
-from tests.sessions.make import MODEL, Line, Session, Sessions, refusal
+from chassis.testing.waiting import until
+from tests.sessions.make import MODEL, Line, Session, Sessions, reason, refusal, tokens
 from wrtn.access.v1.access_pb2 import ROLE_MEMBER, TITLE_MEMBER
 from wrtn.enterprise.v1.events_pb2 import AuditRecorded, CompanionAppointed, GrantChanged
-from wrtn.sessions.v1.recorder_pb2 import Control
+from wrtn.sessions.v1.recorder_pb2 import Control, Frame
 
 DENIED = (grpc.StatusCode.PERMISSION_DENIED, "MODEL_NOT_GRANTED")
 RESOURCE = f"model:{MODEL}"
@@ -124,3 +125,38 @@ async def test_an_append_without_a_stream_is_refused_once_the_grant_is_gone(sess
             except grpc.aio.AioRpcError as error:
                 assert refusal(error) == DENIED  # noqa: PT017 - how often it passes before is no matter
                 return
+
+
+async def test_a_frame_with_another_model_needs_the_grant_of_that_model(sessions: Sessions) -> None:
+    owner, team_id, _ = employee(sessions)
+    session = await sessions.session(owner, team_id=team_id)
+    line, opened = await sessions.attach(session), await sessions.open(session)
+
+    def other() -> Frame:
+        return sessions.frame(model="anthropic/claude-opus-4", token_usage=tokens(10, 2))
+
+    sessions.callers.denied.add("model:anthropic/claude-opus-4")
+    refused = other()
+    await line.send(refused)
+    rejection = (await line.read()).rejection
+    assert (rejection.history_id, reason(rejection.status)) == (refused.id, "MODEL_NOT_GRANTED")
+    assert await denied(sessions.append(session, opened.connection_id, refused))
+    await line.record(sessions.frame(token_usage=tokens(1, 1)))
+    sessions.callers.denied.clear()
+    await tell(sessions, GrantChanged(enterprise_id=str(owner.tenant_id), team_id=str(team_id)))
+    await until(lambda: accepted(line, other()))
+    # What was granted a moment ago is denied again as soon as enterprise says so.
+    sessions.callers.denied.add("model:anthropic/claude-opus-4")
+    await tell(sessions, GrantChanged(enterprise_id=str(owner.tenant_id), team_id=str(team_id)))
+    await until(lambda: refuses(line, other()))
+
+
+async def accepted(line: Line, frame: Frame) -> bool:
+    """Says whether the frame is acked."""
+    await line.send(frame)
+    return (await line.read()).HasField("ack")
+
+
+async def refuses(line: Line, frame: Frame) -> bool:
+    """Says whether the frame is rejected."""
+    return not await accepted(line, frame)

@@ -29,7 +29,7 @@ from services.sessions.errors import (
 from services.sessions.files.clearing import Clearing, blob_of
 from services.sessions.files.types import HEAD, TYPES
 from services.sessions.models import File, FilePiece, FileState
-from services.sessions.store import ChatSessions, Files
+from services.sessions.store import Files, Sessions
 from wrtn.sessions.v1 import files_pb2 as pb
 
 PIECE = 4 * 1024 * 1024
@@ -67,7 +67,7 @@ async def found(
     tx: Snapshot, tenant_id: UUID, session_id: UUID, file_id: UUID, *, lock: bool = False
 ) -> File:
     """Answers a file of a session that is not deleted; raises SessionNotFound and FileNotFound."""
-    if await ChatSessions(tx, tenant_id).of_tenant(session_id) is None:
+    if await Sessions(tx, tenant_id).of_tenant(session_id) is None:
         raise SessionNotFound
     row = await Files(tx, tenant_id).get(session_id, file_id, lock=lock)
     if row is None:

@@ -5,18 +5,17 @@ from services.sessions.models.files import File, FilePiece, FileState, HistoryFi
 from services.sessions.models.keeping import LegalHold, Retention
 from services.sessions.models.recorded import (
     Attribution,
-    ChatSession,
     Connection,
     History,
     Process,
     ProcessTenant,
     Ticket,
 )
+from services.sessions.models.sessions import Session, SessionKind
 
 __all__ = [
     "Attribution",
     "Base",
-    "ChatSession",
     "Connection",
     "File",
     "FilePiece",
@@ -27,5 +26,7 @@ __all__ = [
     "Process",
     "ProcessTenant",
     "Retention",
+    "Session",
+    "SessionKind",
     "Ticket",
 ]

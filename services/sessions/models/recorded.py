@@ -1,4 +1,4 @@
-"""What is recorded: sessions, tickets, connections, histories, attributions, and the processes that serve."""
+"""What is recorded in sessions, over which connections, whose usage it is, and which processes serve."""
 
 from __future__ import annotations
 
@@ -11,71 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.sessions.models.base import Base
 
 
-def _counter() -> Mapped[int]:
-    return mapped_column(BigInteger, server_default=text("0"))
-
-
 def _count() -> Mapped[int | None]:
     return mapped_column(BigInteger)
-
-
-class ChatSession(Base):
-    """A chat session, the end of its sequence, and the sum of the usage of its histories.
-
-    The row is what every append locks and moves: sequence and sums are exact at each commit.
-    """
-
-    __tablename__ = "wrtn_chat_sessions"
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    account_id: Mapped[UUID]
-    opener_member_id: Mapped[UUID]
-    model: Mapped[str]
-    team_id: Mapped[UUID | None]
-    title: Mapped[bytes | None]
-    create_time: Mapped[datetime]
-    update_time: Mapped[datetime]
-    last_activity_time: Mapped[datetime]
-    delete_time: Mapped[datetime | None]
-    purge_time: Mapped[datetime | None]
-    """When the purge of a deleted session began. From then on nothing brings it back."""
-    purged: Mapped[bool] = mapped_column(server_default=text("false"))
-    """Whether its purge is done."""
-    favourite: Mapped[bool] = mapped_column(server_default=text("false"))
-    version: Mapped[int] = mapped_column(server_default=text("1"))
-    """The version of the aggregate in its events."""
-    last_sequence: Mapped[int] = _counter()
-    input_total: Mapped[int] = _counter()
-    input_cached: Mapped[int] = _counter()
-    output_total: Mapped[int] = _counter()
-    output_reasoning: Mapped[int] = _counter()
-    output_accepted_prediction: Mapped[int] = _counter()
-    output_rejected_prediction: Mapped[int] = _counter()
-    __table_args__ = (
-        Index(
-            "wrtn_chat_sessions_activity_idx",
-            "tenant_id",
-            "account_id",
-            "last_activity_time",
-            "id",
-            postgresql_where=text("delete_time IS NULL"),
-        ),
-        Index(
-            "wrtn_chat_sessions_team_idx",
-            "team_id",
-            "tenant_id",
-            "create_time",
-            "id",
-            postgresql_where=text("delete_time IS NULL"),
-        ),
-        Index(
-            "wrtn_chat_sessions_purge_idx",
-            "tenant_id",
-            "delete_time",
-            "id",
-            postgresql_where=text("delete_time IS NOT NULL AND NOT purged"),
-        ),
-    )
 
 
 class Ticket(Base):

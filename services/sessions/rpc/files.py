@@ -14,9 +14,9 @@ from chassis.call import CallerKind, current
 from chassis.crypto import DataKey, Keyring
 from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.idempotency import once
-from services.sessions import chat_sessions, content
+from services.sessions import content, sessions
+from services.sessions.acting import Acting
 from services.sessions.authorities import Authorities
-from services.sessions.chat_sessions import Acting
 from services.sessions.errors import (
     ConnectionClosed,
     ConnectionNotFound,
@@ -27,9 +27,9 @@ from services.sessions.errors import (
 from services.sessions.files import uploads
 from services.sessions.files.clearing import Clearing, blob_of
 from services.sessions.files.uploads import Upload
-from services.sessions.models import ChatSession, File, FileState
+from services.sessions.models import File, FileState, Session
 from services.sessions.readers import Readers
-from services.sessions.store import ChatSessions, Files, connection_of
+from services.sessions.store import Files, Sessions, connection_of
 from wrtn.sessions.v1 import files_pb2 as pb
 from wrtn.sessions.v1.files_pb2_grpc import FileServiceServicer
 
@@ -122,9 +122,9 @@ class FileRpc(FileServiceServicer):
         if caller.kind is CallerKind.SERVICE:
             return (await self._connected(request)).tenant_id
         async with self._db.snapshot(caller.scope) as tx:
-            return (await chat_sessions.found(tx, Acting.of(caller), request.chat_session_id)).tenant_id
+            return (await sessions.found(tx, Acting.of(caller), UUID(request.chat_session_id))).tenant_id
 
-    async def _connected(self, request: _Named | _Read) -> ChatSession:
+    async def _connected(self, request: _Named | _Read) -> Session:
         """Answers the session to which the calling credential has the connection that it names."""
         credential_id = current().caller.credential_id
         if credential_id is None or not request.connection_id:
@@ -138,7 +138,7 @@ class FileRpc(FileServiceServicer):
         if connection.disconnect_time is not None:
             raise ConnectionClosed
         async with self._db.snapshot(Scope.of(connection.tenant_id)) as tx:
-            session = await ChatSessions(tx, connection.tenant_id).of_tenant(session_id)
+            session = await Sessions(tx, connection.tenant_id).of_tenant(session_id)
         if session is None:
             raise SessionNotFound
         return session
@@ -146,7 +146,7 @@ class FileRpc(FileServiceServicer):
     async def _readable(self, request: _Read) -> tuple[File, DataKey]:
         session_id, file_id = UUID(request.chat_session_id), UUID(request.file_id)
 
-        async def read(tx: Snapshot, session: ChatSession) -> tuple[File, DataKey]:
+        async def read(tx: Snapshot, session: Session) -> tuple[File, DataKey]:
             row = await uploads.found(tx, session.tenant_id, session_id, file_id)
             return row, await self._keyring.key(tx, session.tenant_id)
 

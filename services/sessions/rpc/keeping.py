@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +10,10 @@ from chassis.call import current
 from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page
 from services.sessions import legal_holds, retentions
 from services.sessions.errors import NotEmployed
+from services.sessions.rpc.cursors import place_of
 from services.sessions.store import LegalHolds, Retentions
 from wrtn.sessions.v1 import legal_holds_pb2, retention_pb2
 from wrtn.sessions.v1.legal_holds_pb2_grpc import LegalHoldServiceServicer
@@ -75,7 +75,7 @@ class LegalHoldRpc(LegalHoldServiceServicer):
         """Lists the holds that last."""
         page, tenant_id = Page.of(request), UUID(request.enterprise_id)
         async with self._db.snapshot(current().caller.scope) as tx:
-            rows = await LegalHolds(tx, tenant_id).page(_place(page), page.size + 1)
+            rows = await LegalHolds(tx, tenant_id).page(place_of(page), page.size + 1)
             rows, token = page.cut(rows, lambda row: (row.create_time.isoformat(), str(row.id)))
             key = await self._keyring.key(tx, tenant_id) if rows else None
         shown = [legal_holds.shown(row, key) for row in rows] if key is not None else []
@@ -91,13 +91,3 @@ class LegalHoldRpc(LegalHoldServiceServicer):
             return await legal_holds.release(tx, self._keyring, tenant_id, hold_id, request.reason)
 
         return await once(self._db, current().caller.scope, request, work)
-
-
-def _place(page: Page) -> tuple[datetime, UUID] | None:
-    if page.cursor is None:
-        return None
-    try:
-        moment, id_ = page.cursor
-        return datetime.fromisoformat(moment), UUID(id_)
-    except ValueError as error:
-        raise PageTokenInvalid from error

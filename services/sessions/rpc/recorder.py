@@ -80,6 +80,7 @@ class Recorder(RecorderServiceServicer):
             raise RecorderBusy
         credential_id = _credential(current().caller)
         authority = await self._authorities.of(UUID(request.connection_id), credential_id)
+        await self._authorities.admit(authority, request.frame.model)
         fate: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def settle(_: Pending, outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_, union, 
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.database import Snapshot, Transaction
-from services.sessions.models import ChatSession, Connection, History, LegalHold, Retention
+from services.sessions.models import Connection, History, LegalHold, Retention, Session
 
 
 class Retentions:
@@ -71,9 +71,9 @@ class LegalHolds:
     async def can_hold(self, session_id: UUID | None, account_id: UUID | None) -> bool:
         """Says whether there is such a session, deleted or not, or a session of such an account."""
         found = exists().where(
-            ChatSession.tenant_id == self._tenant_id,
-            ChatSession.id == session_id if session_id is not None else ChatSession.account_id == account_id,
-            ChatSession.purge_time.is_(None),
+            Session.tenant_id == self._tenant_id,
+            Session.id == session_id if session_id is not None else Session.account_id == account_id,
+            Session.purge_time.is_(None),
         )
         return bool(await self._session.scalar(select(found)))
 
@@ -90,18 +90,18 @@ class Purges:
         """Keeps new holds waiting until the commit."""
         await self._session.execute(select(func.pg_advisory_xact_lock(_lock_of(self._tenant_id))))
 
-    async def due(self, keep: timedelta | None, deleted: timedelta, count: int) -> Sequence[ChatSession]:
+    async def due(self, keep: timedelta | None, deleted: timedelta, count: int) -> Sequence[Session]:
         """Answers and locks sessions whose time is over and that nothing holds: deleted ones first."""
-        rows = await self._unheld(ChatSession.delete_time <= self._now - deleted, count)
+        rows = await self._unheld(Session.delete_time <= self._now - deleted, count)
         if rows or keep is None:
             return rows
-        idle = ChatSession.last_activity_time <= self._now - keep
-        return await self._unheld(ChatSession.delete_time.is_(None) & idle, count)
+        idle = Session.last_activity_time <= self._now - keep
+        return await self._unheld(Session.delete_time.is_(None) & idle, count)
 
-    async def begun(self, count: int) -> Sequence[ChatSession]:
+    async def begun(self, count: int) -> Sequence[Session]:
         """Answers and locks sessions whose purge began and is not done."""
         query = self._locked(count).where(
-            ChatSession.delete_time.is_not(None), ChatSession.purge_time.is_not(None), ~ChatSession.purged
+            Session.delete_time.is_not(None), Session.purge_time.is_not(None), ~Session.purged
         )
         return (await self._session.scalars(query)).all()
 
@@ -133,24 +133,24 @@ class Purges:
             .values(client=None, address=None)
         )
 
-    async def _unheld(self, due: ColumnElement[bool], count: int) -> Sequence[ChatSession]:
+    async def _unheld(self, due: ColumnElement[bool], count: int) -> Sequence[Session]:
         held = exists().where(
             LegalHold.tenant_id == self._tenant_id,
             LegalHold.release_time.is_(None),
-            or_(LegalHold.chat_session_id == ChatSession.id, LegalHold.account_id == ChatSession.account_id),
+            or_(LegalHold.chat_session_id == Session.id, LegalHold.account_id == Session.account_id),
         )
-        query = self._locked(count).where(due, ChatSession.purge_time.is_(None), ~ChatSession.purged, ~held)
+        query = self._locked(count).where(due, Session.purge_time.is_(None), ~Session.purged, ~held)
         return (await self._session.scalars(query)).all()
 
     def _locked(self, count: int) -> Any:
-        query = select(ChatSession).where(ChatSession.tenant_id == self._tenant_id)
-        return query.limit(count).with_for_update(of=ChatSession, skip_locked=True)
+        query = select(Session).where(Session.tenant_id == self._tenant_id)
+        return query.limit(count).with_for_update(of=Session, skip_locked=True)
 
 
 async def tenants_to_purge(worker: Snapshot, after: UUID, count: int) -> Sequence[UUID]:
     """Answers the next tenants that have deleted sessions, or keep no session for ever. The worker role's."""
-    deleted = select(ChatSession.tenant_id).where(
-        ChatSession.delete_time.is_not(None), ~ChatSession.purged, ChatSession.tenant_id > after
+    deleted = select(Session.tenant_id).where(
+        Session.delete_time.is_not(None), ~Session.purged, Session.tenant_id > after
     )
     limited = select(Retention.tenant_id).where(Retention.keep_days > 0, Retention.tenant_id > after)
     found = union(deleted, limited).subquery()

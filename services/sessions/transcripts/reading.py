@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope
-from services.sessions import chat_sessions
+from services.sessions import sessions
 from services.sessions.errors import SessionNotFound
-from services.sessions.models import ChatSession
-from services.sessions.store import ChatSessions, Histories
+from services.sessions.models import Session
+from services.sessions.shapes import Shown
+from services.sessions.store import Histories, Sessions
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 
 _ROWS = 200
@@ -19,7 +20,7 @@ _BYTES = 2 * 1024 * 1024
 class Transcript:
     """A session as it was when the transcript was asked for. Whoever asks may read it."""
 
-    def __init__(self, db: Database, keyring: Keyring, row: ChatSession, session: pb.ChatSession) -> None:
+    def __init__(self, db: Database, keyring: Keyring, row: Session, session: Shown) -> None:
         self._db = db
         self._keyring = keyring
         self._row = row
@@ -33,11 +34,11 @@ class Transcript:
         row, after = self._row, 0
         while after < row.last_sequence:
             async with self._db.snapshot(Scope.of(row.tenant_id)) as tx:
-                if await ChatSessions(tx, row.tenant_id).of_tenant(row.id) is None:
+                if await Sessions(tx, row.tenant_id).of_tenant(row.id) is None:
                     raise SessionNotFound
                 count = min(_ROWS, row.last_sequence - after)
                 rows = await Histories(tx, row.tenant_id).page(row.id, after, count, _BYTES)
-                page = await chat_sessions.histories(tx, self._keyring, row.tenant_id, rows)
+                page = await sessions.histories(tx, self._keyring, row.tenant_id, rows)
             for each in page:
                 yield each
             after = page[-1].sequence

@@ -1,0 +1,5 @@
+"""The services of both kinds of sessions: one implementation, bound to the names of each."""
+
+from services.sessions.rpc.sessions.chat import ChatSessionRpc
+
+__all__ = ["ChatSessionRpc"]
