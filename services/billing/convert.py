@@ -16,9 +16,8 @@ from services.billing.admission import ZERO
 from services.billing.costs import Costs
 from services.billing.errors import TimeRangeInvalid
 from services.billing.price_source import CURRENCY
-from services.billing.store import read_tiers
 from services.billing.sums import MOST_ROWS, Asked, By, Sum
-from wrtn.billing.v1 import budget_increases_pb2, budgets_pb2, costs_pb2, prices_pb2, spending_pb2
+from wrtn.billing.v1 import budget_increases_pb2, budgets_pb2, costs_pb2, spending_pb2
 from wrtn.sessions.v1.token_usage_pb2 import Attribution
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,8 +36,8 @@ def asked(request: costs_pb2.QueryCostsRequest | costs_pb2.QueryAccountCostsRequ
     team_id = request.team_id if isinstance(request, costs_pb2.QueryCostsRequest) else ""
     return Asked(
         _BY[request.group_by],
-        start=_moment(request, "start_time"),
-        end=_moment(request, "end_time"),
+        start=moment(request, "start_time"),
+        end=moment(request, "end_time"),
         team_id=UUID(team_id) if team_id else None,
     )
 
@@ -81,30 +80,8 @@ def ledger_entry(entry: models.LedgerEntry) -> costs_pb2.LedgerEntry:
     )
 
 
-def price(entry: models.Price) -> prices_pb2.Price:
-    """Builds an entry of the price list. The contract has no place yet for prices by time of day."""
-    return prices_pb2.Price(
-        id=str(entry.id),
-        model=entry.model,
-        effective_time=timestamps.of(entry.effective_time),
-        currency=entry.currency,
-        input_per_million=text(entry.input_per_million),
-        cached_input_per_million=text(entry.cached_input_per_million),
-        output_per_million=text(entry.output_per_million),
-        source=entry.source,
-        tiers=[
-            prices_pb2.PriceTier(
-                from_input_tokens=tier.above,
-                input_per_million=text(tier.rates.input),
-                cached_input_per_million=text(tier.rates.cached_input),
-                output_per_million=text(tier.rates.output),
-            )
-            for tier in read_tiers(entry.tiers)
-        ],
-    )
-
-
-def _moment(request: Message, field: str) -> datetime | None:
+def moment(request: Message, field: str) -> datetime | None:
+    """Reads a time that may be unset; raises TimeRangeInvalid for one that is none of ours."""
     if not request.HasField(field):
         return None
     value: Timestamp = getattr(request, field)

@@ -32,6 +32,30 @@ class PricesMissing(Unavailable):
     reason = "PRICES_MISSING"
 
 
+class PriceNotFound(NotFound):
+    """There is no such price, or it is none of our own."""
+
+    reason = "PRICE_NOT_FOUND"
+
+
+class PriceInvalid(InvalidArgument):
+    """The price names no model, or its steps do not ascend."""
+
+    reason = "PRICE_INVALID"
+
+
+class PriceOverlaps(AlreadyExists):
+    """Another price of our own counts for the model in that time."""
+
+    reason = "PRICE_OVERLAPS"
+
+
+class PriceBackdated(InvalidArgument):
+    """It would begin where the model, or the currency, has one already: what was rated stays as it was."""
+
+    reason = "PRICE_BACKDATED"
+
+
 class AccountNotFound(NotFound):
     """The tenant has no such account, or its holder works there no more."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from genai_prices.data_snapshot import get_snapshot
-
 from chassis import settings
 from chassis.service import Parts, Runtime, run
 from services.billing import organisation, subjects
@@ -11,7 +9,7 @@ from services.billing.consumers import Rating
 from services.billing.expiry import Expiry
 from services.billing.letters import Postman
 from services.billing.price_list import PriceList
-from services.billing.price_source import Source
+from services.billing.price_source import packaged
 from services.billing.prices import import_at_start
 from services.billing.rpc.budgets import Budgets
 from services.billing.rpc.costs import Costs
@@ -30,7 +28,7 @@ from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to
 
 async def wire(runtime: Runtime[BillingSettings]) -> Parts:
     """Builds the parts. The price list is imported before, so that no usage finds it empty."""
-    source = Source(get_snapshot())
+    source = packaged()
     await import_at_start(runtime.db, source)
     known = PriceList(source)
     spender = Spender(runtime.db)

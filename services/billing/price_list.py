@@ -34,6 +34,11 @@ class PriceList:
             return model
         return self._source.canonical(model) or model
 
+    def counts_before(self, model: str, moment: datetime) -> bool:
+        """Whether the model had a price at any time before this moment."""
+        timeline = self._timelines.get(self.key(model))
+        return timeline is not None and any(price.effective_time < moment for price in timeline)
+
     def at(self, model: str, moment: datetime) -> Price | None:
         """Answers the model's price at this moment, or None if it has none."""
         timeline = self._timelines.get(self.key(model))

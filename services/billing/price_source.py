@@ -1,19 +1,19 @@
 """The genai-prices package as a source of prices: what each model costs from when, and by which names.
 
-Taken over: the prices of input, cached input and output tokens in USD, steps by context length, start
-dates and times of day. Not taken over, since usages do not tell of them yet: cache writes, separately
-priced reasoning, audio, images and video, requests and searches, service tiers.
+Taken over: the prices in USD of input, cached input, cache write, output and reasoning tokens, of requests
+and of seconds of sound, steps by context length, start dates and times of day. Not taken over, since usages
+do not tell of them: tokens of sound, images and video apart from others, searches, pages, caches for an hour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
-from functools import lru_cache
+from decimal import Context, Decimal
+from functools import cache, cached_property, lru_cache
 
 import genai_prices
-from genai_prices.data_snapshot import DataSnapshot, find_provider_by_id
+from genai_prices.data_snapshot import DataSnapshot, find_provider_by_id, get_snapshot
 from genai_prices.types import (
     ConditionalPrice,
     ModelInfo,
@@ -33,6 +33,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Dated = tuple[datetime, Schedule]
 
+_PLACES = Decimal("1e-18")
+"""To which the price of a second is rounded where the source names that of an hour."""
+_EXACT = Context(prec=60)
+
+# As genai-prices names them.
+_TOKENS = ("input_mtok", "cache_read_mtok", "output_mtok", "cache_write_mtok", "output_reasoning_mtok")
+_HOURS = ("input_audio_hours", "audio_hours")
+
 
 class Source:
     """The prices and names of one snapshot of genai-prices."""
@@ -48,13 +56,11 @@ class Source:
         self.canonical = lru_cache(maxsize=10_000)(self._canonical)
         """As `_canonical`, remembered: the same name always means the same model."""
 
-    def timelines(self) -> Iterator[tuple[str, list[Dated]]]:
-        """Answers each model with priced tokens, `<provider id>/<model id>`, and its prices in order."""
-        for provider in self._providers:
-            for model in provider.models:
-                dated = _dated(model)
-                if dated:
-                    yield f"{provider.id}/{model.id}", dated
+    @cached_property
+    def timelines(self) -> Mapping[str, Sequence[Dated]]:
+        """The prices of each model that has any, `<provider id>/<model id>`, in order."""
+        found = {self._owners[id(model)]: _dated(model) for each in self._providers for model in each.models}
+        return {model: dated for model, dated in found.items() if dated}
 
     def _canonical(self, name: str) -> str | None:
         """Finds the model that the source knows by another name, such as a dated or an upper-case one.
@@ -76,10 +82,16 @@ class Source:
         )
 
 
+@cache
+def packaged() -> Source:
+    """Answers what the package itself brings, read once a process."""
+    return Source(get_snapshot())
+
+
 def _dated(model: ModelInfo) -> list[Dated]:
     """Answers when which schedule begins; equal neighbours count as one."""
     conditional = model.prices if isinstance(model.prices, list) else [ConditionalPrice(prices=model.prices)]
-    if not any(_prices_tokens(each.prices) for each in conditional):
+    if not any(_priced(each.prices) for each in conditional):
         return []
     starts = {
         each.constraint.start_date for each in conditional if isinstance(each.constraint, StartDateConstraint)
@@ -110,17 +122,27 @@ def _schedule(conditional: Sequence[ConditionalPrice], day: date | None) -> Sche
 
 
 def _terms(prices: ModelPrice) -> Terms:
-    per_kind = (prices.input_mtok, prices.cache_read_mtok, prices.output_mtok)
-    steps = {step.start for price in per_kind if isinstance(price, TieredPrices) for step in price.tiers}
-    tiers = tuple(Tier(step, _rates(per_kind, step)) for step in sorted(steps))
-    return Terms(_rates(per_kind, None), tiers)
+    found = (getattr(prices, kind) for kind in _TOKENS)
+    steps = {step.start for price in found if isinstance(price, TieredPrices) for step in price.tiers}
+    tiers = tuple(Tier(step, _rates(prices, step)) for step in sorted(steps))
+    return Terms(_rates(prices, None), tiers)
 
 
-def _rates(per_kind: Sequence[Decimal | TieredPrices | None], step: int | None) -> Rates:
+def _rates(prices: ModelPrice, step: int | None) -> Rates:
     """Answers the rates in this step. Cached input without a price costs what input does."""
-    fresh, cached, written = (_rate(price, step) for price in per_kind)
+    fresh, cached, written, stored, reasoning = (_rate(getattr(prices, kind), step) for kind in _TOKENS)
     plain = fresh if fresh is not None else ZERO
-    return Rates(plain, cached if cached is not None else plain, written if written is not None else ZERO)
+    request = _rate(prices.requests_kcount, step) or ZERO
+    hour = next((rate for kind in _HOURS if (rate := _rate(getattr(prices, kind), step))), ZERO)
+    return Rates(
+        plain,
+        cached if cached is not None else plain,
+        written if written is not None else ZERO,
+        stored,
+        reasoning,
+        request=_EXACT.scaleb(request, -3),
+        second=_EXACT.divide(hour, 3600).quantize(_PLACES).normalize(_EXACT),
+    )
 
 
 def _rate(price: Decimal | TieredPrices | None, step: int | None) -> Decimal | None:
@@ -130,8 +152,8 @@ def _rate(price: Decimal | TieredPrices | None, step: int | None) -> Decimal | N
     return reached[-1] if reached else price.base
 
 
-def _prices_tokens(prices: ModelPrice) -> bool:
-    return any(each is not None for each in (prices.input_mtok, prices.cache_read_mtok, prices.output_mtok))
+def _priced(prices: ModelPrice) -> bool:
+    return any(getattr(prices, kind) is not None for kind in (*_TOKENS, *_HOURS, "requests_kcount"))
 
 
 def _utc(of_day: time) -> time:

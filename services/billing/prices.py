@@ -32,9 +32,11 @@ async def import_prices(db: Database, source: Source) -> int:
         await prices.lock()
         existing: dict[str, list[Price]] = {}
         for _, price in await prices.newer(0):
+            if price.own:
+                continue
             existing.setdefault(price.model, []).append(price)
         added: list[Addition] = []
-        for model, wanted in source.timelines():
+        for model, wanted in source.timelines.items():
             added += additions(model, existing.get(model, ()), wanted, tx.now)
         if added:
             await prices.add(added, source.name)

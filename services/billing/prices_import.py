@@ -9,18 +9,16 @@ import asyncio
 import os
 import sys
 
-from genai_prices.data_snapshot import get_snapshot
-
 from chassis.clock import Clock
 from chassis.database import Database
-from services.billing.price_source import Source
+from services.billing.price_source import packaged
 from services.billing.prices import import_prices
 
 
 async def _import(url: str) -> None:
     db = Database(url, pool_size=1, clock=Clock())
     try:
-        source = Source(get_snapshot())
+        source = packaged()
         added = await import_prices(db, source)
         sys.stdout.write(f"{source.name}: {added} entries added\n")
     finally:

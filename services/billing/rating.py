@@ -17,6 +17,7 @@ from decimal import (
     Rounded,
     Subnormal,
 )
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
@@ -30,19 +31,34 @@ _MILLION = 6
 
 
 class Rates(NamedTuple):
-    """Prices of a million tokens."""
+    """Prices of a million tokens of each kind, and of one of whatever else is counted."""
 
     input: Decimal
     cached_input: Decimal
     output: Decimal
+    cache_write: Decimal | None = None
+    """As input, if there is none."""
+    reasoning: Decimal | None = None
+    """As output, if there is none."""
+    request: Decimal = ZERO
+    image: Decimal = ZERO
+    second: Decimal = ZERO
 
 
 class Tokens(NamedTuple):
-    """What is priced of a usage. The cached ones are among the input."""
+    """What is priced of a usage.
+
+    Those read from the cache or written to it are among the input, those spent on reasoning among the output.
+    """
 
     input: int
     cached_input: int
     output: int
+    reasoning: int = 0
+    cache_write: int = 0
+    requests: int = 1
+    images: int = 0
+    seconds: int = 0
 
 
 class Tier(NamedTuple):
@@ -100,7 +116,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """An entry of the price list."""
+    """An entry of the price list. One of our own goes before the imported ones, until its end."""
 
     id: UUID
     model: str
@@ -108,6 +124,8 @@ class Price:
     revision: int
     currency: str
     schedule: Schedule
+    own: bool = False
+    end_time: datetime | None = None
 
 
 class Timeline:
@@ -116,9 +134,13 @@ class Timeline:
     def __init__(self) -> None:
         self._keys: list[tuple[datetime, int]] = []
         self._prices: list[Price] = []
+        self._own: dict[UUID, Price] = {}
 
     def add(self, price: Price) -> None:
-        """Adds an entry; the same one again changes nothing."""
+        """Adds an entry, or the end of one of our own; the same one again changes nothing."""
+        if price.own:
+            self._own[price.id] = price
+            return
         key = (price.effective_time, price.revision)
         place = bisect_right(self._keys, key)
         if place and self._keys[place - 1] == key:
@@ -127,22 +149,45 @@ class Timeline:
         self._prices.insert(place, price)
 
     def at(self, moment: datetime) -> Price | None:
-        """Answers the entry with the greatest effective time up to this moment, the newest of several."""
+        """Answers our own entry that covers the moment; else the newest imported one up to it."""
+        for own in self._own.values():
+            if own.effective_time <= moment and (own.end_time is None or moment < own.end_time):
+                return own
         place = bisect_right(self._keys, moment, key=lambda key: key[0])
         return self._prices[place - 1] if place else None
 
     def __iter__(self) -> Iterator[Price]:
-        return iter(self._prices)
+        return chain(self._prices, self._own.values())
 
 
 def cost(schedule: Schedule, tokens: Tokens, use_time: datetime) -> Decimal:
-    """Answers the exact cost of a usage.
+    """Answers the exact cost of a usage: each kind of token, as genai-prices calculates, and units.
 
-    (input - cached) * input rate + cached * cached rate + output * output rate, each a million, as
-    genai-prices calculates. Raises decimal.Inexact rather than round.
+    Raises decimal.Inexact rather than round.
     """
     rates = schedule.terms_at(use_time).rates_for(tokens.input)
-    fresh = _EXACT.multiply(rates.input, tokens.input - tokens.cached_input)
-    cached = _EXACT.multiply(rates.cached_input, tokens.cached_input)
-    written = _EXACT.multiply(rates.output, tokens.output)
-    return _EXACT.scaleb(_EXACT.add(_EXACT.add(fresh, cached), written), -_MILLION)
+    return _EXACT.add(_EXACT.scaleb(_of_tokens(rates, tokens), -_MILLION), _of_units(rates, tokens))
+
+
+def _of_tokens(rates: Rates, tokens: Tokens) -> Decimal:
+    """Answers a million times what the tokens cost. A kind without a rate costs what it is among."""
+    fresh, written = tokens.input - tokens.cached_input, tokens.output
+    found = _EXACT.multiply(rates.cached_input, tokens.cached_input)
+    if tokens.cache_write and rates.cache_write is not None:
+        fresh -= tokens.cache_write
+        found = _EXACT.fma(rates.cache_write, tokens.cache_write, found)
+    if tokens.reasoning and rates.reasoning is not None:
+        written -= tokens.reasoning
+        found = _EXACT.fma(rates.reasoning, tokens.reasoning, found)
+    return _EXACT.fma(rates.output, written, _EXACT.fma(rates.input, fresh, found))
+
+
+def _of_units(rates: Rates, tokens: Tokens) -> Decimal:
+    found = ZERO
+    if rates.request:
+        found = _EXACT.fma(rates.request, tokens.requests, found)
+    if rates.image:
+        found = _EXACT.fma(rates.image, tokens.images, found)
+    if rates.second:
+        found = _EXACT.fma(rates.second, tokens.seconds, found)
+    return found

@@ -50,6 +50,10 @@ class RatedUsage(NamedTuple):
     reasoning_tokens: int
     accepted_prediction_tokens: int
     rejected_prediction_tokens: int
+    cache_write_tokens: int
+    requests: int
+    images: int
+    seconds: int
     price_id: UUID | None
     cost: Decimal
     """By the price list."""
@@ -88,10 +92,7 @@ def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
     if not message.HasField("use_time"):
         raise UsageMalformed("the usage has no time")
     use_time = message.use_time.ToDatetime(UTC)
-    read, written = message.tokens.input, message.tokens.output
-    tokens = Tokens(int(read.total), int(read.cached), int(written.total))
-    if not 0 <= tokens.cached_input <= tokens.input or tokens.output < 0:
-        raise UsageMalformed("the numbers of tokens contradict each other")
+    written, tokens = message.tokens.output, _tokens(message)
     price = prices.at(message.model, use_time)
     whole = cost(price.schedule, tokens, use_time) if price is not None else ZERO
     ancestors = tuple(whose.ancestor_team_ids)
@@ -108,10 +109,16 @@ def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
         whose.title,
         whose.role,
         message.model,
-        *tokens,
-        int(written.reasoning),
+        tokens.input,
+        tokens.cached_input,
+        tokens.output,
+        tokens.reasoning,
         int(written.accepted_prediction),
         int(written.rejected_prediction),
+        tokens.cache_write,
+        tokens.requests,
+        tokens.images,
+        tokens.seconds,
         price.id if price is not None else None,
         whole,
         CURRENCY,
@@ -120,6 +127,21 @@ def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
         use_time,
         UUID(message.reservation_id) if message.reservation_id else None,
     )
+
+
+def _tokens(message: UsageRecorded) -> Tokens:
+    """Reads what was used; raises UsageMalformed for numbers that contradict each other."""
+    read, written = message.tokens.input, message.tokens.output
+    fields = int(read.total), int(read.cached), int(written.total), int(written.reasoning)
+    if message.HasField("units"):
+        units = message.units
+        tokens = Tokens(*fields, units.cache_write_tokens, units.requests or 1, units.images, units.seconds)
+    else:
+        tokens = Tokens(*fields)
+    cached = tokens.cached_input + tokens.cache_write
+    if min(tokens) < 0 or cached > tokens.input or tokens.reasoning > tokens.output:
+        raise UsageMalformed("the numbers of tokens contradict each other")
+    return tokens
 
 
 def once_each(

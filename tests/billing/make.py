@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from genai_prices.data_snapshot import DataSnapshot, get_snapshot
+from genai_prices.data_snapshot import DataSnapshot
 from genai_prices.types import ClauseEquals, ConditionalPrice, ModelInfo, ModelPrice, Provider
 
 from chassis.database import Scope
@@ -17,11 +17,11 @@ from chassis.events.envelope import Event
 from chassis.testing.databases import ServiceDatabase
 from services.billing.consumers import Rating
 from services.billing.price_list import PriceList
-from services.billing.price_source import Source
+from services.billing.price_source import Source, packaged
 from services.billing.prices import import_prices
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
-REAL = Source(get_snapshot())
+REAL = packaged()
 
 
 def source(name: str, **models: ModelPrice | Sequence[ConditionalPrice]) -> Source:

@@ -120,7 +120,7 @@ async def test_steps_and_times_of_day_come_back_from_the_table_as_they_went_in(d
         kept: dict[str, list[Dated]] = {}
         for _, entry in await Prices(snapshot).newer(0):
             kept.setdefault(entry.model, []).append((entry.effective_time, entry.schedule))
-    assert kept == dict(REAL.timelines())
+    assert kept == REAL.timelines
 
 
 @pytest.mark.parametrize("change", ["UPDATE wrtn_prices SET currency = 'EUR'", "DELETE FROM wrtn_prices"])

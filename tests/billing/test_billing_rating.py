@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, Inexact, localcontext
 
@@ -17,38 +18,37 @@ from services.billing.price_source import Dated
 from services.billing.rating import Rates, Schedule, Terms, Tier, Tokens, Window, cost
 from tests.billing.make import REAL
 
-TIMELINES = dict(REAL.timelines())
+TIMELINES = REAL.timelines
 MODELS = [
     (provider, model)
     for provider in get_snapshot().providers
     for model in provider.models
     if f"{provider.id}/{model.id}" in TIMELINES
 ]
-TOKENS = st.tuples(st.integers(0, 1_000_000), st.floats(0, 1), st.integers(0, 200_000)).map(
-    lambda drawn: Tokens(drawn[0], int(drawn[0] * drawn[1]), drawn[2])
+TOKENS = st.tuples(st.integers(0, 1_000_000), st.integers(0, 200_000), *[st.floats(0, 0.5)] * 3).map(
+    lambda drawn: Tokens(
+        drawn[0], int(drawn[0] * drawn[2]), drawn[1], int(drawn[1] * drawn[3]), int(drawn[0] * drawn[4])
+    )
 )
 MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
-def at(timeline: list[Dated], moment: datetime) -> Schedule:
+def at(timeline: Sequence[Dated], moment: datetime) -> Schedule:
     """The schedule of the moment."""
     return [schedule for start, schedule in timeline if start <= moment][-1]
 
 
 def theirs(provider: Provider, model: ModelInfo, tokens: Tokens, moment: datetime) -> Decimal:
-    """What genai-prices calculates for input, cached input and output tokens; parts that are not priced by
-    tokens are none of ours."""
-    prices = model.get_prices(moment)
+    """What genai-prices calculates for all kinds of tokens, and for one request."""
     usage = genai_prices.Usage(
-        input_tokens=tokens.input, cache_read_tokens=tokens.cached_input, output_tokens=tokens.output
+        input_tokens=tokens.input,
+        cache_read_tokens=tokens.cached_input,
+        cache_write_tokens=tokens.cache_write,
+        output_tokens=tokens.output,
+        output_reasoning_tokens=tokens.reasoning,
     )
-    requests = prices.requests_kcount
     with localcontext(prec=60):
-        whole = model.calc_price(usage, provider, genai_request_timestamp=moment).total_price
-        if requests is not None:
-            assert isinstance(requests, Decimal)
-            whole -= requests / 1000
-        return whole
+        return model.calc_price(usage, provider, genai_request_timestamp=moment).total_price
 
 
 @given(st.sampled_from(MODELS), TOKENS, MOMENTS)
@@ -72,7 +72,7 @@ def test_costs_what_the_source_calculates_for_every_model_around_its_steps_and_d
         moments |= {datetime(2026, 11, 20, hour, tzinfo=UTC) for hour in hours}
         for moment in moments:
             for read in inputs:
-                tokens = Tokens(read, read // 3, 55)
+                tokens = Tokens(read, read // 3, 55, 21, read // 4)
                 assert cost(at(timeline, moment), tokens, moment) == theirs(provider, model, tokens, moment)
 
 
@@ -82,10 +82,26 @@ def test_the_source_still_has_steps_dates_and_times_of_day() -> None:
     assert any(schedule.terms.tiers for schedule in schedules)
     assert any(schedule.windows for schedule in schedules)
     assert any(len(timeline) > 3 for timeline in TIMELINES.values())
+    bases = [schedule.terms.base for schedule in schedules]
+    for kind in ("cache_write", "reasoning", "request", "second"):
+        assert any(getattr(base, kind) for base in bases), kind
     assert any(
         isinstance(model.prices, list) and isinstance(model.prices[1].constraint, StartDateConstraint)
         for _, model in MODELS
     )
+
+
+def test_a_second_of_sound_costs_its_part_of_the_hour() -> None:
+    (schedule,) = [schedule for _, schedule in TIMELINES["openai/whisper-1"]]
+    used = Tokens(0, 0, 0, seconds=90)
+    assert cost(schedule, used, datetime(2026, 11, 20, tzinfo=UTC)) == Decimal("0.36") / 40
+
+
+def test_images_requests_and_seconds_cost_what_each_of_them_does() -> None:
+    units = {"request": Decimal("0.5"), "image": Decimal("0.04"), "second": Decimal("0.001")}
+    base = rates("0", "0", "0")._replace(**units)
+    used = Tokens(0, 0, 0, requests=3, images=2, seconds=7)
+    assert cost(Schedule(Terms(base)), used, datetime(2026, 11, 20, tzinfo=UTC)) == Decimal("1.587")
 
 
 def rates(read: str, cached: str, written: str) -> Rates:

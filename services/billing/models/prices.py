@@ -11,7 +11,9 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Identity,
+    Index,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -20,14 +22,26 @@ from services.billing.models.base import Base
 
 
 class Price(Base):
-    """What the tokens of a model cost from a moment on. Insert-only and global."""
+    """What the tokens of a model cost from a moment on, one of our own until its end. Global.
+
+    Entries are never altered; the database lets one of our own end earlier, and nothing else be changed.
+    """
 
     __tablename__ = "wrtn_prices"
     __table_args__ = (
-        UniqueConstraint("model", "effective_time", "revision", name="wrtn_prices_model_key"),
+        Index(
+            "wrtn_prices_model_key",
+            "model",
+            "effective_time",
+            "revision",
+            unique=True,
+            postgresql_where=text("NOT own"),
+        ),
         UniqueConstraint("sequence", name="wrtn_prices_sequence_key"),
         CheckConstraint(
-            "least(input_per_million, cached_input_per_million, output_per_million) >= 0", name="amounts"
+            """least(input_per_million, cached_input_per_million, output_per_million, cache_write_per_million,
+            reasoning_per_million, per_request, per_image, per_second) >= 0""",
+            name="amounts",
         ),
     )
 
@@ -42,7 +56,18 @@ class Price(Base):
     input_per_million: Mapped[Decimal]
     cached_input_per_million: Mapped[Decimal]
     output_per_million: Mapped[Decimal]
+    cache_write_per_million: Mapped[Decimal | None]
+    """Null where such tokens cost what input does."""
+    reasoning_per_million: Mapped[Decimal | None]
+    """Null where such tokens cost what output does."""
+    per_request: Mapped[Decimal]
+    per_image: Mapped[Decimal]
+    per_second: Mapped[Decimal]
     tiers: Mapped[list[Any]] = mapped_column(JSONB)
     windows: Mapped[list[Any]] = mapped_column(JSONB)
     source: Mapped[str]
+    own: Mapped[bool]
+    """Whether an administrator set it; it goes before imported ones while it counts."""
+    end_time: Mapped[datetime | None]
+    """Until when one of our own counts, exclusive."""
     create_time: Mapped[datetime]

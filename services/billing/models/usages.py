@@ -43,6 +43,10 @@ class Usage(Base):
     reasoning_tokens: Mapped[int] = mapped_column(BigInteger)
     accepted_prediction_tokens: Mapped[int] = mapped_column(BigInteger)
     rejected_prediction_tokens: Mapped[int] = mapped_column(BigInteger)
+    cache_write_tokens: Mapped[int] = mapped_column(BigInteger)
+    requests: Mapped[int] = mapped_column(BigInteger)
+    images: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[int] = mapped_column(BigInteger)
     price_id: Mapped[UUID | None]
     """The price that set the cost; null if the model had none."""
     cost: Mapped[Decimal]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import select, tuple_
@@ -16,15 +17,28 @@ from services.billing.price_list import Addition
 from services.billing.price_source import CURRENCY
 from services.billing.rating import Price, Rates, Schedule, Terms, Tier, Window
 
-_PRICE = """id, model, effective_time, revision, currency, input_per_million, cached_input_per_million,
-    output_per_million, tiers, windows"""
+_PRICE = """id, model, effective_time, revision, currency, own, end_time, input_per_million,
+    cached_input_per_million, output_per_million, cache_write_per_million, reasoning_per_million,
+    per_request, per_image, per_second, tiers, windows"""
 
 
 _NEWER = f"SELECT sequence, {_PRICE} FROM wrtn_prices WHERE sequence > %s ORDER BY sequence"  # noqa: S608
 
 
-_ADD = f"""INSERT INTO wrtn_prices ({_PRICE}, source, create_time)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""  # noqa: S608
+_COPY = f"COPY wrtn_prices ({_PRICE}, source, create_time) FROM STDIN"
+
+
+_ADD_OWN = f"""INSERT INTO wrtn_prices ({_PRICE}, source, create_time)
+    VALUES ({", ".join(["%s"] * (len(_PRICE.split(",")) + 2))}) ON CONFLICT DO NOTHING"""  # noqa: S608
+
+
+# The sequence moves, so that every process reads the entry again.
+_END = """UPDATE wrtn_prices SET end_time = %(end)s, sequence = DEFAULT
+    WHERE id = %(id)s AND own AND (end_time IS NULL OR end_time >= %(end)s) AND effective_time <= %(end)s"""
+
+
+OWN = "own"
+"""The source of what administrators set."""
 
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('wrtn_prices'))"
@@ -48,32 +62,54 @@ class Prices:
     async def add(self, added: Iterable[Addition], source: str) -> None:
         """Inserts entries."""
         now, clock = self._snapshot.now, self._snapshot.clock
-        rows = [(clock.new_id(), *_row(each), source, now) for each in added]
-        async with (await self._snapshot.driver()).cursor() as cursor:
-            await cursor.executemany(_ADD, rows)
+        async with (await self._snapshot.driver()).cursor() as cursor, cursor.copy(_COPY) as copy:
+            for each in added:
+                await copy.write_row((*_columns(_entry(clock.new_id(), each)), source, now))
+
+    async def add_own(self, price: Price) -> bool:
+        """Adds a price of our own; False if another one of the model counts at any time between."""
+        row = (*_columns(price), OWN, self._snapshot.now)
+        return (await (await self._snapshot.driver()).execute(_ADD_OWN, row)).rowcount == 1
+
+    async def end_own(self, price_id: UUID, end: datetime) -> bool:
+        """Ends a price of our own, earlier than it would; False if it cannot be."""
+        values = {"id": price_id, "end": end}
+        return (await (await self._snapshot.driver()).execute(_END, values)).rowcount == 1
+
+    async def get(self, price_id: UUID) -> models.Price | None:
+        """Answers the entry as it stands now."""
+        return await self._snapshot.session.get(models.Price, price_id, populate_existing=True)
 
     async def page(
         self, keys: Sequence[str], after: tuple[str, ...] | None, size: int
     ) -> Sequence[models.Price]:
         """Answers entries by model, the newest first; only those of `keys` if there are any."""
         entry = models.Price
-        query = select(entry).order_by(entry.model, entry.effective_time.desc(), entry.revision.desc())
+        query = select(entry).order_by(entry.model, entry.effective_time.desc(), entry.sequence.desc())
         if keys:
             query = query.where(entry.model.in_(keys))
         if after:
-            model, effective, revision = after[0], datetime.fromisoformat(after[1]), int(after[2])
-            older = tuple_(entry.effective_time, entry.revision) < tuple_(effective, revision)
+            model, effective, sequence = after[0], datetime.fromisoformat(after[1]), int(after[2])
+            older = tuple_(entry.effective_time, entry.sequence) < tuple_(effective, sequence)
             query = query.where((entry.model > model) | ((entry.model == model) & older))
         return (await self._snapshot.session.scalars(query.limit(size))).all()
 
 
-def _row(addition: Addition) -> tuple[object, ...]:
-    schedule = addition.schedule
+def _entry(price_id: UUID, added: Addition) -> Price:
+    return Price(price_id, added.model, added.effective_time, added.revision, CURRENCY, added.schedule)
+
+
+def _columns(price: Price) -> tuple[object, ...]:
+    """Answers the columns of _PRICE."""
+    schedule = price.schedule
     return (
-        addition.model,
-        addition.effective_time,
-        addition.revision,
-        CURRENCY,
+        price.id,
+        price.model,
+        price.effective_time,
+        price.revision,
+        price.currency,
+        price.own,
+        price.end_time,
         *schedule.terms.base,
         Jsonb(_tiers(schedule.terms)),
         Jsonb(
@@ -81,7 +117,7 @@ def _row(addition: Addition) -> tuple[object, ...]:
                 {
                     "start": window.start.isoformat(),
                     "end": window.end.isoformat(),
-                    "base": [str(rate) for rate in window.terms.base],
+                    "base": write_rates(window.terms.base),
                     "tiers": _tiers(window.terms),
                 }
                 for window in schedule.windows
@@ -91,30 +127,39 @@ def _row(addition: Addition) -> tuple[object, ...]:
 
 
 def _tiers(terms: Terms) -> list[dict[str, object]]:
-    return [{"above": tier.above, "rates": [str(rate) for rate in tier.rates]} for tier in terms.tiers]
+    return [{"above": tier.above, "rates": write_rates(tier.rates)} for tier in terms.tiers]
 
 
 def _price(row: Sequence[Any]) -> Price:
-    id_, model, effective_time, revision, currency, *rates, tiers, windows = row
+    id_, model, effective_time, revision, currency, own, end_time, *rates, tiers, windows = row
     terms = Terms(Rates(*rates), read_tiers(tiers))
-    schedule = Schedule(
-        terms,
-        tuple(
-            Window(
-                time.fromisoformat(window["start"]),
-                time.fromisoformat(window["end"]),
-                Terms(_rates(window["base"]), read_tiers(window["tiers"])),
-            )
-            for window in windows
-        ),
+    return Price(
+        id_, model, effective_time, revision, currency, Schedule(terms, read_windows(windows)), own, end_time
     )
-    return Price(id_, model, effective_time, revision, currency, schedule)
+
+
+def read_windows(windows: Sequence[Any]) -> tuple[Window, ...]:
+    """Reads the column `windows`."""
+    return tuple(
+        Window(
+            time.fromisoformat(window["start"]),
+            time.fromisoformat(window["end"]),
+            Terms(read_rates(window["base"]), read_tiers(window["tiers"])),
+        )
+        for window in windows
+    )
 
 
 def read_tiers(tiers: Sequence[Any]) -> tuple[Tier, ...]:
     """Reads the column `tiers`."""
-    return tuple(Tier(tier["above"], _rates(tier["rates"])) for tier in tiers)
+    return tuple(Tier(tier["above"], read_rates(tier["rates"])) for tier in tiers)
 
 
-def _rates(texts: Sequence[str]) -> Rates:
-    return Rates(*map(Decimal, texts))
+def read_rates(texts: Sequence[str | None]) -> Rates:
+    """Reads rates as they stand in JSON; entries of before there were more kinds name three."""
+    return Rates(*(Decimal(each) if each is not None else None for each in texts))  # type: ignore[arg-type]
+
+
+def write_rates(rates: Rates) -> list[str | None]:
+    """Answers rates as they stand in JSON."""
+    return [str(each) if each is not None else None for each in rates]
