@@ -20,6 +20,6 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def suite(folder: Path) -> Iterator[Suite]:
-    """A running suite."""
-    with running(folder) as started:
+    """A running suite, whose webhooks reach the tests."""
+    with running(folder, WRTN_WEBHOOKS_INSIDE="true") as started:
         yield started

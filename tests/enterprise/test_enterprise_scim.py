@@ -460,6 +460,40 @@ async def test_teams_and_employees_that_people_made_are_out_of_sight(directory: 
     assert (await employee(directory, hired.employee_id)).title == TITLE_MEMBER
 
 
+async def test_a_group_takes_over_the_one_team_of_its_name_with_all_who_are_in_it(
+    directory: Directory,
+) -> None:
+    world, owner = directory.world, directory.owner
+    hired, team_id = await world.hire(owner), await world.team(owner)
+    await world.appoint(owner, team_id, hired, ROLE_CHIEF)
+    below = await world.team(owner, team_id)
+    mina, noah = await directory.user("mina"), await directory.user("noah")
+    known = world.worker(owner.person, owner.enterprise_id, noah["id"], "0" * 32)
+    await world.appoint(owner, team_id, known, ROLE_CHIEF)
+    group = await directory.group("TEAM", mina, noah, externalId="g-1")
+    assert (group["id"], group["displayName"]) == (team_id, "Team")
+    expected = {hired.employee_id: ROLE_CHIEF, mina["id"]: ROLE_MEMBER, noah["id"]: ROLE_CHIEF}
+    assert await roles(directory, team_id) == expected
+    assert (await directory.find('externalId eq "g-1"', "Groups"))[0]["id"] == team_id
+    # It is a group now, so the next one of this name is another team; nor is a team further down at the top.
+    other = await directory.group("Team")
+    assert other["id"] not in (team_id, below)
+    path = f"/Groups/{team_id}"
+    assert refusal(await directory.call("DELETE", path)) == (400, "mutability")
+    assert (await directory.call("GET", path)).status_code == 200
+    await world.archive(owner, below)
+    assert (await directory.call("DELETE", path)).status_code == 204
+    assert await world.children(owner) == [other["id"]]
+
+
+async def test_a_name_that_several_teams_have_is_no_groups(directory: Directory) -> None:
+    made = [await directory.world.team(directory.owner) for _ in range(2)]
+    body = {"schemas": [GROUP], "displayName": "Team"}
+    assert refusal(await directory.call("POST", "/Groups", body)) == (409, "uniqueness")
+    assert await directory.world.children(directory.owner) == made
+    assert await directory.find('displayName eq "Team"', "Groups") == []
+
+
 async def test_another_enterprises_key_sees_and_changes_nothing_here(
     directory: Directory, name_server: NameServer
 ) -> None:

@@ -35,7 +35,7 @@ class ScimUser(Base):
 
 
 class ScimGroup(Base):
-    """A team that a directory has made. Its name and its companions are the team's."""
+    """A team that a directory keeps. Its name and its companions are the team's."""
 
     __tablename__ = "wrtn_scim_groups"
     __table_args__ = (

@@ -92,6 +92,19 @@ class ScimNotUnique(AlreadyExists):
     scim_type: ClassVar[str] = "uniqueness"
 
 
+class ScimGroupAmbiguous(AlreadyExists):
+    """Several teams have the group's name, so none of them can be meant."""
+
+    reason = "SCIM_GROUP_AMBIGUOUS"
+    scim_type: ClassVar[str] = "uniqueness"
+
+
+class ScimGroupHasTeams(FailedPrecondition):
+    """Teams stand below the group's, and they are people's own."""
+
+    reason = "SCIM_GROUP_HAS_TEAMS"
+
+
 class ScimResourceNotFound(NotFound):
     """SCIM has provisioned no such resource here."""
 

@@ -1,4 +1,4 @@
-"""Groups of SCIM: teams that the directory of the enterprise has made, and their companions whom it knows."""
+"""Groups of SCIM: teams that the directory of the enterprise keeps, and their companions whom it knows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from services.enterprise.appointments import Act
 from services.enterprise.models import Enterprise, ScimGroup, Team
 from services.enterprise.scim import documents
 from services.enterprise.scim.documents import Group
-from services.enterprise.scim.errors import ScimNotUnique, ScimResourceNotFound, ScimValueInvalid
+from services.enterprise.scim.errors import (
+    ScimGroupAmbiguous,
+    ScimGroupHasTeams,
+    ScimNotUnique,
+    ScimResourceNotFound,
+    ScimValueInvalid,
+)
 from services.enterprise.scim.filters import Column, as_id
 from services.enterprise.scim.users import Directory, locked, require_version
 from services.enterprise.store import Companions, GroupRow, ScimGroups, ScimUsers, Teams
@@ -30,21 +36,13 @@ Change = Callable[[Group], Group]
 
 
 async def create(tx: Transaction, directory: Directory, group: Group) -> Group:
-    """Makes a team at the top, with these members. Raises ScimNotUnique and ScimValueInvalid."""
+    """Has the directory keep the team at the top that has this name, else makes one, with these members.
+
+    Nobody is taken out of a team that was there. Raises ScimNotUnique, ScimGroupAmbiguous and
+    ScimValueInvalid.
+    """
     enterprise = await locked(tx, directory)
-    teams = Teams(tx, directory.tenant_id)
-    team = Team(
-        tenant_id=directory.tenant_id,
-        id=tx.clock.new_id(),
-        parent_team_id=None,
-        display_name=_name(group),
-        create_time=tx.now,
-        rank=ranks.after(await teams.last_rank(None)),
-        version=1,
-    )
-    tx.session.add(team)
-    await team_changes.record(tx, enterprise, directory.key, team, Kind.CREATED)
-    events.team_created(tx, team, ())
+    team = await _there(tx, directory, _name(group)) or await _made(tx, directory, enterprise, _name(group))
     row = ScimGroup(
         tenant_id=team.tenant_id,
         team_id=team.id,
@@ -57,7 +55,9 @@ async def create(tx: Transaction, directory: Directory, group: Group) -> Group:
         await known.release(group.external_id)
     if not await known.add(row):
         raise ScimNotUnique("There is a group with this externalId already.")
-    await _set_members(tx, directory, enterprise, team, group)
+    tx.audit("scim.group_created", tenant_id=team.tenant_id, target_id=team.id)
+    await _add_members(tx, directory, enterprise, team, await _wanted(tx, directory, group))
+    await tx.session.flush()
     return await _one(tx, directory, (row, team))
 
 
@@ -95,10 +95,12 @@ async def update(
 
 
 async def delete(tx: Transaction, directory: Directory, group_id: str, if_match: str) -> None:
-    """Archives the team with all below it, and forgets the group. Raises as `update` does."""
+    """Archives the team, and forgets the group. Raises as `update` does, and ScimGroupHasTeams."""
     enterprise = await locked(tx, directory)
     row, team = await found(tx, directory, group_id)
     require_version(documents.version_of(await _one(tx, directory, (row, team))), if_match)
+    if await Teams(tx, directory.tenant_id).children(team.id, None, 1):
+        raise ScimGroupHasTeams("Teams stand below this group's team: move or archive them first.")
     await team_changes.archive(tx, enterprise, directory.key, team.id)
     await tx.session.refresh(team)
     events.team_archived(tx, team)
@@ -156,6 +158,33 @@ def _name(group: Group) -> str:
     return name
 
 
+async def _there(tx: Transaction, directory: Directory, name: str) -> Team | None:
+    """Answers the team that people made, and no directory keeps yet. Raises ScimGroupAmbiguous."""
+    teams = await ScimGroups(tx, directory.tenant_id).unkept(name)
+    if len(teams) > 1:
+        raise ScimGroupAmbiguous(
+            "Several teams at the top have this name: rename all but the one that is meant."
+        )
+    return teams[0] if teams else None
+
+
+async def _made(tx: Transaction, directory: Directory, enterprise: Enterprise, name: str) -> Team:
+    """Makes a team at the top."""
+    team = Team(
+        tenant_id=directory.tenant_id,
+        id=tx.clock.new_id(),
+        parent_team_id=None,
+        display_name=name,
+        create_time=tx.now,
+        rank=ranks.after(await Teams(tx, directory.tenant_id).last_rank(None)),
+        version=1,
+    )
+    tx.session.add(team)
+    await team_changes.record(tx, enterprise, directory.key, team, Kind.CREATED)
+    events.team_created(tx, team, ())
+    return team
+
+
 async def _set_members(
     tx: Transaction, directory: Directory, enterprise: Enterprise, team: models.Team, group: Group
 ) -> None:
@@ -165,12 +194,21 @@ async def _set_members(
     for employee_id in sorted(here.keys() - wanted):
         act = Act("companion.removed", employee_id, directory.key, _REASON)
         await companions.change(tx, directory.keyring, enterprise, here[employee_id], act)
-    for employee_id in sorted(wanted - here.keys()):
+    await _add_members(tx, directory, enterprise, team, wanted - here.keys())
+
+
+async def _add_members(
+    tx: Transaction, directory: Directory, enterprise: Enterprise, team: models.Team, wanted: set[UUID]
+) -> None:
+    """Takes in who is not in the team yet, as members of it."""
+    for employee_id in sorted(wanted):
         row = await Companions(tx, team.tenant_id).get(team.id, employee_id)
         if row is None:
             row = companions.join(tx, team.tenant_id, team.id, employee_id)
         elif row.role == ROLE_UNSPECIFIED:
             row.create_time = tx.now
+        else:
+            continue
         act = Act("companion.appointed", employee_id, directory.key, _REASON, role_after=ROLE_MEMBER)
         await companions.change(tx, directory.keyring, enterprise, row, act)
 

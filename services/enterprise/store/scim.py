@@ -69,7 +69,7 @@ class ScimUsers(Rows):
 
 
 class ScimGroups(Rows):
-    """The live teams that the directory has made."""
+    """The live teams that the directory keeps."""
 
     async def get(self, team_id: UUID) -> GroupRow | None:
         """Answers the group."""
@@ -103,6 +103,18 @@ class ScimGroups(Rows):
                 ScimGroup.team_id.in_(archived),
             )
         )
+
+    async def unkept(self, name: str) -> Sequence[Team]:
+        """Answers the live teams at the top of this name, in any case, that are no group; two at most."""
+        kept = select(ScimGroup.team_id).where(ScimGroup.tenant_id == self._tenant_id)
+        wanted = select(Team).where(
+            Team.tenant_id == self._tenant_id,
+            Team.parent_team_id.is_(None),
+            Team.archive_time.is_(None),
+            func.lower(Team.display_name) == name.lower(),
+            Team.id.not_in(kept),
+        )
+        return (await self._session.scalars(wanted.order_by(Team.id).limit(2))).all()
 
     async def add(self, row: ScimGroup) -> bool:
         """Adds the group; answers False if another has the externalId."""
