@@ -10,9 +10,16 @@ from chassis import decimals, timestamps
 from chassis.database import Transaction
 from chassis.events.envelope import Event
 from services.billing.admission import Counter
-from services.billing.models import Budget, Invoice
+from services.billing.models import Budget, Invoice, Subscription
 from services.billing.usages import RatedUsage
-from wrtn.billing.v1.events_pb2 import BudgetChanged, BudgetNoticed, InvoiceChanged, UsageRated
+from wrtn.billing.v1.events_pb2 import (
+    BudgetChanged,
+    BudgetNoticed,
+    InvoiceChanged,
+    SubscriptionChanged,
+    UsageRated,
+)
+from wrtn.billing.v1.plans_pb2 import PlanTerms
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 
@@ -75,6 +82,19 @@ def invoice_changed(tx: Transaction, invoice: Invoice) -> None:
         currency=invoice.currency,
     )
     tx.publish(event, aggregate_id=invoice.id, version=invoice.version, tenant_id=invoice.tenant_id)
+
+
+def subscription_changed(tx: Transaction, row: Subscription, terms: PlanTerms) -> None:
+    """Tells what an enterprise is subscribed to from now on."""
+    event = SubscriptionChanged(
+        subscription_id=str(row.id),
+        state=row.state,  # type: ignore[arg-type]
+        plan_id=str(row.plan_id),
+        plan_version=row.plan_version,
+        seats=row.seats,
+        limits=terms.limits,
+    )
+    tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
 
 
 def _text(id_: UUID | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis import settings
 from chassis.service import Parts, Runtime, run
-from services.billing import organisation, subjects
+from services.billing import organisation, plan_presets, subjects
 from services.billing.consumers import Rating
 from services.billing.expiry import Expiry
 from services.billing.letters import Postman
@@ -14,15 +14,19 @@ from services.billing.prices import import_at_start
 from services.billing.rpc.budgets import Budgets
 from services.billing.rpc.costs import Costs
 from services.billing.rpc.increases import Increases
+from services.billing.rpc.plans import Plans
 from services.billing.rpc.prices import Prices
 from services.billing.rpc.spending import Spends
+from services.billing.rpc.subscriptions import Subscriptions
 from services.billing.settings import BillingSettings
 from services.billing.spender import Spender
 from wrtn.billing.v1.budget_increases_pb2_grpc import add_BudgetIncreaseServiceServicer_to_server
 from wrtn.billing.v1.budgets_pb2_grpc import add_BudgetServiceServicer_to_server
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
+from wrtn.billing.v1.plans_pb2_grpc import add_PlanServiceServicer_to_server
 from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
 from wrtn.billing.v1.spending_pb2_grpc import add_SpendServiceServicer_to_server
+from wrtn.billing.v1.subscriptions_pb2_grpc import add_SubscriptionServiceServicer_to_server
 from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 
@@ -30,6 +34,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
     """Builds the parts. The price list is imported before, so that no usage finds it empty."""
     source = packaged()
     await import_at_start(runtime.db, source)
+    await plan_presets.import_at_start(runtime.db)
     known = PriceList(source)
     spender = Spender(runtime.db)
     return Parts(
@@ -39,6 +44,8 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
             (add_BudgetServiceServicer_to_server, Budgets(runtime)),
             (add_BudgetIncreaseServiceServicer_to_server, Increases(runtime)),
+            (add_PlanServiceServicer_to_server, Plans(runtime)),
+            (add_SubscriptionServiceServicer_to_server, Subscriptions(runtime)),
             (add_SpendServiceServicer_to_server, Spends(runtime, known, spender)),
         ],
         consumers=[Rating(known).consumer(), *organisation.CONSUMERS],

@@ -23,6 +23,7 @@ from services.billing.models.organisation import (
     KnownEnterprise,
     KnownTeam,
 )
+from services.billing.models.plans import Plan, PlanVersion, Subscription, SubscriptionPhase
 from services.billing.models.prices import Price
 from services.billing.models.reservations import Reservation, ReservationState
 from services.billing.models.usages import CostDay, HolderCostDay, TeamPath, Usage
@@ -55,10 +56,14 @@ __all__ = [
     "LedgerEntry",
     "Letter",
     "NumberSeries",
+    "Plan",
+    "PlanVersion",
     "Posting",
     "Price",
     "Reservation",
     "ReservationState",
+    "Subscription",
+    "SubscriptionPhase",
     "TeamPath",
     "Usage",
 ]

@@ -1,0 +1,122 @@
+"""An enterprise that subscribes and is invoiced, by a clock that stands still until it is set."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from chassis.clock import Clock
+from chassis.database import Scope
+from chassis.events.envelope import Event
+from chassis.service import Running
+from chassis.testing.callers import Callers, Known
+from chassis.testing.databases import DatabaseFactory, ServiceDatabase
+from chassis.testing.serving import Serve
+from services.billing.consumers import Rating
+from services.billing.main import wire
+from services.billing.models import KnownCurrency, KnownEnterprise, KnownTeam
+from services.billing.price_list import PriceList
+from services.billing.settings import BillingSettings
+from tests.billing.make import REAL
+from tests.usage import NEW, recorded
+from wrtn.access.v1.access_pb2 import StaffRight, Title
+from wrtn.billing.v1.plans_pb2_grpc import PlanServiceStub
+from wrtn.billing.v1.subscriptions_pb2_grpc import SubscriptionServiceStub
+from wrtn.sessions.v1.events_pb2 import UsageRecorded
+
+if TYPE_CHECKING:
+    from wrtn.billing.v1.plans_pb2_grpc import PlanServiceAsyncStub
+    from wrtn.billing.v1.subscriptions_pb2_grpc import SubscriptionServiceAsyncStub
+
+
+class StillClock(Clock):
+    """A clock that shows `moment`."""
+
+    moment = datetime(2026, 11, 10, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """Answers the moment."""
+        return self.moment
+
+
+@dataclass
+class Buyer:
+    """A running service and an enterprise that it knows."""
+
+    running: Running[BillingSettings]
+    database: ServiceDatabase
+    clock: StillClock
+    callers: Callers
+    plans: PlanServiceAsyncStub
+    subscriptions: SubscriptionServiceAsyncStub
+    id: UUID
+
+    @property
+    def owner(self) -> Known:
+        """An owner who signed in just now."""
+        return self.callers.employee(self.id, Title.TITLE_OWNER)
+
+    @property
+    def administrator(self) -> Known:
+        """A member of staff who signed in just now."""
+        return self.callers.member(staff=StaffRight.STAFF_RIGHT_ADMINISTRATOR)
+
+    def at(self, *parts: int) -> datetime:
+        """Sets the clock to a time, UTC."""
+        self.clock.moment = datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
+        return self.clock.moment
+
+    async def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Reads with the rights of the app."""
+        async with self.database.app.snapshot(Scope.of(self.id)) as snapshot:
+            return await (await (await snapshot.driver()).execute(query, values)).fetchall()
+
+    async def rate(self, messages: Iterable[UsageRecorded]) -> None:
+        """Rates usages as the consumer does."""
+        events: list[Event[UsageRecorded]] = [recorded(message) for message in messages]
+        async with self.running.runtime.db.transaction(Scope.of(self.id)) as tx:
+            await Rating(PriceList(REAL)).rate(tx, events)
+
+    async def move(self, zone: str) -> None:
+        """Changes the time zone of the enterprise."""
+        async with self.database.app.transaction(Scope.of(self.id)) as tx:
+            await tx.session.merge(KnownEnterprise(tenant_id=self.id, time_zone=zone, version=2))
+
+
+async def found(buyer: Buyer, zone: str = "UTC", currency: str = "USD", *teams: UUID) -> Buyer:
+    """Answers another enterprise at the same service, with teams above each other."""
+    enterprise = NEW()
+    async with buyer.database.app.transaction(Scope.of(enterprise)) as tx:
+        tx.session.add(KnownEnterprise(tenant_id=enterprise, time_zone=zone, version=1))
+        tx.session.add(KnownCurrency(tenant_id=enterprise, currency=currency, version=1))
+        for team, parent in zip(teams, [*teams[1:], None], strict=True):
+            row = KnownTeam(
+                tenant_id=enterprise, team_id=team, parent_team_id=parent, archived=False, version=1
+            )
+            tx.session.add(row)
+    return Buyer(**{**vars(buyer), "id": enterprise})
+
+
+@asynccontextmanager
+async def opened(
+    database: DatabaseFactory, serve: Serve, callers: Callers, **settings: Any
+) -> AsyncIterator[Buyer]:
+    """Starts a service under a still clock."""
+    clock = StillClock()
+    callers.clock = clock
+    made = await database("billing")
+    running = await serve("billing", BillingSettings, wire, database=made, clock=clock, **settings)
+    async with running.channel() as channel:
+        yield Buyer(
+            running,
+            made,
+            clock,
+            callers,
+            PlanServiceStub(channel),
+            SubscriptionServiceStub(channel),
+            NEW(),
+        )
