@@ -93,7 +93,7 @@ async def found(buyer: Buyer, zone: str = "UTC", currency: str = "USD", *teams: 
     async with buyer.database.app.transaction(Scope.of(enterprise)) as tx:
         tx.session.add(KnownEnterprise(tenant_id=enterprise, time_zone=zone, version=1))
         tx.session.add(KnownCurrency(tenant_id=enterprise, currency=currency, version=1))
-        for team, parent in zip(teams, [*teams[1:], None], strict=True):
+        for team, parent in zip(teams, (*teams[1:], None), strict=False):
             row = KnownTeam(
                 tenant_id=enterprise, team_id=team, parent_team_id=parent, archived=False, version=1
             )

@@ -117,7 +117,7 @@ async def test_a_subscription_goes_through_its_states_by_verbs_alone(buyer: Buye
     assert (again.state, again.plan.key) == (ACTIVE, "free")
     assert CANCELED in [state for state, _, _ in await phases(buyer)]
     told = await buyer.rows("SELECT count(*) FROM wrtn_audit_entries WHERE action LIKE 'subscription.%%'")
-    assert told == [(10,)]
+    assert told == [(11,)]
 
 
 async def test_a_trial_is_had_once_and_only_where_the_plan_has_one(buyer: Buyer) -> None:
