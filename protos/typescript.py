@@ -26,11 +26,14 @@ LOCK = ROOT / "requirements-node.lock"
 LEAST_NODE = 20
 FILES = (
     "google/protobuf/any.proto",
+    "google/protobuf/duration.proto",
     "google/protobuf/empty.proto",
     "google/protobuf/struct.proto",
     "google/protobuf/timestamp.proto",
+    "google/rpc/error_details.proto",
     "google/rpc/status.proto",
     "wrtn/access/v1/access.proto",
+    "wrtn/billing/v1/spending.proto",
     "wrtn/sessions/v1/histories.proto",
     "wrtn/sessions/v1/recorder.proto",
     "wrtn/sessions/v1/token_usage.proto",

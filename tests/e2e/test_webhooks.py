@@ -7,20 +7,18 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import grpc
+import httpx
 import pytest
 from standardwebhooks import Webhook
 
 from chassis.testing import web
 from chassis.testing.waiting import until
+from clients.python.wrtn_recorder import Opening, Recorder, service_tokens, token_usage
 from tests.e2e.callers import stranger
 from tests.e2e.suite import Suite
-from tests.replay.conversations import Frame, Usage
 from tests.replay.people import Member
 from tests.replay.play import MODELS
-from tests.replay.recorder import Credential, Recording
 from tests.replay.rest import Rest
-from wrtn.sessions.v1.recorder_pb2_grpc import RecorderServiceStub
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -44,8 +42,8 @@ async def test_what_happens_in_each_service_is_delivered_signed(suite: Suite) ->
             account_id = (await post(rest, owner, f"{path}/employees", hired))["accountId"]
             team_id = (await post(rest, owner, f"{path}/teams", {"displayName": "Sales"}))["id"]
             session_id = (await post(rest, owner, "/v1/chatSessions", {"model": MODELS[0]}))["id"]
-            frame = Frame(str(uuid.uuid4()), "assistant", json.dumps({"content": "Hello."}), Usage(1000, 100))
-            await record(rest, suite, owner, path, session_id, frame)
+            history_id = str(uuid.uuid4())
+            await record(rest, suite, owner, path, session_id, history_id)
             await until(lambda: {told["type"] for told in bodies(receiver)} >= WANTED, 60)
             signed = Webhook(made["secret"])
             for request in receiver.requests:
@@ -54,8 +52,8 @@ async def test_what_happens_in_each_service_is_delivered_signed(suite: Suite) ->
             assert {told["tenant"] for told in bodies(receiver)} == {path.rpartition("/")[2]}
             assert data["identity.account.opened"]["accountId"] == account_id
             assert data["enterprise.team.created"]["teamId"] == team_id
-            assert data["sessions.usage.recorded"]["historyId"] == frame.id
-            assert data["billing.usage.rated"]["historyId"] == frame.id
+            assert data["sessions.usage.recorded"]["historyId"] == history_id
+            assert data["billing.usage.rated"]["historyId"] == history_id
     finally:
         await rest.close()
 
@@ -69,19 +67,19 @@ async def founded(rest: Rest, suite: Suite) -> tuple[Member, str]:
     return owner, f"/v1/enterprises/{made['enterprise']['id']}"
 
 
-async def record(rest: Rest, suite: Suite, owner: Member, path: str, session_id: str, frame: Frame) -> None:
+async def record(rest: Rest, suite: Suite, owner: Member, path: str, session_id: str, frame_id: str) -> None:
     """Records one frame, as the enterprise's websocket server does."""
     wanted = {"displayName": "recorder", "scopes": ["sessions.record"]}
     made = await post(rest, owner, f"{path}/serviceCredentials", wanted)
-    credential = Credential(rest, made["credential"]["id"], made["secret"])
-
-    async def ticket() -> str:
-        return str((await post(rest, owner, f"/v1/chatSessions/{session_id}:connect", {}))["ticket"])
-
-    async with grpc.aio.insecure_channel(suite.plan.address("sessions")) as channel:
-        await Recording(
-            RecorderServiceStub(channel), credential, ticket, lambda _frame, _sequence: None
-        ).record([frame])
+    ticket = (await post(rest, owner, f"/v1/chatSessions/{session_id}:connect", {}))["ticket"]
+    async with httpx.AsyncClient(base_url=rest.base, trust_env=False) as gateway:
+        tokens = service_tokens(gateway, made["credential"]["id"], made["secret"])
+        async with (
+            Recorder(suite.plan.address("sessions"), tokens) as recorder,
+            await recorder.attach(Opening(ticket)) as recording,
+        ):
+            usage = token_usage(read=1000, wrote=100)
+            await recording.send("assistant", {"content": "Hello."}, frame_id=frame_id, usage=usage)
 
 
 async def post(rest: Rest, who: Member, path: str, body: Mapping[str, object]) -> dict[str, Any]:

@@ -9,10 +9,12 @@ import subprocess
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -21,7 +23,7 @@ from chassis.testing.waiting import until
 from protos import typescript
 from tests.e2e.suite import Suite
 from tests.replay.people import Member
-from tests.replay.rest import Rest
+from tests.replay.rest import Refused, Rest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -73,6 +75,7 @@ def server(
         **suite.environ,
         "PORT": "0",
         "WRTN_SESSIONS_ADDRESS": suite.plan.address("sessions"),
+        "WRTN_BILLING_ADDRESS": suite.plan.address("billing"),
         "WRTN_GATEWAY_URL": suite.plan.url("gateway"),
         "WRTN_CREDENTIAL_ID": credential[0],
         "WRTN_CREDENTIAL_SECRET": credential[1],
@@ -176,6 +179,87 @@ async def test_the_deletion_of_the_session_closes_the_socket(talk: Talk) -> None
         await turn(socket, "hello")
         await talk.call("DELETE")
         assert await closing(socket) == 4403
+
+
+async def test_who_watches_sees_the_answer_grow_and_then_the_history(talk: Talk) -> None:
+    text = "one two three"
+    async with watching(talk) as shown, await talk.open() as socket:
+        assert (await anext(shown))["caughtUp"] == {"lastSequence": "0"}
+        await turn(socket, text)
+        seen = []
+        while (message := await anext(shown)).get("history", {}).get("sequence") != "2":
+            seen.append(message)
+    answer = message["history"]
+    pieces = [each["delta"] for each in seen if "delta" in each]
+    assert {each["historyId"] for each in pieces} <= {answer["id"]}
+    for each in pieces:
+        assert text[int(each.get("position", 0)) :].startswith(each["text"])
+    assert [each["history"]["type"] for each in seen if "history" in each] == ["user_message"]
+    assert json.loads(answer["body"])["text"] == text
+
+
+@asynccontextmanager
+async def watching(talk: Talk) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    """Watches as a browser does, by server-sent events; yields what is shown."""
+    url = f"/v1/chatSessions/{talk.session_id}:watch"
+    headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {talk.member.access_token}"}
+    async with (
+        httpx.AsyncClient(base_url=talk.rest.base, timeout=START_SECONDS, trust_env=False) as client,
+        client.stream("GET", url, headers=headers) as response,
+    ):
+        assert response.headers["content-type"] == "text/event-stream"
+        lines = response.aiter_lines()
+        yield (json.loads(line.removeprefix("data: ")) async for line in lines if line.startswith("data: "))
+
+
+async def test_a_budget_that_is_used_up_refuses_the_next_turn_in_words(talk: Talk) -> None:
+    budget = await employed(talk, amount="0.00003")
+    async with await talk.open() as socket:
+        # Two tokens of input and two of output; the price of four more is not left.
+        assert (await turn(socket, "hello there"))[1]["sequence"] == 2
+        deltas, refused = await turn(socket, "and again")
+        assert deltas == ""
+        assert "budget of this enterprise does not cover it" in refused["error"]
+        assert (await turn(socket, "once more"))[1] == refused
+    histories = (await talk.call("GET", "/histories"))["histories"]
+    assert [each["type"] for each in histories] == [
+        "user_message",
+        "assistant_message",
+        *["user_message"] * 2,
+    ]
+
+    async def settled() -> Any:
+        status = (await talk.rest.call("GET", budget, token=talk.member.access_token))["status"]
+        return status if status["reserved"] == "0" else None
+
+    # The usage named its reservation: what it cost stands in the place of what was held.
+    assert (await until(settled))["spent"] == "0.00002"
+
+
+async def employed(talk: Talk, amount: str) -> str:
+    """Founds an enterprise with a budget, in which the talk goes on; answers the path of the budget."""
+    rest, member = talk.rest, talk.member
+    slug = f"budget-{uuid.uuid4().hex[:16]}"
+    founding = {"displayName": "Budgeted", "slug": slug, "timeZone": "UTC"}
+    made = await rest.call("POST", "/v1/enterprises", token=member.access_token, body=founding)
+    await member.act(rest, made["accountId"])
+    path = f"/v1/enterprises/{made['enterprise']['id']}/budgets"
+    body = {"budget": {"period": "BUDGET_PERIOD_TOTAL", "amount": amount}}
+
+    async def known() -> Any:
+        try:
+            return await rest.call("POST", path, token=member.access_token, body=body)
+        except Refused as refused:
+            # Billing may not have heard of the enterprise yet.
+            if refused.status != 404:
+                raise
+            return None
+
+    budget = await until(known)
+    created = {"model": "openai/gpt-4.1"}
+    session = await rest.call("POST", "/v1/chatSessions", token=member.access_token, body=created)
+    talk.session_id = session["id"]
+    return f"{path}/{budget['id']}"
 
 
 async def closing(socket: ClientConnection) -> int:

@@ -18,23 +18,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import grpc
+import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from clients.python.wrtn_recorder import FrameRejected, Recorder, RecordingEnded, service_tokens
 from deploy.local.plan import Plan
 from tests.replay import world
 from tests.replay.conversations import conversations
 from tests.replay.journal import Journal
 from tests.replay.play import Player, Session
 from tests.replay.reconcile import Line, Reconciliation
-from tests.replay.recorder import Rejected
 from tests.replay.rest import Refused, Rest
-from wrtn.sessions.v1.recorder_pb2_grpc import RecorderServiceStub
 
 DATA = Path(__file__).parent / "data"
 MOST_LINES = 40
-CHANNEL = [("grpc.max_reconnect_backoff_ms", 1000), ("grpc.initial_reconnect_backoff_ms", 100)]
+GATEWAY_SECONDS = 15
+STOPS = (TimeoutError, Refused, FrameRejected, RecordingEnded, ValueError, OSError)
+"""What ends a replay before it is done."""
 
 
 def main() -> None:
@@ -45,7 +46,7 @@ def main() -> None:
         equal = asyncio.run(replay(arguments, console))
     except* KeyboardInterrupt:
         sys.exit("interrupted: the same command goes on from here")
-    except* (TimeoutError, Refused, Rejected, ValueError, OSError) as faults:
+    except* STOPS as faults:
         reasons = "\n".join(f"  {fault}" for fault in _leaves(faults))
         sys.exit(f"the replay stopped; the same command goes on from here:\n{reasons}")
     sys.exit(0 if equal else 1)
@@ -82,7 +83,8 @@ async def replay(arguments: argparse.Namespace, console: Console) -> bool:
         console.print(f"going on with run {journal.run}: {len(journal.acks)} frames are durable already")
     script = conversations(arguments.conversations, arguments.trace, arguments.repeat, journal.run)
     rest = Rest(arguments.gateway)
-    async with grpc.aio.insecure_channel(arguments.sessions, options=CHANNEL) as channel:
+    gateway = {"base_url": arguments.gateway, "timeout": GATEWAY_SECONDS, "trust_env": False}
+    async with httpx.AsyncClient(**gateway) as client:
         try:
             await rest.reach()
             console.print("members sign up, an enterprise is built")
@@ -104,9 +106,10 @@ async def replay(arguments: argparse.Namespace, console: Console) -> bool:
                     rate = f"{done / (time.monotonic() - began):,.0f} frames/s"
                     progress.update(task, advance=count, rate=rate)
 
-                recorder = RecorderServiceStub(channel)
-                player = Player(rest, recorder, built, journal, advance, arguments.parallel)
-                sessions = await player.play(script)
+                tokens = service_tokens(client, built.credential_id, built.secret)
+                async with Recorder(arguments.sessions, tokens) as recorder:
+                    player = Player(rest, recorder, built, journal, advance, arguments.parallel)
+                    sessions = await player.play(script)
             console.print("reconciling")
             lines = [line async for line in Reconciliation(rest, built, sessions).lines()]
         finally:

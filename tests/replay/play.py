@@ -6,17 +6,14 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from clients.python.wrtn_recorder import Recorder
 from tests.replay.conversations import Conversation, Frame
 from tests.replay.journal import Journal
 from tests.replay.people import Member
-from tests.replay.recorder import Credential, Recording
+from tests.replay.recording import record
 from tests.replay.rest import Refused, Rest
 from tests.replay.world import Employee, World
-
-if TYPE_CHECKING:
-    from wrtn.sessions.v1.recorder_pb2_grpc import RecorderServiceAsyncStub
 
 # Priced in every release of the price list, with and without steps by context length.
 MODELS = ("openai/gpt-4.1", "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5", "google/gemini-2.5-flash")
@@ -37,7 +34,7 @@ class Player:
     """Plays conversations into a suite; `advance` is called with the number of newly durable frames."""
 
     rest: Rest
-    recorder: RecorderServiceAsyncStub
+    recorder: Recorder
     world: World
     journal: Journal
     advance: Callable[[int], None]
@@ -46,17 +43,16 @@ class Player:
     async def play(self, conversations: list[Conversation]) -> list[Session]:
         """Plays all of them, `parallel` at a time; answers the sessions in their order."""
         room = asyncio.Semaphore(self.parallel)
-        credential = Credential(self.rest, self.world.credential_id, self.world.secret)
 
         async def one(conversation: Conversation) -> Session:
             async with room:
-                return await self._play(conversation, credential)
+                return await self._play(conversation)
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(conversation)) for conversation in conversations]
         return [task.result() for task in tasks]
 
-    async def _play(self, conversation: Conversation, credential: Credential) -> Session:
+    async def _play(self, conversation: Conversation) -> Session:
         employee = self.world.employees[conversation.number % len(self.world.employees)]
         model = MODELS[conversation.number % len(MODELS)]
         session_id = await self._open(conversation, employee, model)
@@ -72,7 +68,7 @@ class Player:
             self.journal.ack(frame.id, sequence)
             self.advance(1)
 
-        await Recording(self.recorder, credential, ticket, acked).record(left)
+        await record(self.recorder, ticket, left, acked)
         return Session(session_id, conversation, employee, model)
 
     async def _open(self, conversation: Conversation, employee: Employee, model: str) -> str:

@@ -4,12 +4,13 @@
  *     WRTN_CREDENTIAL_ID=... WRTN_CREDENTIAL_SECRET=... node dist/example/server.js
  *
  * A browser asks the gateway for a ticket (`POST /v1/chatSessions/{id}:connect`) and opens
- * `ws://.../?ticket=...`. It sends `{"text": "..."}` and gets `{"delta"}`s, then `{"text", "sequence"}`.
+ * `ws://.../?ticket=...`. It sends `{"text": "..."}` and gets `{"delta"}`s, then `{"text", "sequence"}`; or, if the
+ * turn failed or no budget covers it, `{"error"}` with a sentence that says why.
  */
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
-import { Recorder, RecordingEnded, serviceTokens, tokenUsage, type Recording } from "../src/index.js";
+import { Recorder, RecordingEnded, serviceTokens, Spending, tokenUsage, type Recording } from "../src/index.js";
 
 /** Codes of closing, from the private range: a client tells by them whether to come back. */
 const CLOSE = { refused: 4401, ended: 4403, unreachable: 4503, trouble: 1011 } as const;
@@ -21,35 +22,44 @@ const setting = (name: string, otherwise?: string): string => {
   return value;
 };
 
-const recorder = new Recorder({
-  address: setting("WRTN_SESSIONS_ADDRESS", "127.0.0.1:50053"),
-  tokens: serviceTokens(
-    setting("WRTN_GATEWAY_URL", "http://127.0.0.1:8080"),
-    setting("WRTN_CREDENTIAL_ID"),
-    setting("WRTN_CREDENTIAL_SECRET"),
-  ),
-});
+const tokens = serviceTokens(
+  setting("WRTN_GATEWAY_URL", "http://127.0.0.1:8080"),
+  setting("WRTN_CREDENTIAL_ID"),
+  setting("WRTN_CREDENTIAL_SECRET"),
+);
+const recorder = new Recorder({ address: setting("WRTN_SESSIONS_ADDRESS", "127.0.0.1:50053"), tokens });
+const spending = new Spending({ address: setting("WRTN_BILLING_ADDRESS", "127.0.0.1:50054"), tokens });
 
 /** The model: says the words again, one by one. A real server calls its vendor here. */
 async function* answer(text: string): AsyncGenerator<string> {
   for (const word of text.split(/(?<=\s)/)) yield word;
 }
 
-/** One turn: the question is durable before it is answered, the answer before it is said to be. */
+/** How many tokens a text has, as this model counts. */
+const words = (text: string): number => text.split(/\s+/).filter(Boolean).length;
+
+/**
+ * One turn: the question is durable before it is answered, what it may cost at most is reserved before the model is
+ * called, and the answer is durable before it is said to be. Whoever watches the session sees the answer grow.
+ */
 async function turn(socket: WebSocket, recording: Recording, text: string): Promise<void> {
   await recording.send({ type: "user_message", body: { text } });
+  const session = await recording.opened();
+  const reservation = await spending.authorize(session, { input: words(text), output: words(text) });
+  const writing = recording.answer();
   let said = "";
   for await (const delta of answer(text)) {
     said += delta;
+    writing.write(delta);
     socket.send(JSON.stringify({ delta }));
   }
-  const words = (value: string) => value.split(/\s+/).filter(Boolean).length;
   const stored = await recording.send(
+    { type: "assistant_message", body: { text: said, finish_reason: "stop", model: session.model } },
     {
-      type: "assistant_message",
-      body: { text: said, finish_reason: "stop", model: recording.session?.model },
+      id: writing.id,
+      tokenUsage: tokenUsage({ input: words(text), output: words(said) }),
+      reservationId: reservation.id,
     },
-    { tokenUsage: tokenUsage({ input: words(text), output: words(said) }) },
   );
   socket.send(JSON.stringify({ text: said, sequence: stored.sequence }));
 }
@@ -87,7 +97,10 @@ function parsed(data: string): string {
   }
 }
 
-/** Tells the browser what went wrong in a turn; the connection goes on, unless the recording ended. */
+/**
+ * Tells the browser what went wrong in a turn, also that no budget covers it: the message of SpendRefused is written for
+ * people. The connection goes on, unless the recording ended.
+ */
 function refuse(socket: WebSocket, error: Error): void {
   if (error instanceof RecordingEnded) return;
   socket.send(JSON.stringify({ error: error.message }));
@@ -117,6 +130,7 @@ http.listen(Number(setting("PORT", "8090")), setting("HOST", "127.0.0.1"), () =>
 function stop(): void {
   http.close(() => {
     recorder.close();
+    spending.close();
     process.exit(0);
   });
   for (const socket of sockets.clients) socket.close(1012, "restarting");

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { Metadata, status, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import { Answer } from "./answer.js";
 import { FrameRejected, passes, RecordingEnded, TooManyPending, type EndReason } from "./errors.js";
 import {
   Control_Kind,
@@ -90,6 +91,8 @@ export class Recording extends EventEmitter {
   private closing = false;
   private pause = FIRST_PAUSE;
   private lastSign = Date.now();
+  /** Since when nothing gets through; unset while all is well. */
+  private brokenSince?: number;
   private timer?: NodeJS.Timeout;
   private freshToken = false;
   private halfClosed = false;
@@ -144,6 +147,11 @@ export class Recording extends EventEmitter {
     });
   }
 
+  /** Begins an answer whose pieces are shown to those who watch, until the history with its id replaces them. */
+  answer(): Answer {
+    return new Answer((delta) => void (this.live && !this.closing && this.stream?.write({ delta })));
+  }
+
   /** Waits for the acknowledgements that are due and ends the connection. */
   async close(): Promise<void> {
     if (this.end) return;
@@ -182,6 +190,7 @@ export class Recording extends EventEmitter {
     if (response.opened) this.begin(response.opened);
     else if (response.ack) {
       const { historyId, sequence, createTime } = response.ack;
+      this.brokenSince = undefined;
       this.settle(historyId)?.resolve({ id: historyId, sequence, createTime: createTime ?? new Date() });
     } else if (response.rejection) this.reject(response.rejection);
     else if (response.control) this.control(response.control);
@@ -192,12 +201,15 @@ export class Recording extends EventEmitter {
     this.session = opened;
     this.live = true;
     this.freshToken = false;
+    if (this.pending.size === 0) this.brokenSince = undefined;
     for (const { request } of this.pending.values()) this.stream?.write(request);
     this.watch();
     this.emit("opened", opened);
   }
 
   private reject(rejection: Rejection): void {
+    // A piece that is not shown is no loss: what counts is the history.
+    if (rejection.delta) return;
     const code = rejection.status?.code ?? status.UNKNOWN;
     const message = rejection.status?.message ?? "the frame was refused";
     // Its fate is not known, or it may go through later: it stays, and is sent again in order.
@@ -243,7 +255,8 @@ export class Recording extends EventEmitter {
 
   private retry(error: Error): void {
     if (this.end) return;
-    if (Date.now() - this.lastSign > this.options.patience) {
+    this.brokenSince ??= Date.now();
+    if (Date.now() - this.brokenSince > this.options.patience) {
       return this.finish(new RecordingEnded("unreachable", `the service could not be reached: ${error.message}`));
     }
     this.emit("broken", error);

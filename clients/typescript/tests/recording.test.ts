@@ -63,8 +63,10 @@ test("what was not acknowledged is sent again, in order, on a stream that resume
   await recording.close();
 });
 
-test("it comes back when the service was away, and what was sent meanwhile is stored", async () => {
+test("it comes back after a long rest, and what was sent while the service was away is stored", async (context) => {
   const recording = await made().attach(opening);
+  const rested = Date.now() + 3_600_000;
+  context.mock.method(Date, "now", () => rested);
   const port = service.port;
   const broken = once(recording, "broken");
   service.stop();
@@ -80,9 +82,7 @@ test("a frame that is refused rejects alone; the recording goes on", async () =>
   const recording = await made().attach(opening);
   service.onFrame = (frame, call) => {
     if (!frame.body.includes("bad")) return false;
-    call.write({
-      rejection: { historyId: frame.id, status: { code: status.ALREADY_EXISTS, message: "other body", details: [] } },
-    });
+    service.refuse(call, frame.id, status.ALREADY_EXISTS, "other body");
     return true;
   };
   await assert.rejects(recording.send(say("bad")), (error: unknown) => {
@@ -98,13 +98,36 @@ test("a frame of unknown fate is sent again", async () => {
   service.onFrame = (frame, call) => {
     if (!once) return false;
     once = false;
-    call.write({
-      rejection: { historyId: frame.id, status: { code: status.UNAVAILABLE, message: "fate unknown", details: [] } },
-    });
+    service.refuse(call, frame.id, status.UNAVAILABLE, "fate unknown");
     return true;
   };
   assert.equal((await recording.send(say("x"))).sequence, 1);
   assert.equal(service.openings.length, 2);
+  await recording.close();
+});
+
+test("pieces of an answer are shown in place, gathered, and whole characters", async () => {
+  const recording = await made().attach(opening);
+  const writing = recording.answer();
+  const whole = "안녕 😀 ".repeat(2000);
+  for (const character of whole) writing.write(character);
+  await recording.send(say("meanwhile"));
+  while (service.shown.map((each) => each.text).join("") !== whole) await new Promise(setImmediate);
+  assert.deepEqual(new Set(service.shown.map((each) => each.historyId)), new Set([writing.id]));
+  for (const { position, text } of service.shown) {
+    assert.equal(whole.slice(position, position + text.length), text);
+    assert.ok(Buffer.byteLength(text) <= 16 * 1024);
+  }
+  assert.ok(service.shown.length < 100, `${service.shown.length} pieces`);
+  await recording.close();
+});
+
+test("a piece that is refused disturbs neither the recording nor the history that replaces it", async () => {
+  const recording = await made().attach(opening);
+  const writing = recording.answer();
+  service.onFrame = (frame, call) => (service.refuse(call, frame.id, status.RESOURCE_EXHAUSTED, "slower", true), false);
+  const stored = await recording.send(say("whole"), { id: writing.id });
+  assert.deepEqual([stored.id, stored.sequence, service.openings.length], [writing.id, 1, 1]);
   await recording.close();
 });
 

@@ -5,6 +5,7 @@ import {
   RecorderServiceService,
   type AttachRequest,
   type AttachResponse,
+  type Delta,
   type Frame,
   type OpenConnectionRequest,
 } from "../src/generated/wrtn/sessions/v1/recorder.js";
@@ -18,6 +19,8 @@ export class Service {
   readonly stored: Frame[] = [];
   /** How often each frame was received. */
   readonly received = new Map<string, number>();
+  /** The pieces of answers that came. */
+  readonly shown: Delta[] = [];
   readonly tokens: string[] = [];
   /** What happens to a frame before it is stored; true means that it was dealt with. */
   onFrame: (frame: Frame, call: Call, service: Service) => boolean = () => false;
@@ -51,6 +54,11 @@ export class Service {
     for (const call of this.calls) call.write({ control: { kind } });
   }
 
+  /** Refuses a frame, or a piece of an answer. */
+  refuse(call: Call, historyId: string, code: status, message: string, delta = false): void {
+    call.write({ rejection: { historyId, delta, status: { code, message, details: [] } } });
+  }
+
   ack(call: Call, frame: Frame): void {
     if (!this.stored.some((each) => each.id === frame.id)) this.stored.push(frame);
     const sequence = this.stored.findIndex((each) => each.id === frame.id) + 1;
@@ -66,6 +74,7 @@ export class Service {
     call.on("data", (request: AttachRequest) => {
       if (request.open) this.open(call, request.open, token);
       else if (request.frame) this.frame(call, request.frame);
+      else if (request.delta) this.shown.push(request.delta);
     });
     call.on("end", () => (gone(), call.end()));
   }
@@ -74,8 +83,9 @@ export class Service {
     this.openings.push(open);
     if (this.onOpen(call, token)) return;
     const connectionId = `connection-${this.openings.length}`;
-    const opened = { connectionId, chatSessionId: "session", accountId: "account", model: "m/m" };
-    call.write({ opened: { ...opened, lastSequence: this.stored.length } });
+    const whose = { tenantId: "tenant", accountId: "account", teamId: "team" };
+    const session = { chatSessionId: "session", model: "m/m", lastSequence: this.stored.length };
+    call.write({ opened: { connectionId, ...session, ...whose } });
   }
 
   private frame(call: Call, frame: Frame): void {

@@ -1,0 +1,42 @@
+"""The recorder in Python over the real service: what it records is there, and who watches sees it come."""
+
+from __future__ import annotations
+
+import json
+
+from clients.python.wrtn_recorder import Opening, Recorder
+from tests.sessions.make import Session, Sessions
+from tests.sessions.watching import watch
+
+
+def recorder(sessions: Sessions, session: Session) -> Recorder:
+    """A recorder with the session's credential."""
+
+    async def tokens(_fresh: bool) -> str:
+        return session.credential.bearer
+
+    return Recorder(f"127.0.0.1:{sessions.running.port}", tokens)
+
+
+async def test_who_watches_sees_an_answer_grow_until_its_history_is_there(sessions: Sessions) -> None:
+    session = await sessions.session()
+    view = watch(sessions, session)
+    assert await view.caught_up() == 0
+    async with recorder(sessions, session) as made:
+        recording = await made.attach(Opening(await sessions.ticket(session), client="test"))
+        answer = recording.answer()
+        answer.write("Hello ")
+        answer.write("there")
+        delta = await view.delta()
+        assert (delta.history_id, delta.position, delta.text) == (answer.id, 0, "Hello there")
+        answer.write("!")
+        delta = await view.delta()
+        assert (delta.position, delta.text) == (11, "!")
+        stored = await recording.send("assistant_message", {"text": "Hello there!"}, frame_id=answer.id)
+        (history,) = await view.histories(1)
+        assert (history.id, history.sequence) == (stored.id, stored.sequence) == (answer.id, 1)
+        assert json.loads(history.body) == {"text": "Hello there!"}
+        await recording.close()
+    (connection,) = await sessions.connections(session)
+    assert connection.HasField("disconnect_time")
+    assert connection.client == "test"
