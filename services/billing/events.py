@@ -10,12 +10,13 @@ from chassis import decimals, timestamps
 from chassis.database import Transaction
 from chassis.events.envelope import Event
 from services.billing.admission import Counter
-from services.billing.models import Budget, Invoice, Subscription
+from services.billing.models import Budget, Invoice, Payment, Subscription
 from services.billing.usages import RatedUsage
 from wrtn.billing.v1.events_pb2 import (
     BudgetChanged,
     BudgetNoticed,
     InvoiceChanged,
+    PaymentChanged,
     SubscriptionChanged,
     UsageRated,
 )
@@ -95,6 +96,19 @@ def subscription_changed(tx: Transaction, row: Subscription, terms: PlanTerms) -
         limits=terms.limits,
     )
     tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
+
+
+def payment_changed(tx: Transaction, payment: Payment) -> None:
+    """Tells that a payment succeeded, failed, waits for who pays, or was given back."""
+    event = PaymentChanged(
+        payment_id=str(payment.id),
+        state=payment.state,  # type: ignore[arg-type]
+        amount=decimals.text(payment.amount),
+        refunded_amount=decimals.text(payment.refunded_amount),
+        currency=payment.currency,
+        invoice_id=_text(payment.invoice_id),
+    )
+    tx.publish(event, aggregate_id=payment.id, version=payment.version, tenant_id=payment.tenant_id)
 
 
 def _text(id_: UUID | None) -> str:

@@ -8,6 +8,7 @@ from services.billing import organisation, plan_presets, subjects
 from services.billing.consumers import Rating
 from services.billing.expiry import Expiry
 from services.billing.letters import Postman
+from services.billing.paying import paying
 from services.billing.price_list import PriceList
 from services.billing.price_source import packaged
 from services.billing.prices import import_at_start
@@ -37,6 +38,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
     await plan_presets.import_at_start(runtime.db)
     known = PriceList(source)
     spender = Spender(runtime.db)
+    payments = paying(runtime)
     return Parts(
         servicers=[
             (add_CostServiceServicer_to_server, Costs(runtime)),
@@ -47,11 +49,13 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
             (add_PlanServiceServicer_to_server, Plans(runtime)),
             (add_SubscriptionServiceServicer_to_server, Subscriptions(runtime)),
             (add_SpendServiceServicer_to_server, Spends(runtime, known, spender)),
+            *payments.servicers,
         ],
         consumers=[Rating(known).consumer(), *organisation.CONSUMERS],
         jobs=[
             Expiry(runtime.db, runtime.worker, runtime.bus, runtime.peers).job(),
             Postman(runtime.db, runtime.worker, runtime.peers).job(),
+            *payments.jobs,
         ],
         background=[spender],
     )

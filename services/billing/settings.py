@@ -3,12 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from chassis.settings import ServiceSettings
+from chassis.settings import ServiceSettings, SettingsError
+from services.billing.stripe.api import StripeKeys
 
 
 @dataclass(frozen=True, kw_only=True)
 class BillingSettings(ServiceSettings):
-    """Those of every service, and the peer that says how far usage is published."""
+    """Those of every service, the peer that says how far usage is published, and the card provider."""
 
     sessions_address: str
+    stripe_secret_key_file: Path | None = None
+    """The file with Stripe's secret key; without it there are no cards."""
+    stripe_webhook_secret_file: Path | None = None
+    """The file with the secret by which Stripe signs what it sends to /v1/paymentProviders/stripe/webhook."""
+    stripe_publishable_key: str = ""
+    """The key by which pages speak to Stripe. It is no secret."""
+    stripe_url: str = "https://api.stripe.com"
+
+    def stripe(self) -> StripeKeys | None:
+        """Answers how Stripe is called, None where it is not; raises SettingsError for half of it."""
+        files = (self.stripe_secret_key_file, self.stripe_webhook_secret_file)
+        if not any(files) and not self.stripe_publishable_key:
+            return None
+        secret, webhook = (
+            _read(f"WRTN_STRIPE_{name}_FILE", path)
+            for name, path in zip(("SECRET_KEY", "WEBHOOK_SECRET"), files, strict=True)
+        )
+        if not self.stripe_publishable_key:
+            raise SettingsError(["WRTN_STRIPE_PUBLISHABLE_KEY is not set"])
+        return StripeKeys(self.stripe_url, secret, webhook, self.stripe_publishable_key)
+
+
+def _read(setting: str, path: Path | None) -> str:
+    if path is None:
+        raise SettingsError([f"{setting} is not set"])
+    try:
+        found = path.read_text().strip()
+    except OSError as error:
+        raise SettingsError([f"{setting} cannot be read"]) from error
+    if not found:
+        raise SettingsError([f"{setting} is empty"])
+    return found

@@ -39,7 +39,7 @@ async def open_invoice(made: ServiceDatabase, tenant_id: UUID, total: str, numbe
         state=pb.Invoice.STATE_DRAFT,
         number=None,
         currency="USD",
-        start_time=of_day(1),
+        start_time=of_day(1) + timedelta(seconds=number),
         end_time=of_day(30),
         subtotal=Decimal(total),
         tax_rate=ZERO,

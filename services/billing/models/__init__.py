@@ -23,6 +23,7 @@ from services.billing.models.organisation import (
     KnownEnterprise,
     KnownTeam,
 )
+from services.billing.models.payments import Payment, PaymentCustomer, PaymentMethod, Refund
 from services.billing.models.plans import Plan, PlanVersion, Subscription, SubscriptionPhase
 from services.billing.models.prices import Price
 from services.billing.models.reservations import Reservation, ReservationState
@@ -56,10 +57,14 @@ __all__ = [
     "LedgerEntry",
     "Letter",
     "NumberSeries",
+    "Payment",
+    "PaymentCustomer",
+    "PaymentMethod",
     "Plan",
     "PlanVersion",
     "Posting",
     "Price",
+    "Refund",
     "Reservation",
     "ReservationState",
     "Subscription",

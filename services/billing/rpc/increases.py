@@ -13,13 +13,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis.call import current
 from chassis.database import Scope, Snapshot, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
 from services.billing import convert, increases
 from services.billing.budgets import Decider, amount_of
 from services.billing.errors import BudgetIncreaseNotFound, TimeRangeInvalid
 from services.billing.models import BudgetIncrease
+from services.billing.rpc.cursors import before
 from services.billing.store.increases import Increases as Store
 from wrtn.billing.v1 import budget_increases_pb2 as pb
 from wrtn.billing.v1.budget_increases_pb2_grpc import BudgetIncreaseServiceServicer
@@ -70,7 +71,7 @@ class Increases(BudgetIncreaseServiceServicer):
         async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
             employee_id = await increases.listed_for(snapshot, tenant_id, reader, budget_id)
             found = await Store(snapshot, tenant_id).page(
-                budget_id, employee_id, request.state, _before(page), page.size + 1
+                budget_id, employee_id, request.state, before(page), page.size + 1
             )
             rows, token = page.cut(found, key=lambda row: (str(row.id),))
             shown = [await self._shown(snapshot, row) for row in rows]
@@ -150,12 +151,3 @@ def _moment(given: Timestamp) -> datetime:
         return given.ToDatetime(UTC)
     except (ValueError, OverflowError):
         raise TimeRangeInvalid("The end must lie ahead, within a year.", field="end_time") from None
-
-
-def _before(page: Page) -> UUID | None:
-    if not page.cursor:
-        return None
-    try:
-        return UUID(page.cursor[0])
-    except ValueError as error:
-        raise PageTokenInvalid from error

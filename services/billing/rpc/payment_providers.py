@@ -1,0 +1,70 @@
+"""wrtn.billing.v1 PaymentProviderService."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import structlog
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.empty_pb2 import Empty
+
+from chassis.clock import Clock
+from services.billing.collecting import Collector
+from services.billing.errors import (
+    CardsNotSetUp,
+    PaymentNotFound,
+    ProviderUnreachable,
+    RefundNotFound,
+    WebhookRefused,
+)
+from services.billing.stripe.api import StripeKeys
+from services.billing.stripe.signatures import is_signed
+from services.billing.stripe.webhooks import MOST_BYTES, Told, told
+from wrtn.billing.v1.payment_providers_pb2_grpc import PaymentProviderServiceServicer
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_SIGNATURE = "stripe-signature"
+
+_log = structlog.get_logger(__name__)
+
+
+class PaymentProviders(PaymentProviderServiceServicer):
+    """Hears from Stripe. Without a collector there are no cards."""
+
+    def __init__(self, clock: Clock, keys: StripeKeys | None, collector: Collector | None) -> None:
+        self._clock = clock
+        self._keys = keys
+        self._collector = collector
+
+    async def ReceiveStripeEvent(self, request: HttpBody, context: Context) -> Empty:
+        """Verifies the event, then asks Stripe for what it is about."""
+        if self._keys is None or self._collector is None:
+            raise CardsNotSetUp("Cards are not set up here.")
+        metadata = dict(context.invocation_metadata() or ())
+        signature = str(metadata.get(_SIGNATURE, ""))
+        if len(request.data) > MOST_BYTES or not is_signed(
+            request.data, signature, self._keys.webhook_secret, self._clock.now()
+        ):
+            raise WebhookRefused("The event is not signed by Stripe, or not lately, or too large.")
+        about = told(request.data)
+        if about is not None:
+            await self._note(self._collector, about)
+        return Empty()
+
+    async def _note(self, collector: Collector, about: Told) -> None:
+        try:
+            if about.payment_id is not None:
+                known = await collector.advance(
+                    about.tenant_id,
+                    about.payment_id,
+                    provider_payment_id=about.object_id,
+                    event_id=about.event_id,
+                )
+                if known is None:
+                    raise ProviderUnreachable("Stripe does not answer: send it again.")
+            elif about.refund_id is not None:
+                await collector.refunding.advance(about.tenant_id, about.refund_id)
+        except (PaymentNotFound, RefundNotFound):
+            # Another system uses the same account of Stripe.
+            _log.info("stripe_event_of_others", event_id=str(about.event_id))

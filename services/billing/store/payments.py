@@ -1,0 +1,83 @@
+"""The queries on payments and refunds, bound to one tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis.database import Snapshot
+from services.billing.models import Payment, PaymentMethod, Refund
+
+
+class Payments:
+    """The payments of a tenant."""
+
+    def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
+        self._session = tx.session
+        self._tenant_id = tenant_id
+
+    async def insert(self, row: Payment) -> bool:
+        """Adds a payment; False if one of its invoice is under way, or its transaction is booked."""
+        values = {each.name: getattr(row, each.name) for each in Payment.__table__.columns}
+        added = insert(Payment).values(values).on_conflict_do_nothing().returning(Payment.id)
+        return await self._session.scalar(added) is not None
+
+    async def get(self, payment_id: UUID, *, lock: bool = False) -> Payment | None:
+        """Answers the payment, locked if it is to be changed."""
+        key = (self._tenant_id, payment_id)
+        return await self._session.get(
+            Payment, key, with_for_update=True if lock else None, populate_existing=lock
+        )
+
+    async def page(self, invoice_id: UUID | None, before: UUID | None, size: int) -> Sequence[Payment]:
+        """Answers payments, the newest first: of an invoice, if one is named."""
+        query = select(Payment).where(Payment.tenant_id == self._tenant_id)
+        if invoice_id is not None:
+            query = query.where(Payment.invoice_id == invoice_id)
+        if before is not None:
+            query = query.where(Payment.id < before)
+        return (await self._session.scalars(query.order_by(Payment.id.desc()).limit(size))).all()
+
+    async def to_check(self, now: datetime, size: int) -> Sequence[UUID]:
+        """Answers the payments whose provider is to be asked by now."""
+        query = select(Payment.id).where(Payment.tenant_id == self._tenant_id, Payment.check_time <= now)
+        return (await self._session.scalars(query.order_by(Payment.check_time).limit(size))).all()
+
+
+class Refunds:
+    """The refunds of a tenant."""
+
+    def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
+        self._session = tx.session
+        self._tenant_id = tenant_id
+
+    async def get(self, refund_id: UUID, *, lock: bool = False) -> Refund | None:
+        """Answers the refund, locked if it is to be changed."""
+        key = (self._tenant_id, refund_id)
+        return await self._session.get(
+            Refund, key, with_for_update=True if lock else None, populate_existing=lock
+        )
+
+    async def to_check(self, now: datetime, size: int) -> Sequence[UUID]:
+        """Answers the refunds whose provider is to be asked by now."""
+        query = select(Refund.id).where(Refund.tenant_id == self._tenant_id, Refund.check_time <= now)
+        return (await self._session.scalars(query.order_by(Refund.check_time).limit(size))).all()
+
+
+async def tenants_waiting(tx: Snapshot, now: datetime) -> Sequence[UUID]:
+    """Answers the tenants of whom a provider is to be asked by now. For the worker role."""
+    payment, refund, method = Payment, Refund, PaymentMethod
+    detaching = method.delete_time.is_not(None) & method.detach_time.is_(None)
+    query = (
+        select(payment.tenant_id)
+        .where(payment.check_time <= now)
+        .union(
+            select(refund.tenant_id).where(refund.check_time <= now),
+            select(method.tenant_id).where(detaching),
+        )
+    )
+    return (await tx.session.scalars(query)).all()

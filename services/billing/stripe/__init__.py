@@ -1,0 +1,1 @@
+"""Stripe: cards, over its HTTP API."""

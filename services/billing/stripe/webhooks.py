@@ -1,0 +1,42 @@
+"""What Stripe tells: verified by its signature, and then only a hint of what to ask for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+MOST_BYTES = 256 * 1024
+"""How large an event may be; Stripe's are some KiB."""
+
+
+class Told(NamedTuple):
+    """Of which payment or refund of ours an event tells."""
+
+    event_id: UUID
+    """Made of Stripe's id, for the inbox."""
+    tenant_id: UUID
+    payment_id: UUID | None
+    refund_id: UUID | None
+    object_id: str
+    """How Stripe calls it."""
+
+
+def told(body: bytes) -> Told | None:
+    """Reads a verified event; None for one that is about nothing of ours, such as another system's."""
+    try:
+        event = json.loads(body)
+        about: dict[str, Any] = event["data"]["object"]
+        ours = about.get("metadata") or {}
+        payment_id, refund_id = ours.get("payment_id"), ours.get("refund_id")
+        if about["object"] not in ("payment_intent", "refund") or not (payment_id or refund_id):
+            return None
+        return Told(
+            uuid5(NAMESPACE_URL, f"stripe:{event['id']}"),
+            UUID(ours["tenant_id"]),
+            UUID(payment_id) if payment_id else None,
+            UUID(refund_id) if refund_id else None,
+            about["id"],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,33 @@
+"""What tests of billing share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from chassis.clock import Clock
+from chassis.embedded.nats import Nats
+from chassis.testing.brokers import emptied
+from chassis.testing.callers import Callers
+from chassis.testing.databases import Templates, databases
+from chassis.testing.serving import starting
+from tests.billing.paying import PayWorld, pay_world, stripe_process
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(
+    templates: Templates, nats_server: Nats, peer_keys: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[PayWorld]:
+    """Billing with cards, shared by the tests of a module."""
+    clock = Clock()
+    callers = Callers(clock, peer_keys)
+    async with databases(templates, clock) as database, emptied(nats_server) as broker:
+        made = await database("billing")
+        with stripe_process() as url:
+            async with starting(database, broker, callers) as serve:
+                folder = tmp_path_factory.mktemp("stripe")
+                async with pay_world(serve, made, callers, url, folder) as found:
+                    yield found
