@@ -38,7 +38,7 @@ MOST_TOGETHER = 2_000
 """How many rows may take effect all or none: they hold the lock of the enterprise together."""
 MOST_PLACES = 20
 
-COLUMNS = ("email", "title", "team", "role", "display_name")
+COLUMNS = ("email", "title", "team", "role")
 _LONGEST_NAME = 100
 _LONGEST_CELL = 10_000
 _TITLES: Mapping[str, Title.ValueType] = {

@@ -32,10 +32,10 @@ from chassis.service import Parts, Running, Runtime, start
 from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import ServiceDatabase
+from chassis.testing.processes import environment
 from chassis.testing.serving import settings_of, with_callers
 from chassis.testing.waiting import until
 from tests.chassis.conftest import VERSIONS
-from tests.chassis.test_service_process import environment
 from wrtn.access.v1.access_pb2 import Title
 from wrtn.identity.v1.operations_pb2_grpc import OperationServiceStub, add_OperationServiceServicer_to_server
 from wrtn.operations.v1 import operations_pb2

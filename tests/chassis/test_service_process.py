@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import fields
 
 import grpc
 
 from chassis.embedded.nats import Nats
-from chassis.settings import PREFIX, ServiceSettings
+from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers
 from chassis.testing.databases import ServiceDatabase
+from chassis.testing.processes import environment, process
 from chassis.testing.serving import settings_of
 from tests.chassis.playing import pb, pb_grpc
 
-
-def environment(settings: ServiceSettings) -> dict[str, str]:
-    """The variables that make these settings."""
-    values = {each.name: getattr(settings, each.name) for each in fields(settings)}
-    ours = {PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
-    return {**os.environ, **ours, "PYTHONPATH": "."}
-
-
-@asynccontextmanager
-async def process(env: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The patient service, killed at the end if it is still there."""
-    pipe = asyncio.subprocess.PIPE
-    running = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.chassis.patient_service", env=env, stdout=pipe, stderr=pipe
-    )
-    try:
-        yield running
-    finally:
-        if running.returncode is None:
-            running.kill()
-            await running.wait()
+PATIENT = "tests.chassis.patient_service"
 
 
 async def port_of(running: asyncio.subprocess.Process) -> int:
@@ -57,7 +33,7 @@ async def test_sigterm_lets_the_calls_at_work_end(
     service_database: ServiceDatabase, nats: Nats, callers: Callers
 ) -> None:
     settings = settings_of(ServiceSettings, "sample", service_database, nats.url, callers)
-    async with process(environment(settings)) as running:
+    async with process(environment(settings), PATIENT) as running:
         port = await port_of(running)
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = pb_grpc.SampleServiceStub(channel)
@@ -76,7 +52,7 @@ async def test_a_missing_setting_is_a_sentence_and_no_traceback(
 ) -> None:
     env = environment(settings_of(ServiceSettings, "sample", service_database, nats.url, callers))
     del env["WRTN_NATS_URL"]
-    async with process(env) as running:
+    async with process(env, PATIENT) as running:
         _, problems = await asyncio.wait_for(running.communicate(), 15)
         assert problems.decode() == "refusing to start: WRTN_NATS_URL is not set\n"
         assert running.returncode == 1
@@ -86,7 +62,9 @@ async def test_an_unreadable_key_is_a_sentence_and_no_traceback(
     service_database: ServiceDatabase, nats: Nats, callers: Callers
 ) -> None:
     settings = settings_of(ServiceSettings, "sample", service_database, nats.url, callers)
-    async with process(environment(settings) | {"WRTN_PEER_KEY_FILE": "/nowhere/key.pem"}) as running:
+    async with process(
+        environment(settings) | {"WRTN_PEER_KEY_FILE": "/nowhere/key.pem"}, PATIENT
+    ) as running:
         _, problems = await asyncio.wait_for(running.communicate(), 15)
         assert problems.decode().startswith("sample refuses to start: WRTN_PEER_KEY_FILE: key.pem is not")
         assert b"Traceback" not in problems

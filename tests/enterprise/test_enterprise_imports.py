@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 
 import grpc
 import pytest
+from psycopg import AsyncConnection
 
 from chassis.database import Transaction
+from chassis.database.roles import conninfo
+from chassis.embedded.postgres import Postgres
+from chassis.operations import Operations
 from chassis.operations.work import Work
-from services.enterprise import spreadsheets
+from chassis.testing.processes import environment, process
+from chassis.testing.waiting import until
+from services.enterprise import import_results, spreadsheets
 from tests.enterprise.make import Worker, World, refused
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,
@@ -75,6 +83,17 @@ async def rows(world: World, by: Worker, done: Operation, size: int = 200) -> li
         request.page_token = answer.next_page_token
 
 
+async def downloaded(
+    world: World, by: Worker, done: Operation, *, failed_only: bool = False
+) -> list[tuple[str, ...]]:
+    request = pb.DownloadImportRowsRequest(
+        enterprise_id=by.enterprise_id, operation_id=done.id, failed_only=failed_only
+    )
+    answer = world.imports.DownloadImportRows(request, metadata=by.metadata)
+    text = b"".join([piece.data async for piece in answer]).decode()
+    return [tuple(line) for line in csv.reader(io.StringIO(text, newline=""))]
+
+
 async def invited(world: World, by: Worker) -> dict[str, Invitation]:
     request = ListInvitationsRequest(enterprise_id=by.enterprise_id, page_size=200)
     found = await world.invitations.ListInvitations(request, metadata=by.metadata)
@@ -95,11 +114,11 @@ async def test_people_are_invited_with_titles_and_places_in_teams_that_are_made(
 ) -> None:
     owner = await world.owner()
     lines = [
-        ["Email", "display_name", "Title", "team", "ROLE"],
-        ["mina@acme.example", '"Park, Mina; chief"', "manager", "Sales/EMEA", "chief"],
-        ["noah@acme.example", "", "", "", ""],
-        ["Mina@acme.example", "", "", "Sales", ""],
-        ["zoe@acme.example", "", "Owner", "Sales", ""],
+        ["Email", "Title", "team", "ROLE"],
+        ["mina@acme.example", "manager", '"Sales/EMEA, APAC; all"', "chief"],
+        ["noah@acme.example", "", "", ""],
+        ["Mina@acme.example", "", "Sales", ""],
+        ["zoe@acme.example", "Owner", "Sales", ""],
     ]
     text = "\r\n".join(delimiter.join(line) for line in lines)
     done = await run(world, owner, mark + text.encode())
@@ -116,7 +135,7 @@ async def test_people_are_invited_with_titles_and_places_in_teams_that_are_made(
     assert [each.role for each in found["mina@acme.example"].places] == [ROLE_CHIEF, ROLE_MEMBER]
     assert await team_names(world, owner) == ["Sales"]
     (sales,) = await world.children(owner)
-    assert await team_names(world, owner, sales) == ["EMEA"]
+    assert await team_names(world, owner, sales) == ["EMEA, APAC; all"]
     paged = [(each.number, each.outcome) for each in await rows(world, owner, done, 2)]
     assert paged == [(2, INVITED), (3, INVITED), (4, INVITED), (5, INVITED)]
 
@@ -173,6 +192,14 @@ async def test_each_row_that_cannot_be_done_says_why_and_the_others_are_done(wor
     )
     failed = await world.imports.ListImportRows(request, metadata=owner.metadata)
     assert len(failed.import_rows) == 8
+    lines = await downloaded(world, owner, done)
+    assert lines[:2] == [import_results.HEADER, ("2", "INVITED", "", "", "")]
+    assert [line[:4] for line in lines[2:4]] == [
+        ("3", "FAILED", "ADDRESS_INVALID", "email"),
+        ("4", "FAILED", "APPOINTMENT_ABOVE_RIGHT", "title"),
+    ]
+    assert [line[4] for line in lines[1:]] == [each.message for each in found]
+    assert await downloaded(world, owner, done, failed_only=True) == [lines[0], *lines[2:]]
 
 
 async def test_all_or_nothing_does_nothing_if_one_row_cannot_be_done(world: World) -> None:
@@ -212,7 +239,7 @@ async def test_a_trial_changes_nothing_and_tells_what_would_fail(world: World) -
         (b"email\na\0b", "IMPORT_NOT_TEXT"),
         (b'email\n"a"b', "IMPORT_NOT_TEXT"),
         (b"mail\na@b.example", "IMPORT_HEADER_INVALID"),
-        (b"email,salary\na@b.example,1", "IMPORT_HEADER_INVALID"),
+        (b"email,display_name\na@b.example,Mina", "IMPORT_HEADER_INVALID"),
         (b"email,email\na@b.example,", "IMPORT_HEADER_INVALID"),
         (b"email\n\n\n", "IMPORT_EMPTY"),
     ],
@@ -244,6 +271,8 @@ async def test_only_managers_and_owners_import_and_only_into_their_own(world: Wo
     done = await run(world, owner, "email\na@acme.example")
     wanted = pb.ListImportRowsRequest(enterprise_id=foreign.enterprise_id, operation_id=done.id)
     assert not (await world.imports.ListImportRows(wanted, metadata=foreign.metadata)).import_rows
+    hidden = await refused(downloaded(world, foreign, done))
+    assert hidden == (grpc.StatusCode.NOT_FOUND, "IMPORT_NOT_FOUND")
 
 
 async def test_a_repeated_request_is_one_import(world: World) -> None:
@@ -279,3 +308,49 @@ async def test_an_import_that_dies_before_every_second_commit_goes_on_and_does_n
     assert len(await invited(world, owner)) == 3
     assert await team_names(world, owner) == ["T0", "T1", "T2"]
     assert (await world.subjects()).count("invitation.changed") == 3
+
+
+@pytest.fixture
+def resting(monkeypatch: pytest.MonkeyPatch) -> list[Operations]:
+    """The operations of the replica that a test serves, which begins them when the test says so."""
+    found: list[Operations] = []
+
+    async def rest(operations: Operations) -> None:
+        found.append(operations)
+
+    monkeypatch.setattr(Operations, "start", rest)
+    return found
+
+
+async def test_an_import_whose_process_is_killed_goes_on_in_another_replica(
+    resting: list[Operations], world: World, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, many = await world.owner(), 60
+    people = "".join(f"u{each}@acme.example,T{each % 3}\n" for each in range(many))
+    begun = await begin(world, owner, "email,team\n" + people)
+    request = GetOperationRequest(operation_id=begun.id)
+
+    async def half_done() -> int:
+        found = await world.operations.GetOperation(request, metadata=owner.metadata)
+        return found.progress.done if found.progress.done > 5 else 0
+
+    async with process(environment(world.running.runtime.settings), "services.enterprise.main") as other:
+        await until(half_done, 60)
+        other.kill()
+        await other.wait()
+    done_before = (await world.operations.GetOperation(request, metadata=owner.metadata)).progress.done
+    assert 5 < done_before < many
+    assert len(await invited(world, owner)) == done_before
+    # Instead of waiting until the lease of the dead runs out.
+    async with await AsyncConnection.connect(
+        conninfo(postgres.url(world.database.name)), autocommit=True
+    ) as admin:
+        await admin.execute("UPDATE wrtn_operations SET lease_expire_time = now()")
+    monkeypatch.undo()
+    await resting[0].start()
+    done = await ended(world, owner, begun)
+    assert (done.state, done.progress.done) == (Operation.STATE_SUCCEEDED, many)
+    assert len(await invited(world, owner)) == many
+    assert (await world.subjects()).count("invitation.changed") == many
+    assert await team_names(world, owner) == ["T0", "T1", "T2"]
+    assert [each.outcome for each in await rows(world, owner, done)] == [INVITED] * many

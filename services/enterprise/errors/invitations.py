@@ -39,6 +39,12 @@ class InvitationResent(ResourceExhausted):
     reason = "INVITATION_RESENT"
 
 
+class ImportNotFound(NotFound):
+    """The enterprise has no such import."""
+
+    reason = "IMPORT_NOT_FOUND"
+
+
 class ImportTooLarge(InvalidArgument):
     """The file has more bytes or rows than an import takes; nothing of it was done."""
 
