@@ -16,7 +16,7 @@ from zxcvbn import zxcvbn
 from services.identity.errors import PasswordChecksBusy, PasswordTooWeak
 from services.identity.letters import PRODUCT
 
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """Argon2id with 19 MiB, two passes, one lane: the OWASP password storage cheat sheet of 2025."""
 _SHORTEST = 8
 _WEIGHED = 72
@@ -57,12 +57,13 @@ class Passwords:
     At most `waiting` callers wait: one more gets PasswordChecksBusy, early instead of too late.
     """
 
-    def __init__(self, *, threads: int = 2, waiting: int = 256) -> None:
+    def __init__(self, hasher: PasswordHasher = HASHER, *, threads: int = 2, waiting: int = 256) -> None:
+        self._hasher = hasher
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
         self._most = threads + waiting
         self._busy = 0
         # No password has this hash's; verifying against it takes the time of a real one.
-        self._nobody = _HASHER.hash("nobody")
+        self._nobody = hasher.hash("nobody")
 
     async def check_strength(self, password: str, *known: str, field: str = "password") -> None:
         """Raises PasswordTooWeak, naming the field; `known` is the name and the addresses."""
@@ -70,16 +71,16 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Answers the password's hash."""
-        return await self._aside(lambda: _HASHER.hash(normalised(password)))
+        return await self._aside(lambda: self._hasher.hash(normalised(password)))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Says whether the password is right; takes the same time where there is none, or nobody."""
-        right = await self._aside(lambda: _matches(password_hash or self._nobody, password))
+        right = await self._aside(lambda: self._matches(password_hash or self._nobody, password))
         return right and bool(password_hash)
 
     def outdated(self, password_hash: str) -> bool:
         """Says whether the hash was made with other parameters than are used today."""
-        return _HASHER.check_needs_rehash(password_hash)
+        return self._hasher.check_needs_rehash(password_hash)
 
     async def start(self) -> None:
         """Begins nothing: the threads start with the first password."""
@@ -97,9 +98,8 @@ class Passwords:
         finally:
             self._busy -= 1
 
-
-def _matches(password_hash: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(password_hash, normalised(password))
-    except (VerificationError, InvalidHashError):
-        return False
+    def _matches(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, normalised(password))
+        except (VerificationError, InvalidHashError):
+            return False

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from argon2 import PasswordHasher
 
 from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
@@ -14,7 +15,7 @@ from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory, Templates, databases
 from tests.identity.data import World, world
-from tests.identity.make import Identity, MovableClock, key_file, serving, settings
+from tests.identity.make import CHEAP, Identity, MovableClock, key_file, serving, settings
 from tests.identity.smtp_server import Mailbox, smtp_server
 
 
@@ -22,6 +23,12 @@ from tests.identity.smtp_server import Mailbox, smtp_server
 def clock() -> MovableClock:
     """A clock that a test may set ahead."""
     return MovableClock()
+
+
+@pytest.fixture
+def hasher() -> PasswordHasher:
+    """How passwords are hashed; a test of the cost itself overrides it."""
+    return CHEAP
 
 
 @pytest_asyncio.fixture
@@ -40,11 +47,12 @@ async def identity(
     clock: MovableClock,
     postgres: Postgres,
     tmp_path: Path,
+    hasher: PasswordHasher,
 ) -> AsyncIterator[Identity]:
     """Identity over a fresh database."""
     made = await database("identity")
     chosen = settings(made, nats, mailbox, callers, tmp_path)
-    async with serving(chosen, made, mailbox, callers, postgres.url(made.name), clock) as served:
+    async with serving(chosen, made, mailbox, callers, postgres.url(made.name), clock, hasher) as served:
         yield served
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import event
 from chassis.database import Scope
 from services.identity import addresses, bearers, password_changes
 from services.identity.errors import PasswordTooWeak
-from services.identity.passwords import check_strength
+from services.identity.passwords import HASHER, check_strength
 from services.identity.post import Post
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn
@@ -40,11 +40,13 @@ async def kept(identity: Identity, member: SignedIn) -> str:
     return str(password_hash)
 
 
+@pytest.mark.parametrize("hasher", [HASHER], ids=["real"])
 async def test_a_password_is_kept_by_argon2id_with_the_parameters_of_owasp(identity: Identity) -> None:
     member = await make.member(identity)
     assert (await kept(identity, member)).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
+@pytest.mark.parametrize("hasher", [HASHER], ids=["real"])
 async def test_a_hash_of_old_parameters_is_renewed_when_its_owner_signs_in(identity: Identity) -> None:
     member = await make.member(identity)
     old = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=2).hash(make.PASSWORD)
