@@ -189,6 +189,11 @@ def app_updates(op: Operations, table: str, *columns: str) -> None:
     op.execute(f"GRANT UPDATE ({', '.join(columns)}) ON {table} TO {_role('app', op)}")
 
 
+def app_reads(op: Operations, table: str) -> None:
+    """Leaves the app role to read a tenant table, which triggers of other tables write."""
+    op.execute(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {_role('app', op)}")
+
+
 def platform_reads(op: Operations, table: str) -> None:
     """Lets transactions of the platform's tenant (all zeros) read the rows of every tenant or member.
 

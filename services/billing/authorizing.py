@@ -230,6 +230,7 @@ def _reservation(batch: _Batch, wanted: Wanted, spender: Spender, counters: Sequ
         model=wanted.model,
         budget_ids=[each.budget_id for each in counters],
         period_start_times=[each.start for each in counters],
+        wallet_held=False,
         expire_time=batch.now + wanted.hold,
         create_time=batch.now,
         end_time=None,

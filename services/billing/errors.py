@@ -266,6 +266,30 @@ class InvoiceOverpaid(FailedPrecondition):
     reason = "INVOICE_OVERPAID"
 
 
+class CurrencyUnknown(InvalidArgument):
+    """The currency is none of ISO 4217's."""
+
+    reason = "CURRENCY_UNKNOWN"
+
+
+class WalletNotFound(NotFound):
+    """There is no such tenant, or the caller may not see its wallet."""
+
+    reason = "WALLET_NOT_FOUND"
+
+
+class WalletLotNotFound(NotFound):
+    """The wallet has, and had, no such lot."""
+
+    reason = "WALLET_LOT_NOT_FOUND"
+
+
+class TopUpInvalid(InvalidArgument):
+    """A threshold without an amount, an amount without a threshold, or nothing to buy."""
+
+    reason = "TOP_UP_INVALID"
+
+
 class PayerNotFound(NotFound):
     """There is no such tenant, or the caller has nothing to do with it."""
 
@@ -372,3 +396,15 @@ class WebhookRefused(InvalidArgument):
     """The call is not signed by the provider, or not lately, or too large."""
 
     reason = "WEBHOOK_REFUSED"
+
+
+class RefundAboveLeft(FailedPrecondition):
+    """More is to be refunded than is unspent, or not held by calls under way."""
+
+    reason = "REFUND_ABOVE_LEFT"
+
+
+class WalletExceeded(ResourceExhausted):
+    """The credits of a prepaid wallet do not cover the spending."""
+
+    reason = "WALLET_EXCEEDED"

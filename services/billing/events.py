@@ -11,6 +11,7 @@ from chassis.database import Transaction
 from chassis.events.envelope import Event
 from services.billing.admission import Counter
 from services.billing.models import Budget, Invoice, Payment, Subscription
+from services.billing.store.wallets import NewLot
 from services.billing.usages import RatedUsage
 from wrtn.billing.v1.events_pb2 import (
     BudgetChanged,
@@ -19,8 +20,10 @@ from wrtn.billing.v1.events_pb2 import (
     PaymentChanged,
     SubscriptionChanged,
     UsageRated,
+    WalletCredited,
 )
 from wrtn.billing.v1.plans_pb2 import PlanTerms
+from wrtn.billing.v1.wallets_pb2 import WalletLot
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 
@@ -109,6 +112,17 @@ def payment_changed(tx: Transaction, payment: Payment) -> None:
         invoice_id=_text(payment.invoice_id),
     )
     tx.publish(event, aggregate_id=payment.id, version=payment.version, tenant_id=payment.tenant_id)
+
+
+def wallet_credited(tx: Transaction, tenant_id: UUID, currency: str, lot_id: UUID, lot: NewLot) -> None:
+    """Tells that credits came into a wallet."""
+    event = WalletCredited(
+        lot_id=str(lot_id),
+        kind=WalletLot.Kind.Value(f"KIND_{lot.kind}"),
+        amount=decimals.text(lot.amount),
+        currency=currency,
+    )
+    tx.publish(event, aggregate_id=tenant_id, tenant_id=tenant_id)
 
 
 def _text(id_: UUID | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chassis import settings
 from chassis.service import Parts, Runtime, run
 from services.billing import organisation, plan_presets, subjects
+from services.billing.breakage import Breakage
 from services.billing.consumers import Rating
 from services.billing.expiry import Expiry
 from services.billing.letters import Postman
@@ -19,6 +20,7 @@ from services.billing.rpc.plans import Plans
 from services.billing.rpc.prices import Prices
 from services.billing.rpc.spending import Spends
 from services.billing.rpc.subscriptions import Subscriptions
+from services.billing.rpc.wallets import Wallets
 from services.billing.settings import BillingSettings
 from services.billing.spender import Spender
 from wrtn.billing.v1.budget_increases_pb2_grpc import add_BudgetIncreaseServiceServicer_to_server
@@ -28,6 +30,7 @@ from wrtn.billing.v1.plans_pb2_grpc import add_PlanServiceServicer_to_server
 from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
 from wrtn.billing.v1.spending_pb2_grpc import add_SpendServiceServicer_to_server
 from wrtn.billing.v1.subscriptions_pb2_grpc import add_SubscriptionServiceServicer_to_server
+from wrtn.billing.v1.wallets_pb2_grpc import add_WalletServiceServicer_to_server
 from wrtn.subjects.v1.subjects_pb2_grpc import add_DataSubjectServiceServicer_to_server
 
 
@@ -50,10 +53,12 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
             (add_SubscriptionServiceServicer_to_server, Subscriptions(runtime)),
             (add_SpendServiceServicer_to_server, Spends(runtime, known, spender)),
             *payments.servicers,
+            (add_WalletServiceServicer_to_server, Wallets(runtime)),
         ],
         consumers=[Rating(known).consumer(), *organisation.CONSUMERS],
         jobs=[
             Expiry(runtime.db, runtime.worker, runtime.bus, runtime.peers).job(),
+            Breakage(runtime.db, runtime.worker, runtime.clock).job(),
             Postman(runtime.db, runtime.worker, runtime.peers).job(),
             *payments.jobs,
         ],

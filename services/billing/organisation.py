@@ -26,7 +26,7 @@ from services.billing.models import (
 )
 from services.billing.models.base import Base
 from services.billing.price_source import CURRENCY
-from services.billing.store.organisation import keep
+from services.billing.store.organisation import add_tenures, keep
 from wrtn.enterprise.v1.events_pb2 import (
     CompanionAppointed,
     CompanionRemoved,
@@ -107,12 +107,29 @@ def _removed(fact: CompanionRemoved) -> Row:
     return {"employee_id": UUID(fact.employee_id), "team_id": UUID(fact.team_id), "role": 0}
 
 
-def _opened(fact: AccountOpened) -> Row:
-    return {"account_id": UUID(fact.account_id), "holder_member_id": UUID(fact.holder_member_id)}
+async def _opened(tx: Transaction, events: Sequence[Event[AccountOpened]]) -> None:
+    await _held(tx, [(event, event.message.holder_member_id) for event in events])
 
 
-def _transferred(fact: AccountTransferred) -> Row:
-    return {"account_id": UUID(fact.account_id), "holder_member_id": UUID(fact.new_holder_member_id)}
+async def _transferred(tx: Transaction, events: Sequence[Event[AccountTransferred]]) -> None:
+    await _held(tx, [(event, event.message.new_holder_member_id) for event in events])
+
+
+async def _held(
+    tx: Transaction, facts: Iterable[tuple[Event[AccountOpened] | Event[AccountTransferred], str]]
+) -> None:
+    """Keeps who holds accounts now, and from when on each of their holders did."""
+    known, tenures = [], []
+    for event, member_id in facts:
+        row = {
+            "tenant_id": event.tenant_id,
+            "account_id": UUID(event.message.account_id),
+            "version": event.version,
+        }
+        known.append(row | {"holder_member_id": UUID(member_id)})
+        tenures.append(row | {"member_id": UUID(member_id), "start_time": event.time})
+    await keep(tx, KnownAccount, known)
+    await add_tenures(tx, tenures)
 
 
 CONSUMERS = (
@@ -137,8 +154,8 @@ CONSUMERS = (
         "accounts",
         "identity",
         {
-            AccountOpened: _knowing(KnownAccount, _opened),
-            AccountTransferred: _knowing(KnownAccount, _transferred),
+            AccountOpened: _opened,
+            AccountTransferred: _transferred,
         },
     ),
 )

@@ -1,4 +1,6 @@
-"""The one statement by which a batch of rated usages takes effect: rows, sums and ledger together.
+"""The one statement by which a batch of rated usages takes effect: rows, sums, wallets and ledger together.
+
+Charges burn credits, one entry a batch and wallet; what these do not cover is owed.
 
 Every table is written in the order of its key, and all replicas write the tables in the same order,
 so that two batches wait for each other and never deadlock. `fresh` are the usages that were not there
@@ -8,11 +10,12 @@ are added by a trigger of wrtn_usages (migration 0004), at the end of the same s
 
 from __future__ import annotations
 
-from services.billing.chart import RECEIVABLE, USAGE_REVENUE
+from services.billing.burning import BURN
+from services.billing.chart import RECEIVABLE, USAGE_REVENUE, WALLET
 from services.billing.usages import RatedUsage
 
-LEDGER_IDS = ("tenants", "postings", "debits", "credits")
-"""The parameters with each tenant and the ids of its posting and of the two entries."""
+LEDGER_IDS = ("tenants", "postings", "first_entries", "second_entries", "third_entries")
+"""The parameters with each tenant and the ids of its posting and of its entries, which are three at most."""
 
 
 def _kind(column: str) -> str:
@@ -74,23 +77,30 @@ days AS (
     ON CONFLICT (tenant_id, part_id, day, model) DO UPDATE {_ADDED}
 )"""  # noqa: S608
 
-# The ledger's row is locked until the commit, so sequences have no gaps and balances follow one another.
+# The ledger's row is locked until the commit, so sequences have no gaps and balances follow one another. Only
+# wallets of ledgers that were locked before this statement burn: it sees their lots as they are.
 _LEDGER = f"""
 amounts AS (
     SELECT tenant_id, charge_currency AS currency, sum(charge) AS amount
     FROM fresh GROUP BY 1, 2 HAVING sum(charge) <> 0
 ),
-ledgers AS (
-    INSERT INTO wrtn_ledgers AS kept (tenant_id, currency, last_sequence)
-    SELECT tenant_id, currency, 2 FROM amounts ORDER BY tenant_id
-    ON CONFLICT (tenant_id) DO UPDATE SET last_sequence = kept.last_sequence + 2
-    RETURNING tenant_id, last_sequence
-),
+wanted AS (SELECT tenant_id, amount FROM amounts WHERE tenant_id = ANY (%(locked)s)),{BURN},
 lines AS (
-    SELECT tenant_id, ledger_account, currency, side * amount AS amount, last_sequence + place AS sequence
-    FROM amounts JOIN ledgers USING (tenant_id)
-    CROSS JOIN (VALUES ('{RECEIVABLE}', 1, -1), ('{USAGE_REVENUE}', -1, 0))
-        AS side (ledger_account, side, place)
+    SELECT tenant_id, currency, ledger_account, side.amount,
+           row_number() OVER (PARTITION BY tenant_id ORDER BY place) AS place
+    FROM amounts LEFT JOIN burnt USING (tenant_id)
+    CROSS JOIN LATERAL (VALUES
+        (1, '{WALLET}', coalesce(burnt.amount, 0)),
+        (2, '{RECEIVABLE}', amounts.amount - coalesce(burnt.amount, 0)),
+        (3, '{USAGE_REVENUE}', -amounts.amount)) AS side (place, ledger_account, amount)
+    WHERE side.amount <> 0
+),
+ledgers AS (
+    INSERT INTO wrtn_ledgers AS kept (tenant_id, currency, last_sequence, last_time)
+    SELECT tenant_id, currency, count(*), %(now)s FROM lines GROUP BY 1, 2 ORDER BY tenant_id
+    ON CONFLICT (tenant_id) DO UPDATE SET last_sequence = kept.last_sequence + excluded.last_sequence,
+        last_time = greatest(kept.last_time, excluded.last_time)
+    RETURNING tenant_id, last_sequence, last_time
 ),
 balances AS (
     INSERT INTO wrtn_ledger_balances AS kept (tenant_id, ledger_account, balance)
@@ -101,11 +111,17 @@ balances AS (
 entries AS (
     INSERT INTO wrtn_ledger_entries (tenant_id, id, posting_id, sequence, ledger_account, amount, balance,
                                      currency, create_time)
-    SELECT tenant_id, CASE ledger_account WHEN '{RECEIVABLE}' THEN debit_id ELSE credit_id END, posting_id,
-           sequence, ledger_account, amount, balance, currency, %(now)s
-    FROM lines JOIN balances USING (tenant_id, ledger_account)
-    JOIN unnest(%(tenants)s::uuid[], %(postings)s::uuid[], %(debits)s::uuid[], %(credits)s::uuid[])
-        AS ids (tenant_id, posting_id, debit_id, credit_id) USING (tenant_id)
+    SELECT tenant_id, entry_ids[place], posting_id,
+           last_sequence - count(*) OVER (PARTITION BY tenant_id) + place,
+           ledger_account, amount, balance, currency, last_time
+    FROM lines JOIN balances USING (tenant_id, ledger_account) JOIN ledgers USING (tenant_id)
+    JOIN (SELECT tenant_id, posting_id, ARRAY[first_id, second_id, third_id] FROM
+            unnest(%(tenants)s::uuid[], %(postings)s::uuid[], %(first_entries)s::uuid[],
+                   %(second_entries)s::uuid[], %(third_entries)s::uuid[]) AS each (tenant_id, posting_id, first_id, second_id, third_id))
+        AS ids (tenant_id, posting_id, entry_ids) USING (tenant_id)
 )"""  # noqa: S608
+
+LOCK = "SELECT tenant_id FROM wrtn_ledgers WHERE tenant_id = ANY (%s) ORDER BY tenant_id FOR UPDATE"
+"""Locks the ledgers that there are, before `POST`."""
 
 POST = f"WITH {_FRESH}, {_PATHS}, {_DAYS}, {_LEDGER}\nSELECT tenant_id, history_id FROM fresh"

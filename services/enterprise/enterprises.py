@@ -13,10 +13,10 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from chassis import images, masks
 from chassis.call import Access
 from chassis.crypto import Keyring
+from chassis.currencies import CURRENCIES
 from chassis.database import Transaction
 from services.enterprise import appointments, convert, events
 from services.enterprise.appointments import Act
-from services.enterprise.currencies import CURRENCIES
 from services.enterprise.errors import (
     AppointmentAboveRight,
     CurrencyUnknown,

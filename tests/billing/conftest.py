@@ -14,7 +14,10 @@ from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
 from chassis.testing.databases import Templates, databases
 from chassis.testing.serving import starting
+from services.billing.main import wire
+from services.billing.settings import BillingSettings
 from tests.billing.paying import PayWorld, pay_world, stripe_process
+from tests.billing.purses import Purses, purses
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -31,3 +34,15 @@ async def world(
                 folder = tmp_path_factory.mktemp("stripe")
                 async with pay_world(serve, made, callers, url, folder) as found:
                     yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(templates: Templates, nats_server: Nats, peer_keys: Path) -> AsyncIterator[Purses]:
+    """Billing with an administrator; each test of a module has tenants of its own."""
+    clock = Clock()
+    async with databases(templates, clock) as database, emptied(nats_server) as broker:
+        callers, made = Callers(clock, peer_keys), await database("billing")
+        async with starting(database, broker, callers) as serve:
+            running = await serve("billing", BillingSettings, wire, database=made)
+            async with purses(running, made, callers) as found:
+                yield found

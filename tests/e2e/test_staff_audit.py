@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.testing.waiting import until
 from tests.e2e.callers import Caller, Rpc, rpcs, staff, stranger
@@ -24,8 +25,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 8, 8) + b"\x08"
 WHY = "The audit trail is to show it."
 PUBLIC = {"/wrtn.billing.v1.PriceService/ListPrices"}
 """What every member reads."""
-NOT_FOUND = {"GetErasureCertificate"}
-"""Nobody is erased here; tests/identity reads a certificate."""
+NOT_FOUND = {"GetErasureCertificate", "RefundWalletLot"}
+"""Nobody is erased here, and nothing was bought: tests of identity and billing read and refund."""
 ACTS = [each for each in rpcs() if each.rule.staff and each.path not in PUBLIC]
 
 
@@ -49,6 +50,7 @@ async def test_each_of_them_is_audited_under_its_method_and_actor(suite: Suite, 
     enterprise_id = founded["enterprise"]["id"]
     named: Mapping[str, Any] = {"member_id": somebody.id, "enterprise_id": enterprise_id, "reason": WHY}
     hold = {"reason": 1, "note": WHY}
+    credit = {"wallet_id": enterprise_id, "currency": "USD"}
     fields: dict[str, Mapping[str, Any]] = {
         "AppointStaff": {"staff_right": STAFF_RIGHT_MODERATOR},
         "DismissStaff": {},
@@ -71,6 +73,13 @@ async def test_each_of_them_is_audited_under_its_method_and_actor(suite: Suite, 
         "GetErasureCertificate": {"erasure_id": somebody.id},
         "GetEnterprise": {},
         "SearchAuditEntries": {},
+        "GetWallet": {"wallet_id": enterprise_id},
+        "ListWalletLots": {"wallet_id": enterprise_id},
+        "GetWalletStatement": {"wallet_id": enterprise_id},
+        "AddWalletBonus": {**credit, "amount": "1"},
+        "AddWalletGrant": {**credit, "amount": "1", "expire_time": Timestamp(seconds=4_000_000_000)},
+        "FineWallet": {**credit, "amount": "1"},
+        "RefundWalletLot": {**credit, "amount": "1", "lot_id": somebody.id},
     }
     by_name: dict[str, Rpc] = {each.path.rpartition("/")[2]: each for each in ACTS}
     paths = {name: each.path for name, each in by_name.items()}

@@ -28,8 +28,17 @@ from services.billing.models.plans import Plan, PlanVersion, Subscription, Subsc
 from services.billing.models.prices import Price
 from services.billing.models.reservations import Reservation, ReservationState
 from services.billing.models.usages import CostDay, HolderCostDay, TeamPath, Usage
+from services.billing.models.wallets import (
+    AccountTenure,
+    LotKind,
+    Wallet,
+    WalletChange,
+    WalletHold,
+    WalletLot,
+)
 
 __all__ = [
+    "AccountTenure",
     "Base",
     "Budget",
     "BudgetChange",
@@ -56,6 +65,7 @@ __all__ = [
     "LedgerBalance",
     "LedgerEntry",
     "Letter",
+    "LotKind",
     "NumberSeries",
     "Payment",
     "PaymentCustomer",
@@ -71,4 +81,8 @@ __all__ = [
     "SubscriptionPhase",
     "TeamPath",
     "Usage",
+    "Wallet",
+    "WalletChange",
+    "WalletHold",
+    "WalletLot",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.billing.models.base import Base
@@ -58,7 +58,16 @@ class LedgerEntry(Base):
     """One line of a posting. Insert-only; the database refuses postings that do not sum to zero."""
 
     __tablename__ = "wrtn_ledger_entries"
-    __table_args__ = (UniqueConstraint("tenant_id", "sequence", name="wrtn_ledger_entries_sequence_key"),)
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "sequence", name="wrtn_ledger_entries_sequence_key"),
+        Index(
+            "wrtn_ledger_entries_wallet_idx",
+            "tenant_id",
+            "create_time",
+            "sequence",
+            postgresql_where=text("ledger_account = 'wallet'"),
+        ),
+    )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -56,6 +56,8 @@ class Reservation(Base):
     budget_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
     period_start_times: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
     """The period of each budget in which it is held and will be settled, whatever moves meanwhile."""
+    wallet_held: Mapped[bool]
+    """Whether its amount is also held of the tenant's wallet."""
     expire_time: Mapped[datetime]
     create_time: Mapped[datetime]
     end_time: Mapped[datetime | None]

@@ -113,8 +113,8 @@ WHERE kept.tenant_id = %(tenant)s AND kept.budget_id = new.budget_id AND kept.st
 """
 
 _KEPT = """id, request_hash, state, amount, settled_amount, currency, account_id, member_id, employee_id,
-    team_id, ancestor_team_ids, title, role, model, budget_ids, period_start_times, expire_time, create_time,
-    end_time"""
+    team_id, ancestor_team_ids, title, role, model, budget_ids, period_start_times, wallet_held, expire_time,
+    create_time, end_time"""
 _FIND = f"SELECT {_KEPT} FROM wrtn_reservations WHERE tenant_id = %s AND id = ANY (%s)"  # noqa: S608
 _ADD = f"""
 INSERT INTO wrtn_reservations (tenant_id, {_KEPT})

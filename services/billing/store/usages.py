@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 
 from chassis.database import Snapshot, Transaction, arrays
 from services.billing import models
-from services.billing.posting import LEDGER_IDS, POST
+from services.billing.posting import LEDGER_IDS, LOCK, POST
 from services.billing.usages import RatedUsage
 
 
@@ -24,9 +24,11 @@ class Postings:
         """Writes the usages, their sums and the ledger; answers the keys of those that were not there yet."""
         new_id = self._tx.clock.new_id
         tenants = sorted({usage.tenant_id for usage in usages})
-        ids = [(tenant, new_id(), new_id(), new_id()) for tenant in tenants]
+        ids = [(tenant, *(new_id() for _ in LEDGER_IDS[1:])) for tenant in tenants]
         values = arrays.by_column(RatedUsage._fields, usages) | arrays.by_column(LEDGER_IDS, ids)
-        cursor = await (await self._tx.driver()).execute(POST, values | {"now": self._tx.now})
+        driver = await self._tx.driver()
+        locked = [row[0] for row in await (await driver.execute(LOCK, (tenants,))).fetchall()]
+        cursor = await driver.execute(POST, values | {"now": self._tx.now, "locked": locked})
         return {(tenant_id, history_id) for tenant_id, history_id in await cursor.fetchall()}
 
 
