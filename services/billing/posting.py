@@ -117,7 +117,8 @@ entries AS (
     FROM lines JOIN balances USING (tenant_id, ledger_account) JOIN ledgers USING (tenant_id)
     JOIN (SELECT tenant_id, posting_id, ARRAY[first_id, second_id, third_id] FROM
             unnest(%(tenants)s::uuid[], %(postings)s::uuid[], %(first_entries)s::uuid[],
-                   %(second_entries)s::uuid[], %(third_entries)s::uuid[]) AS each (tenant_id, posting_id, first_id, second_id, third_id))
+                   %(second_entries)s::uuid[], %(third_entries)s::uuid[])
+            AS each (tenant_id, posting_id, first_id, second_id, third_id))
         AS ids (tenant_id, posting_id, entry_ids) USING (tenant_id)
 )"""  # noqa: S608
 

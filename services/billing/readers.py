@@ -1,5 +1,5 @@
-"""Who sees the money of a tenant, and of which time: whoever pays for it, as enterprise and billing know it at
-this moment, whoever held the personal account before, of their own time, and administrators, on record.
+"""Who sees the money of a tenant, and of which time: whoever pays for it, as enterprise and billing know it
+at this moment; who held the personal account before, of their own time; administrators, on record.
 """
 
 from __future__ import annotations

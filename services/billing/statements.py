@@ -11,8 +11,8 @@ from uuid import UUID
 from chassis.database import Snapshot
 from chassis.paging import Page
 from services.billing.errors import TimeRangeInvalid, WalletNotFound
-from services.billing.readers import Reader
 from services.billing.periods import BEGINNING, Span
+from services.billing.readers import Reader
 from services.billing.store.statements import Entry, Statements
 from services.billing.wallets import currency_of
 

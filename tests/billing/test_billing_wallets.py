@@ -160,6 +160,11 @@ async def test_top_up_is_set_whole_and_by_who_saw_the_last_state(world: Purses) 
         assert (await refused(update(**fields)))[0] == reason
         assert await world.shown(owner) == made
     assert (await update(top_up_threshold="", top_up_amount="", etag=made.etag)).top_up_amount == ""
+    manager = world.callers.employee(owner.enterprise_id, Title.TITLE_MANAGER)
+    for known, reason in ((manager, "PAYING_NOT_YOURS"), (world.admin, "PAYER_NOT_FOUND")):
+        request = pb.UpdateWalletRequest(wallet=wallet)
+        call = world.wallets.UpdateWallet(request, metadata=known.metadata)
+        assert (await refused(call))[0] == reason
 
 
 async def test_owners_payers_and_administrators_see_the_wallet_and_for_others_there_is_none(

@@ -22,7 +22,8 @@ from services.billing import convert, convert_wallets, wallet_acts, wallets
 from services.billing.budgets import amount_of
 from services.billing.errors import WalletNotFound
 from services.billing.models import WalletLot
-from services.billing.readers import Reader, reader_of, reading
+from services.billing.payers import require_payer
+from services.billing.readers import Reader, reading
 from services.billing.statements import statement
 from services.billing.store.wallets import NEVER, Place, WalletRead
 from services.billing.wallet_acts import Act
@@ -50,12 +51,11 @@ class Wallets(WalletServiceServicer):
     async def UpdateWallet(self, request: pb.UpdateWalletRequest, context: Context) -> pb.Wallet:
         """Changes when and by how much it is topped up."""
         tenant_id = _id(request.wallet.id)
-        reader = await reader_of(self._runtime, current().caller, tenant_id)
+        await require_payer(self._runtime.access, current().caller, tenant_id)
         named = masks.changes(request.wallet, request.update_mask, allowed=_CHANGEABLE)
         changes = {name: amount_of(value) if value else None for name, value in named.items()}
 
         async def change(tx: Transaction) -> pb.Wallet:
-            await _require(reader, tx)
             await wallets.set_top_up(tx, tenant_id, request.wallet.etag, changes)
             return await _shown(tx, tenant_id)
 
