@@ -17,6 +17,9 @@ from chassis.crypto import DataKey
 from chassis.errors import InvalidArgument, NotFound, Unavailable
 from chassis.settings import SettingsError
 
+_AWAY = (BaseError, FileNotFoundError)
+"""What obstore raises when the store does not answer, or the bucket is not there."""
+
 
 class BlobMissing(NotFound):
     """There is no such blob, or no more."""
@@ -66,7 +69,7 @@ class Blobs:
             await obstore.put_async(
                 self._store, self._path(name), pieces.sealed(measured.read(), key, self._path(name))
             )
-        except BaseError as error:
+        except _AWAY as error:
             raise BlobsUnavailable("The store of files does not answer.", retry_after=5) from error
         return Blob(name, measured.size, measured.digest.digest())
 
@@ -101,7 +104,7 @@ class Blobs:
             async for page in obstore.list(self._store, self._path(folder)):
                 for each in page:
                     yield each["path"].removeprefix(self._path(""))
-        except BaseError as error:
+        except _AWAY as error:
             raise BlobsUnavailable("The store of files does not answer.", retry_after=5) from error
 
     async def note(self, name: str, text: bytes) -> None:
@@ -110,7 +113,7 @@ class Blobs:
             await obstore.put_async(self._store, self._path(name), text, mode="create")
         except (AlreadyExistsError, FileExistsError):
             return
-        except BaseError as error:
+        except _AWAY as error:
             raise BlobsUnavailable("The store of files does not answer.", retry_after=5) from error
 
     async def notes(self, folder: str) -> AsyncIterator[bytes]:

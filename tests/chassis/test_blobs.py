@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
+import subprocess
+import sys
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+import pytest_asyncio
 
 from chassis.blobs import BlobMissing, Blobs, BlobTooLarge
 from chassis.blobs.pieces import PIECE, SEALED
+from chassis.blobs.store import BlobsUnavailable
 from chassis.clock import Clock
 from chassis.crypto import DataKey, DecryptionFailed
 from chassis.settings import SettingsError
+from chassis.testing.waiting import until
 
 MEBIBYTE = 1024 * 1024
 
@@ -130,3 +137,61 @@ def test_a_url_that_names_no_store_is_refused() -> None:
     for url in ("nowhere", "ftp://x/y"):
         with pytest.raises(SettingsError):
             Blobs(url, "sample")
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[str]:
+    """The address of a process that speaks S3."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+
+
+@pytest_asyncio.fixture
+async def bucket(store: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a bucket in it; what else is needed stands where S3's own tools look for it."""
+
+    async def made() -> bool:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            try:
+                return (await client.put(f"{store}/files")).is_success
+            except httpx.TransportError:
+                return False
+
+    await until(made, 60)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    return "s3://files/wrtn"
+
+
+async def test_an_object_store_keeps_what_a_folder_does(bucket: str, store: str, key: DataKey) -> None:
+    blobs = Blobs(bucket, "sample")
+    data = os.urandom(12 * MEBIBYTE)
+    put = await blobs.put("a/b", stream(data[:5], data[5:]), key=key, most=len(data))
+    assert (put.size, put.sha256) == (len(data), hashlib.sha256(data).digest())
+    assert await content(blobs, "a/b", key) == data
+    with pytest.raises(BlobTooLarge):
+        await blobs.put("a/b", stream(data, b"!"), key=key, most=len(data))
+    assert await content(blobs, "a/b", key) == data, "a failure leaves what was there"
+    await blobs.put("a/c", stream(b"Ann was here"), key=key, most=MEBIBYTE)
+    assert [each async for each in blobs.names("a")] == ["a/b", "a/c"]
+    async with httpx.AsyncClient(trust_env=False) as client:
+        kept = await client.get(f"{store}/files/wrtn/sample/a/c")
+        assert kept.status_code == 200
+        assert b"Ann" not in kept.content
+    await blobs.delete("a/b")
+    await blobs.delete("a/b")
+    with pytest.raises(BlobMissing):
+        await content(blobs, "a/b", key)
+    await blobs.note("notes/1", b"first")
+    await blobs.note("notes/1", b"second")
+    assert [each async for each in blobs.notes("notes")] == [b"first"]
+    with pytest.raises(BlobsUnavailable):
+        await Blobs("s3://no-such-bucket/wrtn", "sample").put("a", stream(b"x"), key=key, most=1)
