@@ -1,7 +1,7 @@
 """What a service holds about a member: handed out as documents, and destroyed with its keys."""
 
-from chassis.subjects.documents import Listing
+from chassis.subjects.documents import Document, Listing
 from chassis.subjects.rpc import SubjectRpc
 from chassis.subjects.subject import Subject
 
-__all__ = ["Listing", "Subject", "SubjectRpc"]
+__all__ = ["Document", "Listing", "Subject", "SubjectRpc"]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from psycopg.rows import dict_row
@@ -21,6 +21,17 @@ PAGE = 200
 Record = dict[str, Any]
 Shown = Callable[[Snapshot, Record], Awaitable[Record]]
 """Decrypts what is encrypted in a row, and leaves out what is none of the member's business."""
+
+
+class Document(Protocol):
+    """One document of an export: whole lines, in parts that fit into a message."""
+
+    @property
+    def document(self) -> str:
+        """Its name."""
+
+    def read(self, db: Database) -> AsyncIterator[bytes]:
+        """Yields its lines. No transaction is open while the reader works."""
 
 
 @dataclass(frozen=True)

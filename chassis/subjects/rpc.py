@@ -14,13 +14,13 @@ from chassis import timestamps
 from chassis.audit.acts import PLATFORM
 from chassis.database import Transaction
 from chassis.runtime import Runtime
-from chassis.subjects.documents import Listing, audited
+from chassis.subjects.documents import Document, audited
 from chassis.subjects.subject import Subject
 from wrtn.subjects.v1 import subjects_pb2
 from wrtn.subjects.v1.subjects_pb2_grpc import DataSubjectServiceServicer
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Documents = Callable[[Subject], Iterable[Listing]]
+Documents = Callable[[Subject], Iterable[Document]]
 Erase = Callable[[Transaction, Subject], Awaitable[Mapping[str, int]]]
 """Destroys what does not lie under the keys; answers all that is destroyed by now, by earlier calls too."""
 
@@ -50,9 +50,9 @@ class SubjectRpc(DataSubjectServiceServicer):
     ) -> AsyncIterator[subjects_pb2.ExportSubjectResponse]:
         """One document after the other; one without rows is left out."""
         subject = Subject.of(request.subject)
-        for listing in (*self._documents(subject), audited(subject, self._keyring)):
-            async for data in listing.read(self._db):
-                yield subjects_pb2.ExportSubjectResponse(document=listing.document, data=data)
+        for each in (*self._documents(subject), audited(subject, self._keyring)):
+            async for data in each.read(self._db):
+                yield subjects_pb2.ExportSubjectResponse(document=each.document, data=data)
 
     async def EraseSubject(
         self, request: subjects_pb2.EraseSubjectRequest, context: Context

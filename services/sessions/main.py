@@ -87,7 +87,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
                 UsageProgressRpc(runtime.worker, runtime.bus, clock),
             ),
             (add_WatchServiceServicer_to_server, WatchRpc(watchers)),
-            (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
+            (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime, blobs)),
         ],
         consumers=[consumers.transfers()],
         jobs=[

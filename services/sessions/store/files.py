@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, union, update
+from sqlalchemy import delete, or_, select, tuple_, union, update
 
 from chassis.database import Snapshot
 from services.sessions.models import File, FilePiece, FileState, HistoryFile
@@ -41,6 +41,20 @@ class Files:
             FilePiece.tenant_id == self._tenant_id, FilePiece.file_id == file_id, FilePiece.size.is_not(None)
         )
         return (await self._session.scalars(query.order_by(FilePiece.start))).all()
+
+    async def next_piece(self, after: UUID) -> FilePiece | None:
+        """Answers the next stored piece of any ready file of the tenant, in the order of their ids."""
+        query = (
+            select(FilePiece)
+            .join(File, tuple_(File.tenant_id, File.id) == tuple_(FilePiece.tenant_id, FilePiece.file_id))
+            .where(
+                FilePiece.tenant_id == self._tenant_id,
+                FilePiece.id > after,
+                FilePiece.size.is_not(None),
+                File.state == FileState.READY,
+            )
+        )
+        return await self._session.scalar(query.order_by(FilePiece.id).limit(1))
 
     async def all_pieces(self, file_id: UUID) -> Sequence[UUID]:
         """Answers the pieces of a file, also those that are being stored."""
