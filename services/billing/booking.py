@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from chassis.database import Transaction
-from services.billing import chart, invoicing
+from services.billing import chart, invoicing, standings
 from services.billing.chart import PostingKind
 from services.billing.ledger import Line, post
 from services.billing.models import Payment, Refund
@@ -42,5 +42,7 @@ async def _applied(tx: Transaction, row: Payment) -> Decimal:
     invoice = await Invoices(tx, row.tenant_id).open(row.invoice_id)
     applied = min(row.amount, invoice.due) if invoice is not None else Decimal(0)
     if applied:
-        await invoicing.mark_paid(tx, row.tenant_id, row.invoice_id, row.id, applied)
+        paid = await invoicing.mark_paid(tx, row.tenant_id, row.invoice_id, row.id, applied)
+        if not paid.due:
+            await standings.ended(tx, row.tenant_id, paid.id)
     return applied

@@ -18,6 +18,8 @@ from wrtn.billing.v1.events_pb2 import (
     BudgetNoticed,
     InvoiceChanged,
     PaymentChanged,
+    PaymentOverdue,
+    PaymentRecovered,
     SubscriptionChanged,
     UsageRated,
     WalletCredited,
@@ -123,6 +125,18 @@ def wallet_credited(tx: Transaction, tenant_id: UUID, currency: str, lot_id: UUI
         currency=currency,
     )
     tx.publish(event, aggregate_id=tenant_id, tenant_id=tenant_id)
+
+
+def payment_overdue(tx: Transaction, tenant_id: UUID, invoice_id: UUID, version: int) -> None:
+    """Tells that a tenant has not paid within the grace."""
+    event = PaymentOverdue(tenant_id=str(tenant_id), invoice_id=str(invoice_id))
+    tx.publish(event, aggregate_id=tenant_id, version=version, tenant_id=tenant_id)
+
+
+def payment_recovered(tx: Transaction, tenant_id: UUID, version: int) -> None:
+    """Tells that a tenant which was overdue owes nothing that is."""
+    event = PaymentRecovered(tenant_id=str(tenant_id))
+    tx.publish(event, aggregate_id=tenant_id, version=version, tenant_id=tenant_id)
 
 
 def _text(id_: UUID | None) -> str:

@@ -12,6 +12,7 @@ from chassis.outbound import Outbound
 from chassis.service import Runtime
 from services.billing.bank_transfers import BankTransfers
 from services.billing.collecting import Collector
+from services.billing.dunning import Dun
 from services.billing.providers import PaymentProvider
 from services.billing.refunds import Refunding
 from services.billing.rpc.payment_methods import PaymentMethods
@@ -47,13 +48,14 @@ def paying(runtime: Runtime[BillingSettings]) -> Paying:
         cards, saving = Cards(api, clock), Saving(api, keys.publishable_key)
         providers[PAYMENT_PROVIDER_STRIPE] = cards
         collector = Collector(db, runtime.worker, clock, cards, saving, refunding)
+    jobs = [collector.job()] if collector is not None else []
     return Paying(
         servicers=[
             (add_PaymentServiceServicer_to_server, Payments(runtime, collector, refunding)),
             (add_PaymentMethodServiceServicer_to_server, PaymentMethods(runtime, saving)),
             (add_PaymentProviderServiceServicer_to_server, PaymentProviders(clock, keys, collector)),
         ],
-        jobs=[collector.job()] if collector is not None else [],
+        jobs=[*jobs, Dun(db, runtime.worker, cards=collector is not None).job()],
     )
 
 

@@ -26,8 +26,8 @@ from services.billing.errors import (
 from services.billing.models import Payment, PaymentMethod
 from services.billing.money import rounded
 from services.billing.providers import Outcome
+from services.billing.store.customers import Customer
 from services.billing.store.invoices import Invoices
-from services.billing.store.ledger import LedgerEntries
 from services.billing.store.payment_methods import PaymentMethods
 from services.billing.store.payments import Payments
 from services.billing.stripe.amounts import units_of
@@ -70,7 +70,7 @@ async def begin(
             raise AmountInvalid("Another amount is due: read the invoice again.", field="amount")
         amount = due
     else:
-        own = await LedgerEntries(tx, tenant_id).currency()
+        own = await Customer(tx, tenant_id).currency()
     if (currency or own) != own:
         raise CurrencyMismatch(f"It is to be paid in {own}.", field="currency")
     row = _row(tx, tenant_id, pb.PAYMENT_PROVIDER_STRIPE, _checked(amount, own), own, invoice_id)
@@ -100,7 +100,7 @@ async def book_transfer(
     if invoice_id is not None:
         _, own = await _due(tx, tenant_id, invoice_id)
     else:
-        own = await LedgerEntries(tx, tenant_id).currency()
+        own = await Customer(tx, tenant_id).currency()
     if currency != own:
         raise CurrencyMismatch(f"It is to be paid in {own}.", field="currency")
     row = _row(tx, tenant_id, pb.PAYMENT_PROVIDER_BANK_TRANSFER, _checked(amount, own), own, invoice_id)

@@ -19,6 +19,7 @@ from services.billing.stripe.signatures import is_signed
 from tests.billing.office import refused
 from tests.billing.paying import CONFIRMED, SECRET_KEY, WEBHOOK_SECRET, Payer, PayWorld, State
 from wrtn.billing.v1 import payments_pb2
+from wrtn.billing.v1.payment_providers_pb2 import ReceiveStripeEventRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -43,7 +44,9 @@ async def send(world: PayWorld, body: bytes, signature: str | None = None) -> No
     """Sends an event as the gateway does, well signed unless another signature is given."""
     given = signature if signature is not None else signed(body, world.running.runtime.clock.now())
     metadata = (("stripe-signature", given),) if given else ()
-    await world.providers.ReceiveStripeEvent(HttpBody(data=body), metadata=metadata)
+    await world.providers.ReceiveStripeEvent(
+        ReceiveStripeEventRequest(event=HttpBody(data=body)), metadata=metadata
+    )
 
 
 async def waiting(world: PayWorld) -> tuple[Payer, payments_pb2.CreatePaymentResponse]:

@@ -2,6 +2,7 @@
 
 from services.billing.models.base import Base
 from services.billing.models.budgets import Budget, BudgetChange, BudgetNotice, BudgetPeriodRow
+from services.billing.models.dunnings import Dunning, PaymentStanding
 from services.billing.models.increases import BudgetExtra, BudgetIncrease
 from services.billing.models.invoices import (
     Closing,
@@ -50,6 +51,7 @@ __all__ = [
     "CostDay",
     "CreditNote",
     "CreditNoteLine",
+    "Dunning",
     "HolderCostDay",
     "Invoice",
     "InvoiceLine",
@@ -70,6 +72,7 @@ __all__ = [
     "Payment",
     "PaymentCustomer",
     "PaymentMethod",
+    "PaymentStanding",
     "Plan",
     "PlanVersion",
     "Posting",

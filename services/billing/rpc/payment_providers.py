@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc
 import structlog
-from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 
 from chassis.clock import Clock
@@ -21,6 +20,7 @@ from services.billing.errors import (
 from services.billing.stripe.api import StripeKeys
 from services.billing.stripe.signatures import is_signed
 from services.billing.stripe.webhooks import MOST_BYTES, Told, told
+from wrtn.billing.v1.payment_providers_pb2 import ReceiveStripeEventRequest
 from wrtn.billing.v1.payment_providers_pb2_grpc import PaymentProviderServiceServicer
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -37,17 +37,18 @@ class PaymentProviders(PaymentProviderServiceServicer):
         self._keys = keys
         self._collector = collector
 
-    async def ReceiveStripeEvent(self, request: HttpBody, context: Context) -> Empty:
+    async def ReceiveStripeEvent(self, request: ReceiveStripeEventRequest, context: Context) -> Empty:
         """Verifies the event, then asks Stripe for what it is about."""
         if self._keys is None or self._collector is None:
             raise CardsNotSetUp("Cards are not set up here.")
         metadata = dict(context.invocation_metadata() or ())
         signature = str(metadata.get(_SIGNATURE, ""))
-        if len(request.data) > MOST_BYTES or not is_signed(
-            request.data, signature, self._keys.webhook_secret, self._clock.now()
+        body = request.event.data
+        if len(body) > MOST_BYTES or not is_signed(
+            body, signature, self._keys.webhook_secret, self._clock.now()
         ):
             raise WebhookRefused("The event is not signed by Stripe, or not lately, or too large.")
-        about = told(request.data)
+        about = told(body)
         if about is not None:
             await self._note(self._collector, about)
         return Empty()

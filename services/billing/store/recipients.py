@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, or_, select
 
 from chassis.database import Snapshot
-from services.billing.models import KnownCompanion, KnownDuties, KnownEmployee
+from services.billing.models import KnownAccount, KnownCompanion, KnownDuties, KnownEmployee
 from wrtn.access.v1.access_pb2 import DUTY_BILLING, ROLE_CHIEF, TITLE_MANAGER, TITLE_OWNER
 
 MOST = 50
@@ -46,6 +46,11 @@ class Recipients:
             )
         )
         return list(await self._session.scalars(query.distinct().limit(MOST)))
+
+    async def who_pays(self) -> list[UUID]:
+        """Answers the payers of an enterprise, or the holder of a personal account."""
+        holder = await self._session.get(KnownAccount, (self._tenant_id, self._tenant_id))
+        return [holder.holder_member_id] if holder is not None else await self.payers()
 
     async def payers(self) -> list[UUID]:
         """Answers the owners, and the managers with the duty of billing.
