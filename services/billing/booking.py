@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from chassis.database import Transaction
-from services.billing import chart, invoicing, standings
+from services.billing import chart, invoicing, standings, wallets
 from services.billing.chart import PostingKind
 from services.billing.ledger import Line, post
 from services.billing.models import Payment, Refund
@@ -25,8 +25,8 @@ async def book(tx: Transaction, row: Payment) -> None:
         await post(tx, row.tenant_id, row.currency, PostingKind.PAYMENT, lines, f"payment:{row.id}")
     rest = row.amount - row.applied_amount
     if rest:
-        lines = [Line(cash, rest), Line(chart.WALLET, -rest)]
-        await post(tx, row.tenant_id, row.currency, PostingKind.PURCHASE, lines, f"payment-credits:{row.id}")
+        reference = f"payment-credits:{row.id}"
+        await wallets.purchase(tx, row.tenant_id, rest, row.currency, source=cash, reference=reference)
 
 
 async def book_back(tx: Transaction, row: Payment, refund: Refund) -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from chassis.database import Snapshot, Transaction
-from services.billing import booking, events
+from services.billing import booking, events, wallets
 from services.billing.errors import (
     AmountInvalid,
     CurrencyMismatch,
@@ -26,7 +26,6 @@ from services.billing.errors import (
 from services.billing.models import Payment, PaymentMethod
 from services.billing.money import rounded
 from services.billing.providers import Outcome
-from services.billing.store.customers import Customer
 from services.billing.store.invoices import Invoices
 from services.billing.store.payment_methods import PaymentMethods
 from services.billing.store.payments import Payments
@@ -70,7 +69,7 @@ async def begin(
             raise AmountInvalid("Another amount is due: read the invoice again.", field="amount")
         amount = due
     else:
-        own = await Customer(tx, tenant_id).currency()
+        own = await wallets.currency_of(tx, tenant_id)
     if (currency or own) != own:
         raise CurrencyMismatch(f"It is to be paid in {own}.", field="currency")
     row = _row(tx, tenant_id, pb.PAYMENT_PROVIDER_STRIPE, _checked(amount, own), own, invoice_id)
@@ -100,7 +99,7 @@ async def book_transfer(
     if invoice_id is not None:
         _, own = await _due(tx, tenant_id, invoice_id)
     else:
-        own = await Customer(tx, tenant_id).currency()
+        own = await wallets.currency_of(tx, tenant_id)
     if currency != own:
         raise CurrencyMismatch(f"It is to be paid in {own}.", field="currency")
     row = _row(tx, tenant_id, pb.PAYMENT_PROVIDER_BANK_TRANSFER, _checked(amount, own), own, invoice_id)

@@ -22,7 +22,7 @@ from chassis.testing.clocks import MovableClock
 from chassis.testing.databases import ServiceDatabase
 from chassis.testing.serving import Serve
 from services.billing.main import wire
-from services.billing.models import Invoice
+from services.billing.models import Invoice, KnownEnterprise
 from services.billing.paying import Paying, paying
 from services.billing.settings import BillingSettings
 from tests.billing.test_billing_invoicing import open_invoice
@@ -183,9 +183,12 @@ class PayWorld:
     replica: Paying
     """The parts of another process over the same database, whose jobs the tests run by their own clock."""
 
-    def payer(self) -> Payer:
-        """A new enterprise."""
-        return Payer(self, self.callers.employee(NEW(), Title.TITLE_OWNER))
+    async def payer(self) -> Payer:
+        """A new enterprise, as events tell of it."""
+        made = Payer(self, self.callers.employee(NEW(), Title.TITLE_OWNER))
+        async with self.database.app.transaction(Scope.of(made.id)) as tx:
+            tx.session.add(KnownEnterprise(tenant_id=made.id, time_zone="UTC", version=1))
+        return made
 
     async def collect(self, later: timedelta = timedelta()) -> None:
         """Runs the job that collects, as if it were later."""

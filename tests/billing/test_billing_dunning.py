@@ -20,7 +20,7 @@ from chassis.testing.clocks import MovableClock
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from services.billing import payments
 from services.billing.dunning import SCHEDULE, Dun, time_of
-from services.billing.models import Invoice, KnownAccount, KnownEmployee, PaymentMethod
+from services.billing.models import Invoice, KnownAccount, KnownEmployee, KnownEnterprise, PaymentMethod
 from tests.billing.test_billing_invoicing import KEYRING, open_invoice
 from tests.usage import NEW
 from wrtn.access.v1.access_pb2 import TITLE_OWNER
@@ -84,7 +84,7 @@ async def world(database: DatabaseFactory) -> AsyncIterator[World]:
         owner = KnownEmployee(
             tenant_id=tenant_id, employee_id=NEW(), member_id=NEW(), title=TITLE_OWNER, version=1
         )
-        tx.session.add(owner)
+        tx.session.add_all([owner, KnownEnterprise(tenant_id=tenant_id, time_zone="UTC", version=1)])
     yield World(made, clock, tenant_id, invoice)
 
 

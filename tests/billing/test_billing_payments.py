@@ -9,6 +9,8 @@ from uuid import UUID
 
 import pytest
 
+from chassis.database import Scope
+from services.billing.models import KnownAccount
 from tests.billing.office import refused
 from tests.billing.paying import CONFIRMED, DECLINED, Payer, PayWorld, State
 from tests.usage import NEW
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_transfer_pays_an_invoice_in_parts_and_what_is_above_becomes_credits(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("100.00")
     first = await payer.transfer("60", invoice)
     assert (first.state, first.applied_amount) == (State.STATE_SUCCEEDED, "60")
@@ -45,7 +47,7 @@ async def test_a_transfer_pays_an_invoice_in_parts_and_what_is_above_becomes_cre
 async def test_a_transfer_that_is_none_is_refused_and_changes_nothing(
     world: PayWorld, amount: str, more: dict[str, Any], reason: str
 ) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("10")
     assert (await refused(payer.transfer(amount, invoice, **more)))[0] == reason
     assert (await refused(payer.transfer("-5", invoice)))[0] == "REQUEST_INVALID"
@@ -53,11 +55,11 @@ async def test_a_transfer_that_is_none_is_refused_and_changes_nothing(
 
 
 async def test_a_transaction_is_booked_once_and_by_administrators_alone(world: PayWorld) -> None:
-    payer, transaction = world.payer(), str(NEW())
+    payer, transaction = await world.payer(), str(NEW())
     invoice = await payer.invoice("10")
     assert (await refused(payer.transfer("4", invoice, by=payer.owner)))[0] == "NOT_ADMITTED"
     await payer.transfer("4", invoice, transaction=transaction)
-    for of in (payer, world.payer()):
+    for of in (payer, await world.payer()):
         other = await of.invoice("10")
         reason, _ = await refused(of.transfer("4", other, transaction=transaction))
         assert reason == "TRANSFER_BOOKED"
@@ -67,7 +69,7 @@ async def test_a_transaction_is_booked_once_and_by_administrators_alone(world: P
 
 
 async def test_a_saved_card_pays_all_that_is_due_and_nobody_pays_twice(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("100.00")
     assert (await refused(payer.pay(invoice)))[0] == "PAYMENT_METHOD_MISSING"
     await payer.card()
@@ -83,7 +85,7 @@ async def test_a_saved_card_pays_all_that_is_due_and_nobody_pays_twice(world: Pa
 
 
 async def test_of_two_who_pay_at_the_same_time_one_pays(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("20")
     await payer.card()
     answers = await asyncio.gather(*(payer.pay(invoice) for _ in range(5)), return_exceptions=True)
@@ -93,7 +95,7 @@ async def test_of_two_who_pay_at_the_same_time_one_pays(world: PayWorld) -> None
 
 
 async def test_a_declined_card_is_a_failed_payment_and_another_may_pay(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("20")
     bad = await payer.card(DECLINED)
     failed = (await payer.pay(invoice)).payment
@@ -106,7 +108,7 @@ async def test_a_declined_card_is_a_failed_payment_and_another_may_pay(world: Pa
 
 
 async def test_a_repeated_request_pays_once(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("20")
     await payer.card()
     first, second = [await payer.pay(invoice, request_id="again") for _ in range(2)]
@@ -118,7 +120,7 @@ async def test_a_repeated_request_pays_once(world: PayWorld) -> None:
 async def test_a_lost_answer_means_unknown_and_the_payment_is_found_again(
     world: PayWorld, fault: str
 ) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("20")
     await payer.card()
     await world.stripe.faults(fault)
@@ -138,7 +140,7 @@ async def test_a_lost_answer_means_unknown_and_the_payment_is_found_again(
 async def test_after_a_day_a_payment_is_searched_for_and_never_sent_again(
     world: PayWorld, fault: str, state: State.ValueType
 ) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("20")
     await payer.card()
     await world.stripe.faults(fault)
@@ -151,7 +153,7 @@ async def test_after_a_day_a_payment_is_searched_for_and_never_sent_again(
 async def test_a_process_killed_between_the_answer_and_the_commit_loses_nothing(
     world: PayWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("20")
     await payer.card()
 
@@ -174,7 +176,7 @@ async def test_a_process_killed_between_the_answer_and_the_commit_loses_nothing(
 
 
 async def test_who_pays_confirms_to_their_bank_or_gives_up(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("20")
     await payer.card(CONFIRMED)
     begun = await payer.pay(invoice)
@@ -190,7 +192,7 @@ async def test_who_pays_confirms_to_their_bank_or_gives_up(world: PayWorld) -> N
 
 
 async def test_what_nobody_confirms_within_a_day_is_given_up(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     await payer.card(CONFIRMED)
     begun = await payer.pay(await payer.invoice("20"))
     await world.collect(timedelta(days=2))
@@ -198,7 +200,7 @@ async def test_what_nobody_confirms_within_a_day_is_given_up(world: PayWorld) ->
 
 
 async def test_money_that_comes_after_the_invoice_was_paid_otherwise_becomes_credits(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("20")
     await payer.card(CONFIRMED)
     begun = await payer.pay(invoice)
@@ -211,7 +213,7 @@ async def test_money_that_comes_after_the_invoice_was_paid_otherwise_becomes_cre
 
 
 async def test_no_more_goes_back_than_was_paid(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoice = await payer.invoice("20")
     await payer.card()
     paid = (await payer.pay(invoice)).payment
@@ -234,7 +236,7 @@ async def test_no_more_goes_back_than_was_paid(world: PayWorld) -> None:
 
 
 async def test_a_transfer_is_given_back_by_hand_and_a_failed_payment_not_at_all(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     paid = await payer.transfer("20", await payer.invoice("20"))
     assert (await payer.refund(paid, "20")).state == payments_pb2.Refund.STATE_SUCCEEDED
     await payer.card(DECLINED)
@@ -243,7 +245,7 @@ async def test_a_transfer_is_given_back_by_hand_and_a_failed_payment_not_at_all(
 
 
 async def test_owners_and_managers_with_the_duty_pay_and_nobody_else(world: PayWorld) -> None:
-    payer, callers = world.payer(), world.callers
+    payer, callers = await world.payer(), world.callers
     await payer.card()
     duty = callers.employee(payer.id, Title.TITLE_MANAGER, duties=[Duty.DUTY_BILLING])
     assert (await payer.pay(await payer.invoice("3"), by=duty)).payment.state == State.STATE_SUCCEEDED
@@ -252,7 +254,7 @@ async def test_owners_and_managers_with_the_duty_pay_and_nobody_else(world: PayW
         assert (await refused(payer.pay(invoice, by=callers.employee(payer.id, title))))[
             0
         ] == "PAYING_NOT_YOURS"
-    for stranger in (callers.member(), world.payer().owner):
+    for stranger in (callers.member(), (await world.payer()).owner):
         assert (await refused(payer.pay(invoice, by=stranger)))[0] == "PAYER_NOT_FOUND"
     callers.dismiss(duty)
     assert (await refused(payer.pay(invoice, by=duty)))[0] == "PAYER_NOT_FOUND"
@@ -262,7 +264,7 @@ async def test_owners_and_managers_with_the_duty_pay_and_nobody_else(world: PayW
 
 
 async def test_another_tenants_invoice_card_and_payment_do_not_exist(world: PayWorld) -> None:
-    mine, other = world.payer(), world.payer()
+    mine, other = await world.payer(), await world.payer()
     foreign, card = await other.invoice("3"), await other.card()
     await mine.card()
     assert (await refused(mine.pay(foreign)))[0] == "INVOICE_NOT_FOUND"
@@ -273,7 +275,7 @@ async def test_another_tenants_invoice_card_and_payment_do_not_exist(world: PayW
 
 
 async def test_payments_are_listed_the_newest_first(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     invoices = [await payer.invoice("3") for _ in range(3)]
     made = [(await payer.transfer("3", each)).id for each in invoices]
 
@@ -288,7 +290,7 @@ async def test_payments_are_listed_the_newest_first(world: PayWorld) -> None:
 
 
 async def test_cards_are_saved_shown_made_default_and_forgotten(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     first, second = await payer.card(), await payer.card(DECLINED)
     assert (first.brand, first.last_digits, first.expire_month, first.expire_year) == (
         "visa",
@@ -322,7 +324,7 @@ async def test_cards_are_saved_shown_made_default_and_forgotten(world: PayWorld)
 
 
 async def test_a_card_is_saved_once_it_was_given_and_by_whose_it_is(world: PayWorld) -> None:
-    payer, other = world.payer(), world.payer()
+    payer, other = await world.payer(), await world.payer()
     await other.card()
     whose = payment_methods_pb2.BeginPaymentMethodRequest(tenant_id=str(payer.id))
     begun = await world.methods.BeginPaymentMethod(whose, metadata=payer.owner.metadata)
@@ -339,3 +341,32 @@ async def cancel(payer: Payer, payment: payments_pb2.Payment) -> payments_pb2.Pa
     """Gives a payment up."""
     request = payments_pb2.CancelPaymentRequest(tenant_id=str(payer.id), payment_id=str(UUID(payment.id)))
     return await payer.world.payments.CancelPayment(request, metadata=payer.owner.metadata)  # type: ignore[no-any-return]
+
+
+async def test_credits_are_bought_by_card_and_no_invoice_is_needed(world: PayWorld) -> None:
+    payer = await world.payer()
+    await payer.card()
+    for more, reason in (
+        ({}, "AMOUNT_INVALID"),
+        ({"amount": "0"}, "AMOUNT_INVALID"),
+        ({"amount": "5", "currency": "EUR"}, "CURRENCY_MISMATCH"),
+    ):
+        assert (await refused(payer.pay(None, **more)))[0] == reason  # type: ignore[arg-type]
+    bought = (await payer.pay(None, amount="5", currency="USD")).payment
+    assert (bought.state, bought.applied_amount) == (State.STATE_SUCCEEDED, "0")
+    await payer.transfer("2")
+    assert await payer.rows("SELECT balance FROM wrtn_wallets") == [(7,)]
+    assert await payer.balances() == {"cash:stripe": "5", "cash:bank_transfer": "2", "wallet": "-7"}
+
+
+async def test_the_holder_of_a_personal_account_pays_for_it_and_nobody_else(world: PayWorld) -> None:
+    holder = world.callers.member()
+    payer = Payer(world, holder)
+    async with world.database.app.transaction(Scope.of(payer.id)) as tx:
+        known = KnownAccount(
+            tenant_id=payer.id, account_id=payer.id, holder_member_id=holder.member_id, version=1
+        )
+        tx.session.add(known)
+    await payer.card()
+    assert (await payer.pay(None, amount="5")).payment.state == State.STATE_SUCCEEDED
+    assert (await refused(payer.pay(None, amount="5", by=world.callers.member())))[0] == "PAYER_NOT_FOUND"

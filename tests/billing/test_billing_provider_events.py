@@ -51,7 +51,7 @@ async def send(world: PayWorld, body: bytes, signature: str | None = None) -> No
 
 async def waiting(world: PayWorld) -> tuple[Payer, payments_pb2.CreatePaymentResponse]:
     """A payment that waits for who pays."""
-    payer = world.payer()
+    payer = await world.payer()
     await payer.card(CONFIRMED)
     return payer, await payer.pay(await payer.invoice("20"))
 
@@ -108,7 +108,7 @@ async def test_an_event_is_only_a_hint_and_its_repetitions_change_nothing(world:
 
 
 async def test_an_event_finds_the_payment_whose_answer_was_lost(world: PayWorld) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     await payer.card()
     invoice = await payer.invoice("20")
     await world.stripe.faults("lose")
@@ -156,7 +156,9 @@ async def test_a_signed_event_about_nothing_of_ours_is_taken_and_does_nothing(
 
 
 async def test_an_event_of_another_system_on_the_same_account_is_taken(world: PayWorld) -> None:
-    body = event(payments_pb2.Payment(tenant_id=str(world.payer().id), id=str(world.payer().id)))
+    body = event(
+        payments_pb2.Payment(tenant_id=str((await world.payer()).id), id=str((await world.payer()).id))
+    )
     await send(world, body)
 
 
@@ -170,7 +172,7 @@ async def test_both_secrets_are_good_while_one_replaces_the_other() -> None:
 
 
 async def test_no_secret_is_logged(world: PayWorld, logs: Logs) -> None:
-    payer = world.payer()
+    payer = await world.payer()
     await payer.card()
     await world.stripe.faults("lose")
     await payer.pay(await payer.invoice("20"))
