@@ -11,12 +11,14 @@ from chassis.database import Transaction
 from chassis.events import outbox
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
+from services.billing.charging import Exchange
 from services.billing.errors import PricesMissing
 from services.billing.events import usage_rated
 from services.billing.price_list import PriceList
 from services.billing.settling import settle
 from services.billing.store import Postings, Prices
-from services.billing.usages import RatedUsage, once_each
+from services.billing.store.rules import Agreements
+from services.billing.usages import Book, RatedUsage, once_each
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +32,7 @@ class Rating:
 
     def __init__(self, prices: PriceList) -> None:
         self._prices = prices
+        self._exchange = Exchange()
 
     def consumer(self) -> Consumer:
         """Answers the consumer of sessions' usages."""
@@ -40,7 +43,9 @@ class Rating:
         self._prices.add(await Prices(tx).newer(self._prices.last_sequence))
         if not self._prices.last_sequence:
             raise PricesMissing("The price list is not imported yet.", retry_after=5)
-        usages = once_each(events, self._prices)
+        tenants = {event.tenant_id for event in events if event.tenant_id is not None}
+        agreements = await Agreements(tx).of(tenants, self._exchange)
+        usages = once_each(events, Book(self._prices, self._exchange, agreements))
         keys = await Postings(tx).post([usage for _, usage in usages.values()])
         fresh = [usages[key] for key in sorted(keys)]
         await settle(tx, [usage for _, usage in fresh])

@@ -56,6 +56,24 @@ class PriceBackdated(InvalidArgument):
     reason = "PRICE_BACKDATED"
 
 
+class PriceRuleNotFound(NotFound):
+    """The enterprise has no such rule."""
+
+    reason = "PRICE_RULE_NOT_FOUND"
+
+
+class ExchangeRateMissing(FailedPrecondition):
+    """The currency has no exchange rate yet."""
+
+    reason = "EXCHANGE_RATE_MISSING"
+
+
+class EnterpriseUnknown(Unavailable):
+    """The event that tells the enterprise's currency has not come yet: nothing can be charged before."""
+
+    reason = "ENTERPRISE_UNKNOWN"
+
+
 class AccountNotFound(NotFound):
     """The tenant has no such account, or its holder works there no more."""
 

@@ -17,6 +17,7 @@ from services.billing.rpc.budgets import Budgets
 from services.billing.rpc.costs import Costs
 from services.billing.rpc.increases import Increases
 from services.billing.rpc.plans import Plans
+from services.billing.rpc.price_rules import PriceRules
 from services.billing.rpc.prices import Prices
 from services.billing.rpc.spending import Spends
 from services.billing.rpc.subscriptions import Subscriptions
@@ -27,6 +28,7 @@ from wrtn.billing.v1.budget_increases_pb2_grpc import add_BudgetIncreaseServiceS
 from wrtn.billing.v1.budgets_pb2_grpc import add_BudgetServiceServicer_to_server
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
 from wrtn.billing.v1.plans_pb2_grpc import add_PlanServiceServicer_to_server
+from wrtn.billing.v1.price_rules_pb2_grpc import add_PriceRuleServiceServicer_to_server
 from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
 from wrtn.billing.v1.spending_pb2_grpc import add_SpendServiceServicer_to_server
 from wrtn.billing.v1.subscriptions_pb2_grpc import add_SubscriptionServiceServicer_to_server
@@ -46,6 +48,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
         servicers=[
             (add_CostServiceServicer_to_server, Costs(runtime)),
             (add_PriceServiceServicer_to_server, Prices(runtime, known)),
+            (add_PriceRuleServiceServicer_to_server, PriceRules(runtime, known)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
             (add_BudgetServiceServicer_to_server, Budgets(runtime)),
             (add_BudgetIncreaseServiceServicer_to_server, Increases(runtime)),

@@ -32,11 +32,12 @@ _TYPES = {
     "currency": "text",
     "charge": "numeric",
     "charge_currency": "text",
+    "price_rule_ids": "text",
     "use_time": "timestamptz",
 }
 _COLUMNS = ", ".join(RatedUsage._fields)
 _ARRAYS = ", ".join(f"%({name})s::{_TYPES.get(name) or _kind(name)}[]" for name in RatedUsage._fields)
-_VALUES = _COLUMNS.replace("ancestor_team_ids", "ancestor_team_ids::uuid[]")
+_VALUES = _COLUMNS.replace("_team_ids", "_team_ids::uuid[]").replace("rule_ids", "rule_ids::uuid[]")
 
 _FRESH = f"""
 fresh AS (

@@ -23,7 +23,7 @@ from uuid import UUID
 
 ZERO = Decimal(0)
 # More digits than any price times any number of tokens has; should they not suffice, rating fails aloud.
-_EXACT = Context(
+EXACT = Context(
     prec=100, traps=[Clamped, FloatOperation, Inexact, InvalidOperation, Overflow, Rounded, Subnormal]
 )
 _MILLION = 6
@@ -166,28 +166,28 @@ def cost(schedule: Schedule, tokens: Tokens, use_time: datetime) -> Decimal:
     Raises decimal.Inexact rather than round.
     """
     rates = schedule.terms_at(use_time).rates_for(tokens.input)
-    return _EXACT.add(_EXACT.scaleb(_of_tokens(rates, tokens), -_MILLION), _of_units(rates, tokens))
+    return EXACT.add(EXACT.scaleb(_of_tokens(rates, tokens), -_MILLION), _of_units(rates, tokens))
 
 
 def _of_tokens(rates: Rates, tokens: Tokens) -> Decimal:
     """Answers a million times what the tokens cost. A kind without a rate costs what it is among."""
     fresh, written = tokens.input - tokens.cached_input, tokens.output
-    found = _EXACT.multiply(rates.cached_input, tokens.cached_input)
+    found = EXACT.multiply(rates.cached_input, tokens.cached_input)
     if tokens.cache_write and rates.cache_write is not None:
         fresh -= tokens.cache_write
-        found = _EXACT.fma(rates.cache_write, tokens.cache_write, found)
+        found = EXACT.fma(rates.cache_write, tokens.cache_write, found)
     if tokens.reasoning and rates.reasoning is not None:
         written -= tokens.reasoning
-        found = _EXACT.fma(rates.reasoning, tokens.reasoning, found)
-    return _EXACT.fma(rates.output, written, _EXACT.fma(rates.input, fresh, found))
+        found = EXACT.fma(rates.reasoning, tokens.reasoning, found)
+    return EXACT.fma(rates.output, written, EXACT.fma(rates.input, fresh, found))
 
 
 def _of_units(rates: Rates, tokens: Tokens) -> Decimal:
     found = ZERO
     if rates.request:
-        found = _EXACT.fma(rates.request, tokens.requests, found)
+        found = EXACT.fma(rates.request, tokens.requests, found)
     if rates.image:
-        found = _EXACT.fma(rates.image, tokens.images, found)
+        found = EXACT.fma(rates.image, tokens.images, found)
     if rates.second:
-        found = _EXACT.fma(rates.second, tokens.seconds, found)
+        found = EXACT.fma(rates.second, tokens.seconds, found)
     return found

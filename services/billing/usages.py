@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -11,6 +11,8 @@ from uuid import UUID
 
 from chassis.database import arrays
 from chassis.events.envelope import Event
+from services.billing.charging import Agreement, Exchange, Used, charge
+from services.billing.errors import EnterpriseUnknown
 from services.billing.price_list import PriceList
 from services.billing.price_source import CURRENCY
 from services.billing.rating import ZERO, Tokens, cost
@@ -20,12 +22,37 @@ from wrtn.sessions.v1.events_pb2 import UsageRecorded
 _uuid = lru_cache(maxsize=100_000)(UUID)
 
 
+_UNKNOWN = Agreement("")
+
 Key = tuple[UUID, UUID]
 """Tenant and history: what a usage is known by."""
 
 
 class UsageMalformed(ValueError):
     """The event cannot be a usage of its tenant; it goes to the dead letters."""
+
+
+class Terms(NamedTuple):
+    """By what the usages of a tenant are rated."""
+
+    prices: PriceList
+    exchange: Exchange
+    agreement: Agreement
+
+
+class Book(NamedTuple):
+    """By what the usages of a batch are rated."""
+
+    prices: PriceList
+    exchange: Exchange
+    agreements: Mapping[UUID, Agreement]
+
+    def of(self, tenant_id: UUID, account_id: UUID) -> Terms:
+        """Answers the terms of a tenant; raises EnterpriseUnknown while its currency is not known."""
+        agreement = self.agreements.get(tenant_id, _UNKNOWN)
+        if not agreement.currency and tenant_id != account_id:
+            raise EnterpriseUnknown("The enterprise is not known yet.", retry_after=1)
+        return Terms(self.prices, self.exchange, agreement.or_in(CURRENCY))
 
 
 class RatedUsage(NamedTuple):
@@ -62,6 +89,9 @@ class RatedUsage(NamedTuple):
     charge: Decimal
     """What the tenant pays."""
     charge_currency: str
+    price_rule_ids: str
+    """As an array literal, too."""
+    exchange_rate_id: UUID | None
     use_time: datetime
     reservation_id: UUID | None
 
@@ -79,7 +109,7 @@ class RatedUsage(NamedTuple):
         return [self.team_id, *(_uuid(each) for each in above.split(",") if each)]
 
 
-def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
+def rated(event: Event[UsageRecorded], book: Book) -> RatedUsage:
     """Rates the usage at the price of its moment; at zero, without a price, if its model has none.
 
     Raises UsageMalformed, or ValueError for what is no id.
@@ -93,8 +123,7 @@ def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
         raise UsageMalformed("the usage has no time")
     use_time = message.use_time.ToDatetime(UTC)
     written, tokens = message.tokens.output, _tokens(message)
-    price = prices.at(message.model, use_time)
-    whole = cost(price.schedule, tokens, use_time) if price is not None else ZERO
+    terms = book.of(tenant_id, _uuid(whose.account_id))
     ancestors = tuple(whose.ancestor_team_ids)
     return RatedUsage(
         tenant_id,
@@ -119,14 +148,25 @@ def rated(event: Event[UsageRecorded], prices: PriceList) -> RatedUsage:
         tokens.requests,
         tokens.images,
         tokens.seconds,
-        price.id if price is not None else None,
-        whole,
-        CURRENCY,
-        whole,
-        CURRENCY,
+        *_priced(terms, message.model, tokens, use_time),
         use_time,
         UUID(message.reservation_id) if message.reservation_id else None,
     )
+
+
+def _priced(
+    terms: Terms, model: str, tokens: Tokens, use_time: datetime
+) -> tuple[UUID | None, Decimal, str, Decimal, str, str, UUID | None]:
+    """Answers price, cost, charge, and by what: nothing at all without a price or an exchange rate."""
+    price = terms.prices.at(model, use_time)
+    if price is None:
+        return None, ZERO, CURRENCY, ZERO, terms.agreement.currency, "{}", None
+    whole = cost(price.schedule, tokens, use_time)
+    paid = charge(terms.agreement, terms.exchange, Used(price.model, tokens, use_time, whole))
+    if paid is None:
+        return None, ZERO, CURRENCY, ZERO, terms.agreement.currency, "{}", None
+    rules = arrays.of_ids(map(str, paid.rule_ids)) if paid.rule_ids else "{}"
+    return price.id, whole, price.currency, paid.amount, paid.currency, rules, paid.exchange_rate_id
 
 
 def _tokens(message: UsageRecorded) -> Tokens:
@@ -145,11 +185,11 @@ def _tokens(message: UsageRecorded) -> Tokens:
 
 
 def once_each(
-    events: Iterable[Event[UsageRecorded]], prices: PriceList
+    events: Iterable[Event[UsageRecorded]], book: Book
 ) -> dict[Key, tuple[Event[UsageRecorded], RatedUsage]]:
     """Rates each usage of a batch once; of repetitions under other event ids the first counts."""
     found: dict[Key, tuple[Event[UsageRecorded], RatedUsage]] = {}
     for event in events:
-        usage = rated(event, prices)
+        usage = rated(event, book)
         found.setdefault(usage.key, (event, usage))
     return found

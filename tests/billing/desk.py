@@ -24,12 +24,14 @@ from services.billing.settings import BillingSettings
 from tests.billing.make import Billing, billing
 from tests.usage import Person, recorded, usage
 from wrtn.access.v1.access_pb2 import StaffRight
-from wrtn.billing.v1 import prices_pb2
+from wrtn.billing.v1 import price_rules_pb2, prices_pb2
+from wrtn.billing.v1.price_rules_pb2_grpc import PriceRuleServiceStub
 from wrtn.billing.v1.prices_pb2_grpc import PriceServiceStub
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 from wrtn.sessions.v1.token_usage_pb2 import TokenUsage, UsageUnits
 
 if TYPE_CHECKING:
+    from wrtn.billing.v1.price_rules_pb2_grpc import PriceRuleServiceAsyncStub
     from wrtn.billing.v1.prices_pb2_grpc import PriceServiceAsyncStub
 
 MODEL = "acme/own-1"
@@ -46,6 +48,7 @@ class Desk:
     clock: MovableClock
     channel: grpc.aio.Channel
     prices: PriceServiceAsyncStub
+    rules: PriceRuleServiceAsyncStub
     admin: Known
     core: Billing
 
@@ -63,6 +66,28 @@ class Desk:
             asked.end_time.FromDatetime(end)
         request = prices_pb2.CreatePriceRequest(price=asked)
         return await self.prices.CreatePrice(request, metadata=self.admin.metadata)
+
+    async def rule(
+        self, tenant_id: UUID | None, start: datetime | None = None, end: datetime | None = None, **terms: Any
+    ) -> price_rules_pb2.PriceRule:
+        """Agrees on a rule, as the administrator."""
+        asked = price_rules_pb2.PriceRule(**terms)
+        if tenant_id is not None:
+            asked.enterprise_id = str(tenant_id)
+        asked.effective_time.FromDatetime(start or self.now() + timedelta(minutes=2))
+        if end is not None:
+            asked.end_time.FromDatetime(end)
+        request = price_rules_pb2.CreatePriceRuleRequest(price_rule=asked)
+        return await self.rules.CreatePriceRule(request, metadata=self.admin.metadata)
+
+    async def exchange(
+        self, currency: str, rate: str, start: datetime | None = None
+    ) -> price_rules_pb2.ExchangeRate:
+        """Sets an exchange rate, as the administrator."""
+        asked = price_rules_pb2.ExchangeRate(currency=currency, rate=rate)
+        asked.effective_time.FromDatetime(start or self.now() + timedelta(minutes=2))
+        request = price_rules_pb2.CreateExchangeRateRequest(exchange_rate=asked)
+        return await self.rules.CreateExchangeRate(request, metadata=self.admin.metadata)
 
     async def rate(self, *messages: UsageRecorded) -> None:
         """Rates usages, in one batch."""
@@ -109,7 +134,15 @@ async def served(
     admin = callers.member(staff=StaffRight.STAFF_RIGHT_ADMINISTRATOR)
     async with running.channel() as channel:
         yield Desk(
-            running, made, callers, clock, channel, PriceServiceStub(channel), admin, await billing(made)
+            running=running,
+            database=made,
+            callers=callers,
+            clock=clock,
+            channel=channel,
+            prices=PriceServiceStub(channel),
+            rules=PriceRuleServiceStub(channel),
+            admin=admin,
+            core=await billing(made),
         )
 
 

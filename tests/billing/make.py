@@ -16,9 +16,11 @@ from chassis.database import Scope
 from chassis.events.envelope import Event
 from chassis.testing.databases import ServiceDatabase
 from services.billing.consumers import Rating
+from services.billing.models import KnownCurrency
 from services.billing.price_list import PriceList
 from services.billing.price_source import Source, packaged
 from services.billing.prices import import_prices
+from services.billing.store.organisation import keep
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 REAL = packaged()
@@ -46,6 +48,14 @@ def per_million(read: str, written: str = "0", cached: str | None = None) -> Mod
     )
 
 
+async def know(database: ServiceDatabase, tenants: Iterable[UUID], currency: str = "USD") -> None:
+    """Tells billing the currency of enterprises that it does not know."""
+    named = list(tenants)
+    rows = [{"tenant_id": each, "currency": currency, "version": 0} for each in named]
+    async with database.app.transaction(Scope.of(*named)) as tx:
+        await keep(tx, KnownCurrency, rows)
+
+
 @dataclass
 class Billing:
     """One billing database and its rating."""
@@ -57,6 +67,7 @@ class Billing:
         """Rates a batch in one transaction, as the consumer does."""
         batch = list(events)
         scope = Scope(frozenset(event.tenant_id for event in batch if event.tenant_id))
+        await know(self.database, scope.tenants)
         async with self.database.app.transaction(scope) as tx:
             await self.rating.rate(tx, batch)
 

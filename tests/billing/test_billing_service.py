@@ -27,7 +27,7 @@ from chassis.testing.waiting import until
 from services.billing import models
 from services.billing.main import wire
 from services.billing.settings import BillingSettings
-from tests.billing.make import of_day
+from tests.billing.make import know, of_day
 from tests.usage import NEW, Person, holding, publish, recorded, shuffled_thrice, tokens, usage
 from wrtn.access.v1.access_pb2 import Role, StaffRight, Title
 from wrtn.billing.v1 import costs_pb2, prices_pb2
@@ -54,6 +54,7 @@ class World:
     async def used(self, *messages: UsageRecorded, times: int = 1) -> None:
         """Publishes usages and waits until they are rated."""
         events = list(map(recorded, messages))
+        await know(self.database, {event.tenant_id for event in events if event.tenant_id is not None})
         await publish(self.running.runtime.bus, "sessions", shuffled_thrice(events) if times == 3 else events)
         await self.rated(messages)
 
@@ -159,6 +160,7 @@ async def test_a_poisoned_usage_stops_only_itself(world: World) -> None:
     good = [usage(person) for _ in range(20)]
     bad = usage(person)
     bad.attribution.account_id = "nobody"
+    await know(world.database, [person.tenant_id])
     events = [*map(recorded, good[:10]), recorded(bad), *map(recorded, good[10:])]
     await publish(world.running.runtime.bus, "sessions", events)
     await world.rated(good)

@@ -28,6 +28,7 @@ from services.billing.models.payments import Payment, PaymentCustomer, PaymentMe
 from services.billing.models.plans import Plan, PlanVersion, Subscription, SubscriptionPhase
 from services.billing.models.prices import Price
 from services.billing.models.reservations import Reservation, ReservationState
+from services.billing.models.rules import ExchangeRate, PriceRule
 from services.billing.models.usages import CostDay, HolderCostDay, TeamPath, Usage
 from services.billing.models.wallets import (
     AccountTenure,
@@ -52,6 +53,7 @@ __all__ = [
     "CreditNote",
     "CreditNoteLine",
     "Dunning",
+    "ExchangeRate",
     "HolderCostDay",
     "Invoice",
     "InvoiceLine",
@@ -77,6 +79,7 @@ __all__ = [
     "PlanVersion",
     "Posting",
     "Price",
+    "PriceRule",
     "Refund",
     "Reservation",
     "ReservationState",

@@ -56,6 +56,9 @@ class Usage(Base):
     charge: Mapped[Decimal]
     """What the tenant pays for it."""
     charge_currency: Mapped[str]
+    price_rule_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
+    """What of what was agreed set the charge."""
+    exchange_rate_id: Mapped[UUID | None]
     use_time: Mapped[datetime]
     create_time: Mapped[datetime]
     reservation_id: Mapped[UUID | None]

@@ -15,9 +15,10 @@ from chassis.errors import DomainError
 from chassis.idempotency import once
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing import convert, estimates, reservations
+from services.billing import convert, reservations
 from services.billing.authorizing import Wanted
 from services.billing.errors import AccountNotFound, ReservationNotFound
+from services.billing.estimates import NOTHING, Estimates
 from services.billing.price_list import PriceList
 from services.billing.spender import Spender
 from services.billing.store.spending import Spending
@@ -34,7 +35,7 @@ class Spends(SpendServiceServicer):
 
     def __init__(self, runtime: Runtime[ServiceSettings], prices: PriceList, spender: Spender) -> None:
         self._runtime = runtime
-        self._prices = prices
+        self._estimates = Estimates(runtime.db, prices)
         self._spender = spender
 
     async def AuthorizeSpend(self, request: pb.AuthorizeSpendRequest, context: Context) -> pb.Reservation:
@@ -42,9 +43,8 @@ class Spends(SpendServiceServicer):
         tenant_id = UUID(request.tenant_id)
         if not _reaches(current().caller, tenant_id):
             raise AccountNotFound("The account does not exist.", field="account_id")
-        estimate = await estimates.of(
-            self._runtime.db, self._prices, request.model, request.estimate, self._runtime.clock.now()
-        )
+        now = self._runtime.clock.now()
+        estimate = await self._estimates.of(tenant_id, request.model, request.estimate, now)
         outcome = await self._spender.authorize(
             tenant_id,
             Wanted(
@@ -73,9 +73,9 @@ class Spends(SpendServiceServicer):
             known = (await Spending(snapshot, tenant_id).reservations([reservation_id])).get(reservation_id)
         if known is None:
             raise _not_found()
-        more = estimates.NOTHING
+        more = NOTHING
         if request.HasField("estimate"):
-            more = await estimates.of(self._runtime.db, self._prices, known.model, request.estimate, now)
+            more = await self._estimates.of(tenant_id, known.model, request.estimate, now)
         hold = request.hold.ToTimedelta() if request.HasField("hold") else HOLD
         return await once(
             self._runtime.db,

@@ -12,18 +12,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from chassis.database import Snapshot
+from services.billing.errors import EnterpriseUnknown
 from services.billing.models import (
     Budget,
     BudgetChange,
     BudgetNotice,
     BudgetPeriodRow,
+    KnownCurrency,
     KnownEmployee,
     KnownTeam,
     Ledger,
     TeamPath,
     Usage,
 )
-from services.billing.price_source import CURRENCY
 
 
 class Budgets:
@@ -39,7 +40,11 @@ class Budgets:
 
         So that a budget that begins in the middle of a period counts each usage once: before it, or after.
         """
-        row = insert(Ledger).values(tenant_id=self._tenant_id, currency=CURRENCY, last_sequence=0)
+        known = select(KnownCurrency.currency).where(KnownCurrency.tenant_id == self._tenant_id)
+        currency = await self._session.scalar(known)
+        if currency is None:
+            raise EnterpriseUnknown("The enterprise is not known yet.", retry_after=1)
+        row = insert(Ledger).values(tenant_id=self._tenant_id, currency=currency, last_sequence=0)
         await self._session.execute(row.on_conflict_do_nothing())
         query = select(Ledger.currency).where(Ledger.tenant_id == self._tenant_id).with_for_update()
         return (await self._session.scalars(query)).one()

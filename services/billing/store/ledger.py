@@ -109,6 +109,9 @@ class LedgerEntries:
         return (await self._snapshot.session.scalars(query.order_by(entry.sequence).limit(size))).all()
 
     async def currency(self) -> str:
-        """Answers the currency of the tenant, which its first entry fixes."""
-        query = select(models.Ledger.currency).where(models.Ledger.tenant_id == self._tenant_id)
-        return await self._snapshot.session.scalar(query) or CURRENCY
+        """Answers the currency of the tenant: of its ledger, before its first entry of the enterprise."""
+        for table in (models.Ledger, models.KnownCurrency):
+            query = select(table.currency).where(table.tenant_id == self._tenant_id)
+            if found := await self._snapshot.session.scalar(query):
+                return found
+        return CURRENCY
