@@ -24,6 +24,7 @@ class Level(StrEnum):
     ENTERPRISE = "enterprise"
     TEAM = "team"
     EMPLOYEE = "employee"
+    WALLET = "wallet"
 
 
 class Ask(NamedTuple):
@@ -36,9 +37,14 @@ class Ask(NamedTuple):
 
 @dataclass(slots=True)
 class Counter:
-    """A budget in one of its periods, as it stands now; admissions change it."""
+    """A budget in one of its periods, or a wallet, as it stands now; admissions change it.
+
+    Of a wallet the limit are its credits, and nothing is spent: what is spent leaves it. It is soft if what
+    it does not cover may be owed.
+    """
 
     budget_id: UUID
+    """The tenant's own id for its wallet."""
     tenant_id: UUID
     team_id: UUID | None
     employee_id: UUID | None
@@ -54,10 +60,13 @@ class Counter:
     requests: float = 0.0
     tokens: float = 0.0
     drain_time: datetime | None = None
+    wallet: bool = False
 
     @property
     def level(self) -> Level:
         """At which level it limits."""
+        if self.wallet:
+            return Level.WALLET
         if self.employee_id is not None:
             return Level.EMPLOYEE
         return Level.TEAM if self.team_id is not None else Level.ENTERPRISE

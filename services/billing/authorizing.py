@@ -23,12 +23,14 @@ from services.billing.errors import (
     RateExceeded,
     ReservationConflict,
     TeamNotJoined,
+    WalletExceeded,
 )
 from services.billing.models import Reservation, ReservationState
-from services.billing.periods import following, span
-from services.billing.store.spending import Covering, Held, Key, Spender, Spending, Terms
+from services.billing.periods import BEGINNING, following, span
+from services.billing.store.spending import Covering, Held, Key, Purse, Spender, Spending, Terms
 
 _DEPTH = {Level.EMPLOYEE: 0, Level.TEAM: 1, Level.ENTERPRISE: 2}
+_WALLET = "The credits in the wallet do not cover it: buy more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class _Batch:
     now: datetime
     counters: dict[UUID, Counter] = field(default_factory=dict)
     covering: dict[UUID, Covering] = field(default_factory=dict)
+    wallet: Counter | None = None
     changed: dict[UUID, Counter] = field(default_factory=dict)
     added: dict[UUID, Reservation] = field(default_factory=dict)
     refused: dict[UUID, Refusal] = field(default_factory=dict)
@@ -108,13 +111,13 @@ async def _locked(
         {resource for each in wanted for resource in each.resources},
         tx.now,
     )
-    if found:
-        keys = await _running(queries, found, tx.now)
-        held, terms = await queries.lock(sorted(keys.values()))
-        batch.covering = {each.id: each for each in found if each.id in terms}
-        for each in batch.covering.values():
-            key = keys[each.id]
-            batch.counters[each.id] = counter_of(tenant_id, each, key, held[key], terms[each.id])
+    keys = await _running(queries, found, tx.now) if found else {}
+    locked = await queries.lock(sorted(keys.values()))
+    batch.wallet = wallet_counter(tenant_id, locked.purse)
+    batch.covering = {each.id: each for each in found if each.id in locked.terms}
+    for each in batch.covering.values():
+        key = keys[each.id]
+        batch.counters[each.id] = counter_of(tenant_id, each, key, locked.held[key], locked.terms[each.id])
     return batch
 
 
@@ -158,6 +161,27 @@ def counter_of(tenant_id: UUID, covering: Covering, key: Key, held: Held, terms:
     )
 
 
+def wallet_counter(tenant_id: UUID, purse: Purse | None) -> Counter | None:
+    """Answers the counter of a locked wallet, if the tenant has one."""
+    if purse is None:
+        return None
+    return Counter(
+        budget_id=tenant_id,
+        tenant_id=tenant_id,
+        team_id=None,
+        employee_id=None,
+        limit=purse.credits,
+        soft=not purse.prepaid,
+        requests_per_minute=0,
+        tokens_per_minute=0,
+        start=BEGINNING,
+        end=None,
+        spent=ZERO,
+        reserved=purse.reserved,
+        wallet=True,
+    )
+
+
 def _decide(
     batch: _Batch,
     wanted: Wanted,
@@ -195,7 +219,7 @@ def _may_spend(tenant_id: UUID, wanted: Wanted, spender: Spender | None) -> Doma
 
 
 def _of(batch: _Batch, wanted: Wanted, spender: Spender) -> list[Counter]:
-    """Answers the counters that cover the spending: employee, teams from the nearest up, enterprise."""
+    """Answers the counters that cover the spending: employee, teams from the nearest, enterprise, wallet."""
     line = set(spender.line)
     found = [
         batch.counters[each.id]
@@ -205,10 +229,10 @@ def _of(batch: _Batch, wanted: Wanted, spender: Spender) -> list[Counter]:
         and each.resource in wanted.resources
     ]
     places = {team_id: place for place, team_id in enumerate(spender.line)}
-    return sorted(
-        found,
-        key=lambda each: (_DEPTH[each.level], places.get(each.team_id or each.tenant_id, 0), each.budget_id),
+    found.sort(
+        key=lambda each: (_DEPTH[each.level], places.get(each.team_id or each.tenant_id, 0), each.budget_id)
     )
+    return found if batch.wallet is None else [*found, batch.wallet]
 
 
 def _reservation(batch: _Batch, wanted: Wanted, spender: Spender, counters: Sequence[Counter]) -> Reservation:
@@ -228,9 +252,9 @@ def _reservation(batch: _Batch, wanted: Wanted, spender: Spender, counters: Sequ
         title=spender.title,
         role=spender.role,
         model=wanted.model,
-        budget_ids=[each.budget_id for each in counters],
-        period_start_times=[each.start for each in counters],
-        wallet_held=False,
+        budget_ids=[each.budget_id for each in counters if not each.wallet],
+        period_start_times=[each.start for each in counters if not each.wallet],
+        wallet_held=batch.wallet is not None,
         expire_time=batch.now + wanted.hold,
         create_time=batch.now,
         end_time=None,
@@ -248,6 +272,9 @@ def refusal_of(no: Refusal) -> DomainError:
             level_id=counter.level_id,
             budget_id=counter.budget_id,
         )
+    if counter.level is Level.WALLET:
+        left = text(max(counter.left, ZERO))
+        return WalletExceeded(_WALLET, level=counter.level.value, level_id=counter.level_id, left=left)
     return BudgetExceeded(
         f"The budget of this {counter.level} does not cover it: ask for more, or wait until it resets.",
         retry_after=no.wait,
@@ -262,5 +289,5 @@ def refusal_of(no: Refusal) -> DomainError:
 async def _tell_refusals(tx: Transaction, batch: _Batch) -> None:
     """Tells of the first refusal of a budget in a period, once."""
     for no in batch.refused.values():
-        if not no.rate:
+        if not no.rate and not no.counter.wallet:
             await notices.refused(tx, batch.tenant_id, no.counter)

@@ -1,6 +1,6 @@
 """What becomes of reservations: extended, released, settled by usages, expired.
 
-A reservation is locked before the periods in which it is held, everywhere in this order.
+A reservation is locked before the wallet and the periods in which it is held, everywhere in this order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from uuid import UUID
 from chassis.database import Transaction
 from services.billing import convert
 from services.billing.admission import Ask, admit
-from services.billing.authorizing import counter_of, refusal_of
+from services.billing.authorizing import counter_of, refusal_of, wallet_counter
 from services.billing.errors import ReservationEnded, ReservationNotFound
 from services.billing.models import Reservation, ReservationState
 from services.billing.store.reservations import Reservations
@@ -25,10 +25,11 @@ from wrtn.billing.v1 import spending_pb2 as pb
 
 @dataclass(slots=True)
 class Moves:
-    """What is to be added to periods: by tenant and period, to spent and to reserved."""
+    """What is to be added to periods, to spent and to reserved, and to what is held of wallets, by tenant."""
 
     spent: dict[tuple[UUID, Key], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     reserved: dict[tuple[UUID, Key], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    held: dict[UUID, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
     def spend(self, tenant_id: UUID, keys: Iterable[Key], amount: Decimal) -> None:
         """Adds to what is spent."""
@@ -39,6 +40,8 @@ class Moves:
         """Takes what the reservation holds from what is reserved."""
         for key in periods_of(reservation):
             self.reserved[reservation.tenant_id, key] -= reservation.amount
+        if reservation.wallet_held:
+            self.held[reservation.tenant_id] -= reservation.amount
 
 
 def periods_of(reservation: Reservation) -> list[Key]:
@@ -56,19 +59,22 @@ async def extend(
     row = await _held(tx, tenant_id, reservation_id)
     queries = Spending(tx, tenant_id)
     if more.amount or more.tokens:
-        held, terms = await queries.lock(sorted(periods_of(row)))
+        held, terms, purse = await queries.lock(sorted(periods_of(row)))
         covering = {each.id: each for each in await Reservations(tx).targets(tenant_id, row.budget_ids)}
         counters = [
             counter_of(tenant_id, covering[key[0]], key, held[key], terms[key[0]])
             for key in periods_of(row)
             if key[0] in terms
         ]
+        wallet = wallet_counter(tenant_id, purse) if row.wallet_held else None
+        if wallet is not None:
+            counters.append(wallet)
         no = admit(more, counters, tx.now)
         if no is not None:
             raise refusal_of(no)
         await queries.write_back(counters, tx.now)
         lifted = [key for key in periods_of(row) if key[0] not in terms]
-        await Reservations(tx).move({}, {(tenant_id, key): more.amount for key in lifted})
+        await Reservations(tx).move({}, {(tenant_id, key): more.amount for key in lifted}, {})
     row.amount += more.amount
     row.expire_time = max(row.expire_time, tx.now + hold)
     return convert.reservation(row)
@@ -90,7 +96,7 @@ async def end(tx: Transaction, rows: Sequence[Reservation], state: ReservationSt
     for row in rows:
         moves.give_back(row)
         row.state, row.end_time = state, tx.now
-    await Reservations(tx).move(moves.spent, moves.reserved)
+    await Reservations(tx).move(moves.spent, moves.reserved, moves.held)
 
 
 async def _held(tx: Transaction, tenant_id: UUID, reservation_id: UUID) -> Reservation:

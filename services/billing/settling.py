@@ -28,7 +28,7 @@ async def settle(tx: Transaction, usages: Sequence[RatedUsage]) -> None:
     moves = Moves()
     rest = await _settle_reserved(tx, usages, moves)
     await _spend(tx, rest, moves)
-    spent = await Reservations(tx).move(moves.spent, moves.reserved)
+    spent = await Reservations(tx).move(moves.spent, moves.reserved, moves.held)
     await _tell_thresholds(tx, moves, spent)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -20,7 +21,7 @@ from chassis.testing.waiting import until
 from services.billing import chart, wallets
 from services.billing.models import WalletLot
 from services.billing.settings import BillingSettings
-from tests.usage import NEW, NOON, Person, publish, recorded, tokens, usage
+from tests.usage import NEW, Person, publish, recorded, tokens, usage
 from wrtn.access.v1.access_pb2 import StaffRight, Title
 from wrtn.billing.v1 import wallets_pb2 as pb
 from wrtn.billing.v1.wallets_pb2_grpc import WalletServiceStub
@@ -29,6 +30,10 @@ from wrtn.identity.v1.events_pb2 import AccountOpened
 
 if TYPE_CHECKING:
     from wrtn.billing.v1.wallets_pb2_grpc import WalletServiceAsyncStub
+
+
+BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
+"""When accounts were opened."""
 
 
 @dataclass
@@ -61,9 +66,17 @@ class Purses:
         await self.appears("wrtn_account_tenures", known.account_id)
         return known
 
-    async def tell(self, source: str, tenant_id: UUID, fact: Message, aggregate: UUID, version: int) -> None:
+    async def tell(
+        self,
+        source: str,
+        tenant_id: UUID,
+        fact: Message,
+        aggregate: UUID,
+        version: int,
+        at: datetime = BEFORE,
+    ) -> None:
         """Publishes a fact of a peer."""
-        event = Event(NEW(), NOON, tenant_id, aggregate, version, fact)
+        event = Event(NEW(), at, tenant_id, aggregate, version, fact)
         await publish(self.running.runtime.bus, source, [event])
 
     async def appears(self, table: str, tenant_id: UUID, times: int = 1) -> None:

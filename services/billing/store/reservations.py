@@ -34,6 +34,16 @@ SELECT 1 FROM wrtn_budget_periods WHERE (tenant_id, budget_id, start_time) IN (
 ORDER BY tenant_id, budget_id, start_time
 FOR UPDATE
 """
+_MOVE_HOLDS = """
+WITH locked AS (
+    SELECT tenant_id FROM wrtn_wallet_holds WHERE tenant_id = ANY (%(tenant_id)s::uuid[])
+    ORDER BY tenant_id FOR UPDATE
+)
+UPDATE wrtn_wallet_holds AS hold SET reserved = hold.reserved + new.amount
+FROM locked JOIN unnest(%(tenant_id)s::uuid[], %(amount)s::numeric[]) AS new (tenant_id, amount)
+    USING (tenant_id)
+WHERE hold.tenant_id = new.tenant_id
+"""
 _NAMES = ("tenant_id", "budget_id", "start_time", "spent", "reserved")
 
 _LONGEST = timedelta(days=32)
@@ -98,9 +108,15 @@ class Reservations:
         ]
 
     async def move(
-        self, spent: Mapping[Place, Decimal], reserved: Mapping[Place, Decimal]
+        self,
+        spent: Mapping[Place, Decimal],
+        reserved: Mapping[Place, Decimal],
+        held: Mapping[UUID, Decimal],
     ) -> dict[Place, Decimal]:
-        """Adds to what is spent and reserved; answers what is spent after it."""
+        """Adds to what is spent and reserved, and held of wallets; answers what is spent after it."""
+        if held:
+            values = arrays.by_column(("tenant_id", "amount"), sorted(held.items()))
+            await (await self._tx.driver()).execute(_MOVE_HOLDS, values)
         places = sorted({*spent, *reserved})
         if not places:
             return {}

@@ -1,7 +1,7 @@
 """The queries of an admission: who spends, which budgets cover it, their counters, and what comes of it.
 
-Everything here is of one tenant. Locks are taken in one order everywhere: the ledger, reservations, periods,
-each by key.
+Everything here is of one tenant. Locks are taken in one order everywhere: the ledger, reservations, the hold
+of the wallet, periods, each by key.
 """
 
 from __future__ import annotations
@@ -103,6 +103,19 @@ FROM wrtn_budgets AS budget
 WHERE tenant_id = %(tenant)s AND id = ANY (%(budget_id)s) AND archive_time IS NULL
 """
 
+_LOCK_HOLD = "SELECT reserved FROM wrtn_wallet_holds WHERE tenant_id = %(tenant)s FOR UPDATE"
+
+# Behind the lock of the hold, as the terms of budgets are. What is past its time covers nothing any more.
+_PURSE = """
+SELECT prepaid, coalesce((
+    SELECT sum(remaining) FROM wrtn_wallet_lots AS lot
+    WHERE lot.tenant_id = wallet.tenant_id AND remaining > 0
+        AND (expire_time IS NULL OR expire_time > %(now)s)), 0)
+FROM wrtn_wallets AS wallet WHERE tenant_id = %(tenant)s
+"""
+
+_HOLD = "UPDATE wrtn_wallet_holds SET reserved = %(reserved)s WHERE tenant_id = %(tenant)s"
+
 _WRITE_BACK = """
 UPDATE wrtn_budget_periods AS kept
 SET reserved = new.reserved, requests = new.requests, tokens = new.tokens, drain_time = %(now)s
@@ -169,8 +182,25 @@ class Held(NamedTuple):
     drain_time: datetime
 
 
+class Purse(NamedTuple):
+    """What a wallet can give, and what calls under way hold of it."""
+
+    prepaid: bool
+    credits: Decimal
+    reserved: Decimal
+
+
 Key = tuple[UUID, datetime]
 """A period: its budget and when it began."""
+
+
+class Locked(NamedTuple):
+    """What an admission holds locks on until the commit, and the terms behind them."""
+
+    held: dict[Key, Held]
+    terms: dict[UUID, Terms]
+    purse: Purse | None
+    """None if the tenant has no wallet."""
 
 
 class Spending:
@@ -214,24 +244,42 @@ class Spending:
         values = arrays.by_column(("budget_id", "start_time", "end_time"), rows)
         await (await self._tx.driver()).execute(_BEGIN, values | {"tenant": self._tenant_id, "now": now})
 
-    async def lock(self, keys: Sequence[Key]) -> tuple[dict[Key, Held], dict[UUID, Terms]]:
-        """Locks the periods until the commit; answers them, and the terms of their budgets as of then."""
-        values = arrays.by_column(("budget_id", "start_time"), keys) | {"tenant": self._tenant_id}
+    async def lock(self, keys: Sequence[Key]) -> Locked:
+        """Locks the wallet and the periods until the commit, and reads their terms as of then."""
+        values = {
+            "tenant": self._tenant_id,
+            "now": self._tx.now,
+            "budget_id": arrays.literal(key[0] for key in keys),
+            "start_time": arrays.literal(key[1] for key in keys),
+        }
         driver = await self._tx.driver()
         async with driver.pipeline():
-            locked = await driver.execute(_LOCK, values)
-            terms = await driver.execute(_TERMS, values | {"now": self._tx.now})
-        return (
-            {(row[0], row[1]): Held(*row[2:]) for row in await locked.fetchall()},
+            hold = await driver.execute(_LOCK_HOLD, values)
+            held = await driver.execute(_LOCK, values)
+            terms = await driver.execute(_TERMS, values)
+            wallet = await driver.execute(_PURSE, values)
+        reserved, purse = await hold.fetchone(), await wallet.fetchone()
+        return Locked(
+            {(row[0], row[1]): Held(*row[2:]) for row in await held.fetchall()},
             {row[0]: Terms(*row[1:]) for row in await terms.fetchall()},
+            Purse(*purse, *reserved) if purse is not None and reserved is not None else None,
         )
 
     async def write_back(self, counters: Iterable[Counter], now: datetime) -> None:
-        """Writes what admissions changed of the locked periods."""
-        rows = [(each.budget_id, each.start, each.reserved, each.requests, each.tokens) for each in counters]
+        """Writes what admissions changed of the locked wallet and periods."""
+        changed = list(counters)
+        rows = [
+            (each.budget_id, each.start, each.reserved, each.requests, each.tokens)
+            for each in changed
+            if not each.wallet
+        ]
         names = ("budget_id", "start_time", "reserved", "requests", "tokens")
-        values = arrays.by_column(names, rows) | {"tenant": self._tenant_id, "now": now}
-        await (await self._tx.driver()).execute(_WRITE_BACK, values)
+        driver = await self._tx.driver()
+        for wallet in (each for each in changed if each.wallet):
+            await driver.execute(_HOLD, {"tenant": self._tenant_id, "reserved": wallet.reserved})
+        if rows:
+            values = arrays.by_column(names, rows) | {"tenant": self._tenant_id, "now": now}
+            await driver.execute(_WRITE_BACK, values)
 
     async def reservations(self, ids: Sequence[UUID]) -> Mapping[UUID, Reservation]:
         """Answers those reservations that there are."""
