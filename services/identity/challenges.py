@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,7 +9,8 @@ from uuid import UUID
 from chassis.database import Snapshot, Transaction
 from services.identity import bearers
 from services.identity.errors import ChallengeRefused
-from services.identity.models import LoginMethod, SignInChallenge
+from services.identity.logins import Proof
+from services.identity.models import SignInChallenge
 from services.identity.store.factors import Factors
 
 LIFETIME = timedelta(minutes=5)
@@ -25,15 +25,23 @@ class Challenge:
 
 
 def pose(
-    tx: Transaction, member_id: UUID, methods: Sequence[LoginMethod], device_hash: bytes | None
+    tx: Transaction,
+    member_id: UUID,
+    proof: Proof,
+    *,
+    device_hash: bytes | None = None,
+    account_id: UUID | None = None,
 ) -> Challenge:
-    """Notes what was proven, and asks for the rest."""
+    """Notes what was proven, on which known device and to act by which account, and asks for the rest."""
     text = bearers.bearer(bearers.CHALLENGE, member_id, tx.clock)
     row = SignInChallenge(
         member_id=member_id,
         token_hash=bearers.digest(text),
-        methods=list(methods),
+        methods=list(proof.methods),
         device_hash=device_hash,
+        account_id=account_id,
+        connection_id=proof.connection_id,
+        connection_tenant_id=proof.connection_tenant_id,
         expire_time=tx.now + LIFETIME,
         create_time=tx.now,
     )

@@ -242,9 +242,9 @@ class Federation:
                     await self._register(tx, asserted, found, locale)
                 post = None if found.new else self._post
                 await identities.link(tx, self._keyring, post, found.member_id, provider, asserted)
-                # Whether there is a second factor is for the enterprise's own provider to see to.
-                if provider.tenant_id is None and await factors.active(tx, found.member_id):
-                    return challenges.pose(tx, found.member_id, proof.methods, None)
+                # Also after an enterprise's own provider: the login may act by the member's personal account.
+                if await factors.active(tx, found.member_id):
+                    return challenges.pose(tx, found.member_id, proof, account_id=found.account_id)
                 return await logins.begin(tx, self._keyring, found.member_id, found.account_id, proof, origin)
         except _AddressClaimed:
             return None

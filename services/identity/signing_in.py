@@ -115,7 +115,7 @@ class SignIns:
         async with self._db.transaction(Scope.of(member_id=member_id)) as tx:
             await guesses.give_back(tx, sought.spent)
             if await factors.active(tx, member_id):
-                return challenges.pose(tx, member_id, proof.methods, sought.device_hash)
+                return challenges.pose(tx, member_id, proof, device_hash=sought.device_hash)
             acting = await logins.begin(tx, self._keyring, member_id, known.account_id, proof, origin)
             device_token = await devices.remember(tx, member_id, given.device_token)
         return replace(await self.signed(acting), device_token=device_token)
@@ -132,11 +132,12 @@ class SignIns:
             waiting = await challenges.waiting(snapshot, member_id, given.challenge)
         spent = await self._guessing.spend(_factor_bound(member_id, waiting.device_hash))
         methods = (*map(LoginMethod, waiting.methods), given.method)
+        proof = Proof(methods, waiting.connection_id, waiting.connection_tenant_id)
         async with self._db.transaction(scope) as tx:
             await challenges.use(tx, member_id, given.challenge)
             await self._use(tx, member_id, given)
             await guesses.give_back(tx, spent)
-            acting = await self._begin(tx, member_id, Proof(methods), origin)
+            acting = await self._begin(tx, member_id, proof, origin, waiting.account_id)
             device_token = await devices.remember(tx, member_id, given.device_token)
         return replace(await self.signed(acting), device_token=device_token)
 
@@ -212,9 +213,17 @@ class SignIns:
             raise passkeys.refused()
         await passkeys.prove(tx, self._keyring, self._party, assertion)
 
-    async def _begin(self, tx: Transaction, member_id: UUID, proof: Proof, origin: Origin) -> Acting:
-        """Opens a login for the personal account."""
-        account = await Accounts(tx).personal(member_id)
+    async def _begin(
+        self,
+        tx: Transaction,
+        member_id: UUID,
+        proof: Proof,
+        origin: Origin,
+        account_id: UUID | None = None,
+    ) -> Acting:
+        """Opens a login for the account if the member still holds it, else for the personal one."""
+        held = await Accounts(tx).held(member_id, account_id) if account_id is not None else None
+        account = held or await Accounts(tx).personal(member_id)
         if account is None:
             raise SignInRefused("Address and password do not match.")
         return await logins.begin(tx, self._keyring, member_id, account.id, proof, origin)

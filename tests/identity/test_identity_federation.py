@@ -37,6 +37,7 @@ from tests.identity.make import Identity, MovableClock, SignedIn
 from tests.identity.oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
 from tests.identity.smtp_server import Mailbox, text_of
 from tests.identity.test_identity_policies import call, set_policy, switch
+from tests.identity.test_identity_second_factor import enrol
 from wrtn.access.v1.access_pb2 import Duty, Title
 from wrtn.enterprise.v1.domains_pb2 import Domain, LookUpDomainRequest, LookUpDomainResponse
 from wrtn.enterprise.v1.domains_pb2_grpc import DomainServiceServicer, add_DomainServiceServicer_to_server
@@ -468,6 +469,32 @@ async def test_who_has_an_app_is_asked_for_its_code_after_another_provider_too(
     query = f"SELECT methods FROM wrtn_logins WHERE member_id = '{mine.member_id}' ORDER BY create_time DESC"
     methods, *_ = await make.as_superuser(world.identity, query)
     assert methods == (["FEDERATED", "TOTP"],)
+
+
+async def test_an_enterprises_provider_does_not_bring_anybody_past_their_second_factor(
+    world: World, clock: MovableClock
+) -> None:
+    mine = await make.member(world.identity, "mina@acme.example")
+    enterprise_id, owner = await employ(world, "acme.example")
+    connection = await world.set_up(enterprise_id, owner, link_employees=True)
+    account = await make.open_account(world.identity, mine.member_id, enterprise_id=enterprise_id)
+    world.identity.titles[enterprise_id, account.id] = Title.TITLE_MEMBER
+    app, _ = await enrol(world.identity, clock, mine)
+    asked = (await world.sign_in("mina", mine.email, address=mine.email)).pair
+    assert (asked.access_token, asked.refresh_token) == ("", "")
+    request = auth_pb2.CompleteSignInRequest(challenge=asked.second_factor.challenge, totp_code=app.code())
+    completed = await world.identity.auth.CompleteSignIn(request)
+    assert (completed.member_id, completed.account_id) == (mine.member_id, account.id)
+    query = (
+        "SELECT methods, connection_id::text, connection_tenant_id::text FROM wrtn_logins"
+        f" WHERE member_id = '{mine.member_id}' ORDER BY create_time DESC LIMIT 1"
+    )
+    assert await make.as_superuser(world.identity, query) == [
+        (["FEDERATED", "TOTP"], connection.id, enterprise_id)
+    ]
+    # The code that the provider could not know opens the rest as well.
+    personal = await make.refresh(world.identity, completed.refresh_token, mine.account_id)
+    assert personal.account_id == mine.account_id
 
 
 async def test_a_suspended_member_does_not_come_in_by_another_door(world: World) -> None:

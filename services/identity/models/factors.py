@@ -64,5 +64,10 @@ class SignInChallenge(Base):
     """What was proven, LoginMethod each."""
     device_hash: Mapped[bytes | None]
     """The known device on which it was proven."""
+    account_id: Mapped[UUID | None]
+    """The account to act by, if not the member's own."""
+    connection_id: Mapped[UUID | None]
+    connection_tenant_id: Mapped[UUID | None]
+    """Of a sign-in by an enterprise's provider, as in logins."""
     expire_time: Mapped[datetime]
     create_time: Mapped[datetime]
