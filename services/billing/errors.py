@@ -266,6 +266,24 @@ class PlanRefused(ResourceExhausted):
     reason = "PLAN_REFUSED"
 
 
+class DocumentFailed(Unavailable):
+    """The PDF was not made in time."""
+
+    reason = "DOCUMENT_FAILED"
+
+
+class InvoiceNotDraft(FailedPrecondition):
+    """The invoice is finalised, its time is not over, or an earlier one is to be finalised first."""
+
+    reason = "INVOICE_NOT_DRAFT"
+
+
+class InvoicePaidInPart(FailedPrecondition):
+    """Something of the invoice is paid or credited."""
+
+    reason = "INVOICE_PAID_IN_PART"
+
+
 class InvoiceNotFound(NotFound):
     """The tenant has no such invoice."""
 

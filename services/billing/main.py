@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from chassis import settings
 from chassis.service import Parts, Runtime, run
-from services.billing import organisation, plan_presets, subjects
+from services.billing import organisation, plan_presets, subjects, taxes
 from services.billing.breakage import Breakage
 from services.billing.consumers import Rating
+from services.billing.drafting import Drafter
 from services.billing.expiry import Expiry
+from services.billing.invoice_cycle import InvoiceCycle
 from services.billing.letters import Postman
 from services.billing.paying import paying
 from services.billing.price_list import PriceList
@@ -16,6 +18,7 @@ from services.billing.prices import import_at_start
 from services.billing.rpc.budgets import Budgets
 from services.billing.rpc.costs import Costs
 from services.billing.rpc.increases import Increases
+from services.billing.rpc.invoices import Invoices, InvoiceSettings
 from services.billing.rpc.plans import Plans
 from services.billing.rpc.price_rules import PriceRules
 from services.billing.rpc.prices import Prices
@@ -27,6 +30,8 @@ from services.billing.spender import Spender
 from wrtn.billing.v1.budget_increases_pb2_grpc import add_BudgetIncreaseServiceServicer_to_server
 from wrtn.billing.v1.budgets_pb2_grpc import add_BudgetServiceServicer_to_server
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
+from wrtn.billing.v1.invoice_settings_pb2_grpc import add_InvoiceSettingsServiceServicer_to_server
+from wrtn.billing.v1.invoices_pb2_grpc import add_InvoiceServiceServicer_to_server
 from wrtn.billing.v1.plans_pb2_grpc import add_PlanServiceServicer_to_server
 from wrtn.billing.v1.price_rules_pb2_grpc import add_PriceRuleServiceServicer_to_server
 from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
@@ -42,6 +47,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
     await import_at_start(runtime.db, source)
     await plan_presets.import_at_start(runtime.db)
     known = PriceList(source)
+    drafter = Drafter(runtime.keyring, taxes.rates(runtime.settings.tax_rates))
     spender = Spender(runtime.db)
     payments = paying(runtime)
     return Parts(
@@ -54,6 +60,8 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
             (add_BudgetIncreaseServiceServicer_to_server, Increases(runtime)),
             (add_PlanServiceServicer_to_server, Plans(runtime)),
             (add_SubscriptionServiceServicer_to_server, Subscriptions(runtime)),
+            (add_InvoiceServiceServicer_to_server, Invoices(runtime, drafter)),
+            (add_InvoiceSettingsServiceServicer_to_server, InvoiceSettings(runtime)),
             (add_SpendServiceServicer_to_server, Spends(runtime, known, spender)),
             *payments.servicers,
             (add_WalletServiceServicer_to_server, Wallets(runtime)),
@@ -62,6 +70,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
         jobs=[
             Expiry(runtime.db, runtime.worker, runtime.bus, runtime.peers).job(),
             Breakage(runtime.db, runtime.worker, runtime.clock).job(),
+            InvoiceCycle(runtime.db, runtime.worker, runtime.clock, drafter).job(),
             Postman(runtime.db, runtime.worker, runtime.peers).job(),
             *payments.jobs,
         ],

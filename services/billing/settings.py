@@ -14,6 +14,10 @@ class BillingSettings(ServiceSettings):
     """Those of every service, the peer that says how far usage is published, and the card provider."""
 
     sessions_address: str
+    tax_rates: str = ""
+    """Percents by the buyer's country, as in "DE=19,KR=10"; countries that are not named are not taxed."""
+    seller: str = ""
+    """Who invoices, as it stands on invoices: name, address, tax id; lines divided by "|"."""
     stripe_secret_key_file: Path | None = None
     """The file with Stripe's secret key; without it there are no cards."""
     stripe_webhook_secret_file: Path | None = None

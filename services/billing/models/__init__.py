@@ -10,6 +10,7 @@ from services.billing.models.invoices import (
     CreditNoteLine,
     Invoice,
     InvoiceLine,
+    InvoiceSettings,
     LateUsage,
     NumberSeries,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "HolderCostDay",
     "Invoice",
     "InvoiceLine",
+    "InvoiceSettings",
     "KnownAccount",
     "KnownCompanion",
     "KnownCurrency",

@@ -145,6 +145,22 @@ class Closing(Base):
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     end_time: Mapped[datetime]
+    sequence: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """The ledger's last one up to which burnt credits are in `credits` or on invoices."""
+    credits: Mapped[Decimal] = mapped_column(server_default="0")
+    """Burnt, and on no invoice yet."""
+
+
+class InvoiceSettings(Base):
+    """What stands on the invoices of a tenant."""
+
+    __tablename__ = "wrtn_invoice_settings"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    details: Mapped[bytes]
+    """A wrtn.billing.v1.InvoiceSettings, encrypted under the tenant's key."""
+    version: Mapped[int] = mapped_column(BigInteger)
+    update_time: Mapped[datetime]
 
 
 class LateUsage(Base):

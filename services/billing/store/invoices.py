@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, func, select, tuple_, update
 
 from chassis.database import Snapshot, Transaction
-from services.billing.models import Closing, CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
-from services.billing.periods import BEGINNING
+from services.billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
 from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
 
 
@@ -43,26 +42,13 @@ class Invoices:
         )
         return (await self._session.scalars(query.order_by(Invoice.due_time).limit(size))).all()
 
-    async def page(self, before: datetime | None, size: int) -> Sequence[Invoice]:
-        """Answers invoices by period, the newest first; those withdrawn stand beside what replaced them."""
+    async def page(self, before: tuple[datetime, UUID] | None, size: int) -> Sequence[Invoice]:
+        """Answers invoices, the newest first."""
+        key = tuple_(Invoice.create_time, Invoice.id)
         query = select(Invoice).where(Invoice.tenant_id == self._tenant_id)
         if before is not None:
-            query = query.where(Invoice.create_time < before)
-        return (await self._session.scalars(query.order_by(Invoice.create_time.desc()).limit(size))).all()
-
-    async def of_period(self, start: datetime) -> Invoice | None:
-        """Answers the invoice of the period that begins then, unless it is withdrawn."""
-        query = select(Invoice).where(
-            Invoice.tenant_id == self._tenant_id,
-            Invoice.start_time == start,
-            Invoice.state != Wire.STATE_VOID,
-        )
-        return await self._session.scalar(query.with_for_update())
-
-    async def latest(self) -> Invoice | None:
-        """Answers the invoice of the newest period, unless it is withdrawn."""
-        query = select(Invoice).where(Invoice.tenant_id == self._tenant_id, Invoice.state != Wire.STATE_VOID)
-        return await self._session.scalar(query.order_by(Invoice.end_time.desc()).limit(1))
+            query = query.where(key < before)
+        return (await self._session.scalars(query.order_by(key.desc()).limit(size))).all()
 
     async def drafts(self) -> Sequence[Invoice]:
         """Answers the drafts, the oldest period first."""
@@ -83,13 +69,6 @@ class Invoices:
         self._session.add_all(lines)
         await self._session.flush()
 
-    async def close(self, end: datetime) -> None:
-        """Closes the usage until `end`: waits for what is being rated; what comes later is late."""
-        opened = insert(Closing).values(tenant_id=self._tenant_id, end_time=BEGINNING)
-        await self._session.execute(opened.on_conflict_do_nothing())
-        mine = update(Closing).where(Closing.tenant_id == self._tenant_id, Closing.end_time < end)
-        await self._session.execute(mine.values(end_time=end))
-
 
 class CreditNotes:
     """The credit notes of a tenant."""
@@ -101,6 +80,13 @@ class CreditNotes:
     async def get(self, note_id: UUID) -> CreditNote | None:
         """Answers the credit note."""
         return await self._session.get(CreditNote, (self._tenant_id, note_id))
+
+    async def total_of(self, invoice_id: UUID) -> Decimal:
+        """Answers what was credited of an invoice, paid back or not."""
+        note = CreditNote
+        query = select(func.coalesce(func.sum(note.total), 0))
+        query = query.where(note.tenant_id == self._tenant_id, note.invoice_id == invoice_id)
+        return Decimal(await self._session.scalar(query) or 0)
 
     async def page(self, before: int | None, size: int) -> Sequence[CreditNote]:
         """Answers credit notes, the newest first."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 
+from chassis.typesetting import TypesettingFailed, typeset
 from services.sessions.errors import TranscriptFailed, TranscriptTooLong
 from services.sessions.transcripts.entries import entry
 from services.sessions.transcripts.reading import Transcript
 
 MOST_BYTES = 2 * 1024 * 1024
 """Bodies of a session that are set as PDF."""
-_SECONDS = 60.0
-_PIECE = 256 * 1024
-_at_once = asyncio.Semaphore(1)
+_TYPESETTER = "services.sessions.transcripts.typesetting"
 
 
 async def write(transcript: Transcript) -> AsyncIterator[bytes]:
@@ -29,29 +26,8 @@ async def write(transcript: Transcript) -> AsyncIterator[bytes]:
             raise TranscriptTooLong
         entries.append(asdict(entry(history)))
     wanted = {"title": session.title, "model": session.model, "id": session.id, "entries": entries}
-    data = await _set(json.dumps(wanted).encode())
-    for start in range(0, len(data), _PIECE):
-        yield data[start : start + _PIECE]
-
-
-async def _set(wanted: bytes) -> bytes:
-    async with _at_once:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "services.sessions.transcripts.typesetting",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(_SECONDS):
-                data, _ = await process.communicate(wanted)
-        except TimeoutError:
-            raise TranscriptFailed from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-    if process.returncode:
-        raise TranscriptFailed
-    return data
+    try:
+        async for data in typeset(_TYPESETTER, json.dumps(wanted).encode()):
+            yield data
+    except TypesettingFailed:
+        raise TranscriptFailed from None

@@ -1,0 +1,136 @@
+"""The queries on what of usage and credits an invoice is about.
+
+A usage is invoiced at its use time, or, if its period was closed when it came, at the end of what was closed:
+that is where the next period begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis.database import Snapshot, Transaction
+from services.billing.chart import WALLET, PostingKind
+from services.billing.models import Closing, Ledger, SubscriptionPhase, Usage
+from services.billing.periods import BEGINNING
+
+_BILLED = """(
+    SELECT * FROM wrtn_usages AS used
+    WHERE tenant_id = %(tenant)s AND use_time >= %(start)s AND use_time < %(end)s AND NOT EXISTS (
+        SELECT FROM wrtn_late_usages AS late
+        WHERE late.tenant_id = used.tenant_id AND late.history_id = used.history_id)
+    UNION ALL
+    SELECT used.* FROM wrtn_late_usages AS late JOIN wrtn_usages AS used USING (tenant_id, history_id)
+    WHERE late.tenant_id = %(tenant)s AND late.bill_time >= %(start)s AND late.bill_time < %(end)s
+) AS billed"""
+
+_SUMS = f"""
+SELECT team_id, model, count(*), sum(charge) FROM {_BILLED}
+GROUP BY team_id, model ORDER BY team_id NULLS FIRST, model
+"""  # noqa: S608
+
+DETAIL = (
+    *("use_time", "history_id", "team_id", "account_id", "member_id", "employee_id", "chat_session_id"),
+    *("model", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"),
+    *("price_id", "cost", "currency", "charge", "charge_currency"),
+)
+"""What is told of each usage, in this order."""
+
+_PAGE = f"""
+SELECT {", ".join(DETAIL)} FROM {_BILLED}
+WHERE (use_time, history_id) > (%(after_time)s, %(after_id)s)
+ORDER BY use_time, history_id LIMIT %(size)s
+"""  # noqa: S608
+
+_BURNT = f"""
+SELECT coalesce(sum(entry.amount), 0)
+FROM wrtn_ledger_entries AS entry
+LEFT JOIN wrtn_postings AS posting ON (posting.tenant_id, posting.id) = (entry.tenant_id, entry.posting_id)
+WHERE entry.tenant_id = %(tenant)s AND entry.sequence > %(after)s
+    AND entry.ledger_account = '{WALLET}' AND entry.amount > 0
+    AND coalesce(posting.kind, '{PostingKind.USAGE}') IN ('{PostingKind.USAGE}', '{PostingKind.BURN}')
+"""  # noqa: S608
+
+
+class UsageSum(NamedTuple):
+    """What a team used of a model."""
+
+    team_id: UUID | None
+    model: str
+    usages: int
+    charge: Decimal
+
+
+class Billed:
+    """What a tenant is invoiced for."""
+
+    def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
+        self._tx = tx
+        self._tenant_id = tenant_id
+
+    async def sums(self, start: datetime, end: datetime) -> list[UsageSum]:
+        """Answers what was used by team and model; usage without a team first."""
+        values = {"tenant": self._tenant_id, "start": start, "end": end}
+        cursor = await (await self._tx.driver()).execute(_SUMS, values)
+        return [UsageSum._make(row) for row in await cursor.fetchall()]
+
+    async def page(
+        self, start: datetime, end: datetime, after: tuple[datetime, UUID], size: int
+    ) -> list[tuple[Any, ...]]:
+        """Answers usages by time, each as `DETAIL` says."""
+        values = {"tenant": self._tenant_id, "start": start, "end": end, "size": size}
+        values |= {"after_time": after[0], "after_id": after[1]}
+        return await (await (await self._tx.driver()).execute(_PAGE, values)).fetchall()
+
+    async def burnt(self, after: int) -> Decimal:
+        """Answers the credits that paid for usage after this sequence of the ledger."""
+        values = {"tenant": self._tenant_id, "after": after}
+        row = await (await (await self._tx.driver()).execute(_BURNT, values)).fetchone()
+        return Decimal(row[0]) if row is not None else Decimal(0)
+
+    async def first_time(self) -> datetime | None:
+        """Answers when the tenant first used or subscribed to anything."""
+        used = select(Usage.use_time).where(Usage.tenant_id == self._tenant_id)
+        phase = select(SubscriptionPhase.start_time).where(SubscriptionPhase.tenant_id == self._tenant_id)
+        session = self._tx.session
+        found = [
+            await session.scalar(used.order_by(Usage.use_time).limit(1)),
+            await session.scalar(phase.order_by(SubscriptionPhase.start_time).limit(1)),
+        ]
+        return min((each for each in found if each is not None), default=None)
+
+    async def last_sequence(self) -> int:
+        """Answers the last sequence of the ledger."""
+        query = select(Ledger.last_sequence).where(Ledger.tenant_id == self._tenant_id)
+        return await self._tx.session.scalar(query) or 0
+
+
+class Closings:
+    """How far a tenant is closed."""
+
+    def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
+        self._session = tx.session
+        self._tenant_id = tenant_id
+
+    async def get(self) -> Closing:
+        """Answers how far; one that nobody wrote begins at the beginning."""
+        found = await self._session.get(Closing, self._tenant_id)
+        fresh = Closing(tenant_id=self._tenant_id, end_time=BEGINNING, sequence=0, credits=Decimal(0))
+        return found or fresh
+
+
+async def lock_closing(tx: Transaction, tenant_id: UUID) -> Closing:
+    """Answers how far the tenant is closed, once what is being rated is committed; more waits for us."""
+    opened = insert(Closing).values(tenant_id=tenant_id, end_time=BEGINNING)
+    await tx.session.execute(opened.on_conflict_do_nothing())
+    query = select(Closing).where(Closing.tenant_id == tenant_id).with_for_update()
+    found: Sequence[Closing] = (
+        await tx.session.scalars(query.execution_options(populate_existing=True))
+    ).all()
+    return found[0]
