@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,19 +17,28 @@ from chassis.service import Running
 from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from chassis.testing.serving import Serve
+from services.billing import taxes
 from services.billing.consumers import Rating
+from services.billing.drafting import Drafter
+from services.billing.invoice_cycle import InvoiceCycle
 from services.billing.main import wire
 from services.billing.models import KnownCurrency, KnownEnterprise, KnownTeam
 from services.billing.price_list import PriceList
 from services.billing.settings import BillingSettings
 from tests.billing.make import REAL
-from tests.usage import NEW, recorded
+from tests.billing.office import MODEL
+from tests.usage import NEW, Person, recorded, tokens, usage
 from wrtn.access.v1.access_pb2 import StaffRight, Title
+from wrtn.billing.v1.invoice_settings_pb2_grpc import InvoiceSettingsServiceStub
+from wrtn.billing.v1.invoices_pb2 import GetInvoiceRequest, Invoice, ListInvoicesRequest
+from wrtn.billing.v1.invoices_pb2_grpc import InvoiceServiceStub
 from wrtn.billing.v1.plans_pb2_grpc import PlanServiceStub
 from wrtn.billing.v1.subscriptions_pb2_grpc import SubscriptionServiceStub
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 if TYPE_CHECKING:
+    from wrtn.billing.v1.invoice_settings_pb2_grpc import InvoiceSettingsServiceAsyncStub
+    from wrtn.billing.v1.invoices_pb2_grpc import InvoiceServiceAsyncStub
     from wrtn.billing.v1.plans_pb2_grpc import PlanServiceAsyncStub
     from wrtn.billing.v1.subscriptions_pb2_grpc import SubscriptionServiceAsyncStub
 
@@ -53,6 +63,8 @@ class Buyer:
     callers: Callers
     plans: PlanServiceAsyncStub
     subscriptions: SubscriptionServiceAsyncStub
+    invoices: InvoiceServiceAsyncStub
+    settings: InvoiceSettingsServiceAsyncStub
     id: UUID
 
     @property
@@ -80,6 +92,39 @@ class Buyer:
         events: list[Event[UsageRecorded]] = [recorded(message) for message in messages]
         async with self.running.runtime.db.transaction(Scope.of(self.id)) as tx:
             await Rating(PriceList(REAL)).rate(tx, events)
+
+    async def use(
+        self, input_tokens: int, at: datetime, person: Person | None = None, model: str = MODEL
+    ) -> UsageRecorded:
+        """Uses input tokens at a time; a million of the usual model costs 2 dollars."""
+        message = usage(person or Person(self.id), tokens(input_tokens, 0, 0), model=model, at=at)
+        await self.rate([message])
+        return message
+
+    def cycle(self) -> InvoiceCycle:
+        """Answers the job that draws invoices up."""
+        runtime = self.running.runtime
+        drafter = Drafter(runtime.keyring, taxes.rates(runtime.settings.tax_rates))
+        return InvoiceCycle(runtime.db, runtime.worker, runtime.clock, drafter)
+
+    async def invoiced(self, *parts: int) -> list[Invoice]:
+        """Runs the job at a time, UTC; answers all invoices, the oldest first, with their lines."""
+        self.at(*parts)
+        await self.cycle().run()
+        by, enterprise = self.owner, str(self.id)
+        listed = await self.invoices.ListInvoices(
+            ListInvoicesRequest(enterprise_id=enterprise), metadata=by.metadata
+        )
+        asked = (
+            GetInvoiceRequest(enterprise_id=enterprise, invoice_id=each.id)
+            for each in reversed(listed.invoices)
+        )
+        return [await self.invoices.GetInvoice(each, metadata=by.metadata) for each in asked]
+
+    async def balances(self) -> dict[str, Decimal]:
+        """Answers the balance of each account of the ledger that is not zero."""
+        rows = await self.rows("SELECT ledger_account, balance FROM wrtn_ledger_balances WHERE balance <> 0")
+        return {row[0]: row[1] for row in rows}
 
     async def move(self, zone: str) -> None:
         """Changes the time zone of the enterprise."""
@@ -118,5 +163,7 @@ async def opened(
             callers,
             PlanServiceStub(channel),
             SubscriptionServiceStub(channel),
+            InvoiceServiceStub(channel),
+            InvoiceSettingsServiceStub(channel),
             NEW(),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -27,6 +28,7 @@ from services.billing import (
 from services.billing.drafting import Drafter
 from services.billing.errors import InvoiceNotFound
 from services.billing.invoicing import CreditLine
+from services.billing.readers import reading
 from services.billing.settings import BillingSettings
 from services.billing.store.customers import Customer
 from services.billing.store.invoices import CreditNotes
@@ -44,14 +46,14 @@ class Invoices(InvoiceServiceServicer):
     """Shows invoices, and does to them what administrators decide."""
 
     def __init__(self, runtime: Runtime[BillingSettings], drafter: Drafter) -> None:
+        self._runtime = runtime
         self._db = runtime.db
         self._drafter = drafter
-        self._seller = runtime.settings.seller
 
     async def GetInvoice(self, request: pb.GetInvoiceRequest, context: Context) -> pb.Invoice:
         """Gets an invoice with its lines."""
         tenant_id = UUID(request.enterprise_id)
-        async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
+        async with self._read(tenant_id) as snapshot:
             return await self._whole(snapshot, await _found(snapshot, tenant_id, request.invoice_id))
 
     async def ListInvoices(
@@ -59,7 +61,7 @@ class Invoices(InvoiceServiceServicer):
     ) -> pb.ListInvoicesResponse:
         """Lists invoices."""
         page, tenant_id = Page.of(request), UUID(request.enterprise_id)
-        async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
+        async with self._read(tenant_id) as snapshot:
             found = await Store(snapshot, tenant_id).page(_before(page), page.size + 1)
         rows, token = page.cut(found, key=lambda row: (row.create_time.isoformat(), str(row.id)))
         return pb.ListInvoicesResponse(
@@ -69,7 +71,7 @@ class Invoices(InvoiceServiceServicer):
     async def PreviewInvoice(self, request: pb.PreviewInvoiceRequest, context: Context) -> pb.Invoice:
         """Shows what the running month's invoice would say."""
         tenant_id = UUID(request.enterprise_id)
-        async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
+        async with self._read(tenant_id) as snapshot:
             period = await invoice_cycle.running_period(snapshot, tenant_id)
             drawn = await self._drafter.draw(snapshot, tenant_id, period.start, snapshot.now)
         return convert_invoices.preview(tenant_id, period, drawn)
@@ -79,11 +81,11 @@ class Invoices(InvoiceServiceServicer):
     ) -> AsyncIterator[HttpBody]:
         """Streams the invoice as PDF."""
         tenant_id = UUID(request.enterprise_id)
-        async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
+        async with self._read(tenant_id) as snapshot:
             shown = await self._whole(snapshot, await _found(snapshot, tenant_id, request.invoice_id))
             zone = await Customer(snapshot, tenant_id).time_zone()
         await _send_as(context, f"{shown.number or 'draft'}.pdf")
-        async for data in invoice_documents.pdf(shown, zone, self._seller):
+        async for data in invoice_documents.pdf(shown, zone, self._runtime.settings.seller):
             yield HttpBody(content_type="application/pdf", data=data)
 
     async def DownloadInvoiceUsage(
@@ -91,7 +93,7 @@ class Invoices(InvoiceServiceServicer):
     ) -> AsyncIterator[HttpBody]:
         """Streams the usages of the invoice as CSV."""
         tenant_id = UUID(request.enterprise_id)
-        async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
+        async with self._read(tenant_id) as snapshot:
             row = await _found(snapshot, tenant_id, request.invoice_id)
         name = convert_invoices.number("INV", row.number) or "draft"
         await _send_as(context, f"{name}.csv")
@@ -136,11 +138,19 @@ class Invoices(InvoiceServiceServicer):
     ) -> pb.ListCreditNotesResponse:
         """Lists credit notes."""
         page, tenant_id = Page.of(request), UUID(request.enterprise_id)
-        async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
+        async with self._read(tenant_id) as snapshot:
             found = await CreditNotes(snapshot, tenant_id).page(_below(page), page.size + 1)
             rows, token = page.cut(found, key=lambda row: (str(row.number),))
             notes = [await self._note(snapshot, row) for row in rows]
         return pb.ListCreditNotesResponse(credit_notes=notes, next_page_token=token)
+
+    @asynccontextmanager
+    async def _read(self, tenant_id: UUID) -> AsyncIterator[Snapshot]:
+        """Opens the tenant's rows to who pays for it and to administrators, whose reading is audited."""
+        async with reading(self._runtime, tenant_id, "invoices.read") as (snapshot, reader):
+            if not reader.whole:
+                raise InvoiceNotFound("The invoice does not exist.", field="invoice_id")
+            yield snapshot
 
     async def _done(
         self, request: _Verb, verb: Callable[[Transaction, UUID, UUID], Awaitable[models.Invoice]]

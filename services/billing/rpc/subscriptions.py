@@ -17,6 +17,7 @@ from chassis.service import Runtime
 from chassis.settings import ServiceSettings
 from services.billing import convert_plans, models, subscriptions
 from services.billing.errors import PlanNotFound, SubscriptionNotFound
+from services.billing.readers import Reader, reading
 from services.billing.store.plans import Plans
 from services.billing.store.subscriptions import Subscriptions as Store
 from services.billing.subscriptions import Wanted
@@ -39,6 +40,7 @@ class Subscriptions(SubscriptionServiceServicer):
     """Keeps and shows the subscription of an enterprise."""
 
     def __init__(self, runtime: Runtime[ServiceSettings]) -> None:
+        self._runtime = runtime
         self._db = runtime.db
 
     async def StartSubscription(
@@ -56,15 +58,16 @@ class Subscriptions(SubscriptionServiceServicer):
         tenant_id = UUID(request.enterprise_id)
         async with self._db.transaction(Scope.of(tenant_id)) as tx:
             await subscriptions.bring_up_to_date(tx, tenant_id)
-            return await _shown(tx, await _newest(tx, tenant_id))
+        async with reading(self._runtime, tenant_id, "subscription.read") as (snapshot, reader):
+            return await _shown(snapshot, await _newest(snapshot, reader))
 
     async def ListSubscriptionPhases(
         self, request: pb.ListSubscriptionPhasesRequest, context: Context
     ) -> pb.ListSubscriptionPhasesResponse:
         """Lists what it was from when on."""
         page, tenant_id = Page.of(request), UUID(request.enterprise_id)
-        async with self._db.snapshot(Scope.of(tenant_id)) as snapshot:
-            row = await _newest(snapshot, tenant_id)
+        async with reading(self._runtime, tenant_id, "subscription.read") as (snapshot, reader):
+            row = await _newest(snapshot, reader)
             found = await Store(snapshot, tenant_id).page(row.id, _before(page), page.size + 1)
         rows, token = page.cut(found, key=lambda phase: (str(phase.sequence),))
         return pb.ListSubscriptionPhasesResponse(phases=map(convert_plans.phase, rows), next_page_token=token)
@@ -132,9 +135,9 @@ def _wanted(request: _Choice) -> Wanted:
     return Wanted(UUID(request.plan_id), request.seats, staff)
 
 
-async def _newest(tx: Snapshot, tenant_id: UUID) -> models.Subscription:
-    row = await Store(tx, tenant_id).newest()
-    if row is None:
+async def _newest(tx: Snapshot, reader: Reader) -> models.Subscription:
+    row = await Store(tx, reader.tenant_id).newest()
+    if row is None or not reader.whole:
         raise SubscriptionNotFound("The enterprise never subscribed: start a subscription.")
     return row
 

@@ -1,0 +1,282 @@
+"""Invoices over the real service: drafted, finalised and downloaded."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chassis.database import Scope
+from chassis.testing.callers import Callers
+from chassis.testing.databases import DatabaseFactory
+from chassis.testing.serving import Serve
+from services.billing import wallets
+from services.billing.finalizing import finalize
+from services.billing.plan_presets import PRESETS
+from tests.billing.buyers import Buyer, found, opened
+from tests.billing.office import refused
+from tests.usage import NEW, Person
+from wrtn.access.v1.access_pb2 import Duty, Title
+from wrtn.billing.v1 import invoice_settings_pb2, subscriptions_pb2
+from wrtn.billing.v1 import invoices_pb2 as pb
+from wrtn.billing.v1.invoices_pb2 import Invoice, InvoiceLine
+
+ZERO = Decimal(0)
+SMALL = "openai/gpt-4.1-mini"
+"""It costs 0.4 dollars a million input tokens."""
+PRO = str(PRESETS["pro"][0])
+
+
+@pytest_asyncio.fixture
+async def buyer(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[Buyer]:
+    async with opened(database, serve, callers, tax_rates="DE=19", seller="Seller Inc.|1 Road") as made:
+        yield made
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
+
+
+def time_of(invoice: Invoice) -> tuple[datetime, datetime]:
+    return invoice.start_time.ToDatetime(UTC), invoice.end_time.ToDatetime(UTC)
+
+
+def amounts(invoice: Invoice, *kinds: InvoiceLine.Kind.ValueType) -> list[str]:
+    return [line.amount for line in invoice.lines if not kinds or line.kind in kinds]
+
+
+async def download(buyer: Buyer, invoice: Invoice, what: str = "DownloadInvoiceUsage") -> bytes:
+    request = getattr(pb, f"{what}Request")(enterprise_id=str(buyer.id), invoice_id=invoice.id)
+    call = getattr(buyer.invoices, what)(request, metadata=buyer.owner.metadata)
+    return b"".join([each.data async for each in call])
+
+
+async def act(buyer: Buyer, verb: str, invoice: Invoice, **more: Any) -> Any:
+    request = getattr(pb, f"{verb}InvoiceRequest")(enterprise_id=str(buyer.id), invoice_id=invoice.id, **more)
+    call = getattr(buyer.invoices, f"{verb}Invoice")
+    return await call(request, metadata=buyer.administrator.metadata)
+
+
+async def subscribe(buyer: Buyer, verb: str = "Start", **more: Any) -> None:
+    request = getattr(subscriptions_pb2, f"{verb}SubscriptionRequest")(enterprise_id=str(buyer.id), **more)
+    call = getattr(buyer.subscriptions, f"{verb}Subscription")
+    await call(request, metadata=buyer.administrator.metadata)
+
+
+async def test_person_team_enterprise_invoice_lines_and_ledger_agree_and_late_usage_is_on_the_next_one(
+    buyer: Buyer,
+) -> None:
+    team, above = NEW(), NEW()
+    buyer = await found(buyer, "UTC", "USD", team, above)
+    people = [Person(buyer.id, (team, above)), Person(buyer.id, (above,)), Person(buyer.id)]
+    for n in range(9):
+        await buyer.use(
+            1001 + n, utc(2026, 11, 1 + 3 * n, 5), people[n % 3], (SMALL, "openai/gpt-4.1")[n % 2]
+        )
+    assert not await buyer.invoiced(2026, 11, 30, 23, 59)
+    (draft,) = await buyer.invoiced(2026, 12, 1)
+    assert (draft.state, draft.number) == (Invoice.STATE_DRAFT, "")
+    # Still in time, while it is a draft:
+    await buyer.use(5_000_000, utc(2026, 11, 30, 23, 59, 59), people[0])
+    (invoice,) = await buyer.invoiced(2026, 12, 1, 1)
+    assert (invoice.state, invoice.number) == (Invoice.STATE_OPEN, "INV-000001")
+    assert time_of(invoice) == (utc(2026, 11, 1), utc(2026, 12, 1))
+    late = await buyer.use(3_000_000, utc(2026, 11, 15), people[1])
+    await buyer.use(500, utc(2026, 12, 2), people[2])
+    first, second = await buyer.invoiced(2027, 1, 1, 2)
+    assert first == invoice
+    by_person, by_team, whole, ledger = [
+        (await buyer.rows(query))[0][0]
+        for query in (
+            "SELECT sum(charge) FROM wrtn_holder_cost_days",
+            "SELECT sum(charge) FROM wrtn_cost_days WHERE part_id <> tenant_id",
+            "SELECT sum(charge) FROM wrtn_cost_days WHERE part_id = tenant_id",
+            "SELECT -balance FROM wrtn_ledger_balances WHERE ledger_account = 'usage_revenue'",
+        )
+    ]
+    lines = [line for each in (first, second) for line in each.lines]
+    on_lines = sum(Decimal(line.exact_amount) for line in lines)
+    assert by_person == by_team == whole == on_lines == ledger
+    balances = await buyer.balances()
+    assert balances["receivable"] == Decimal(first.total) + Decimal(second.total)
+    assert sum(balances.values()) == 0
+    for each in (first, second):
+        rows = list(csv.DictReader(io.StringIO((await download(buyer, each)).decode())))
+        exact = sum(Decimal(line.exact_amount) for line in each.lines)
+        assert sum(Decimal(row["charge"]) for row in rows) == exact
+        assert len(rows) == sum(line.quantity for line in each.lines)
+        assert (late.history_id in [row["history_id"] for row in rows]) == (each is second)
+
+
+@pytest.mark.parametrize(
+    ("zone", "used", "start", "end"),
+    [
+        # Clocks go forward within the month, and back.
+        ("Europe/Berlin", utc(2027, 3, 31, 21, 59), utc(2027, 2, 28, 23), utc(2027, 3, 31, 22)),
+        ("Europe/Berlin", utc(2026, 10, 31, 22, 59), utc(2026, 9, 30, 22), utc(2026, 10, 31, 23)),
+        ("Asia/Seoul", utc(2028, 2, 29, 14, 59), utc(2028, 1, 31, 15), utc(2028, 2, 29, 15)),
+        ("America/Los_Angeles", utc(2027, 1, 1, 7, 59), utc(2026, 12, 1, 8), utc(2027, 1, 1, 8)),
+    ],
+)
+async def test_a_period_is_a_month_by_the_clock_on_the_wall(
+    buyer: Buyer, zone: str, used: datetime, start: datetime, end: datetime
+) -> None:
+    buyer = await found(buyer, zone)
+    await buyer.use(1_000_000, used)
+    await buyer.use(1_000_000, end)
+    just_before = end - timedelta(seconds=1)
+    assert not await buyer.invoiced(*just_before.timetuple()[:6])
+    (invoice,) = await buyer.invoiced(*end.timetuple()[:6])
+    assert time_of(invoice) == (start, end)
+    assert amounts(invoice) == ["2.00"]
+
+
+async def test_a_change_of_zone_cuts_no_usage_off_and_months_without_anything_make_no_invoice(
+    buyer: Buyer,
+) -> None:
+    buyer = await found(buyer, "Asia/Seoul")
+    await buyer.use(1_000_000, utc(2026, 11, 10))
+    (first,) = await buyer.invoiced(2026, 11, 30, 17)
+    await buyer.move("America/Los_Angeles")
+    await buyer.use(1_000_000, utc(2026, 12, 1, 7))
+    _, second = await buyer.invoiced(2027, 1, 1, 10)
+    assert time_of(first)[1] == time_of(second)[0] == utc(2026, 11, 30, 15)
+    assert time_of(second)[1] == utc(2027, 1, 1, 8)
+    await buyer.use(1_000_000, utc(2027, 4, 10))
+    third = (await buyer.invoiced(2027, 5, 10))[-1]
+    assert time_of(third) == (utc(2027, 4, 1, 7), utc(2027, 5, 1, 7))
+    # What comes for a month that was passed over is on the next one, too.
+    await buyer.use(2_000_000, utc(2027, 2, 10))
+    fourth = (await buyer.invoiced(2027, 6, 10))[-1]
+    assert (time_of(fourth)[0], amounts(fourth)) == (utc(2027, 5, 1, 7), ["4.00"])
+
+
+async def test_fees_seats_discounts_credits_and_tax_are_on_the_invoice_and_in_the_ledger(
+    buyer: Buyer,
+) -> None:
+    team = NEW()
+    buyer = await found(buyer, "UTC", "USD", team)
+    buyer.at(2026, 11, 1)
+    wanted = invoice_settings_pb2.InvoiceSettings(
+        legal_name="Käufer GmbH", address_lines=["Weg 1"], country="DE", tax_id="DE1", net_days=30
+    )
+    wanted.cost_centres.add(team_id=str(team), code="CC-7")
+    request = invoice_settings_pb2.SetInvoiceSettingsRequest(enterprise_id=str(buyer.id), settings=wanted)
+    assert (await buyer.settings.SetInvoiceSettings(request, metadata=buyer.owner.metadata)).etag == "1"
+    await subscribe(buyer, plan_id=PRO, seats=7)
+    buyer.at(2026, 11, 16)
+    await subscribe(buyer, "Change", plan_id=PRO, seats=9)
+    await subscribe(buyer, "Discount", discount="50")
+    buyer.at(2026, 11, 25)
+    async with buyer.database.app.transaction(Scope.of(buyer.id)) as tx:
+        await wallets.bonus(tx, buyer.id, Decimal("1.005"), "USD", reference="gift")
+    await buyer.use(2_000_000, utc(2026, 11, 20), Person(buyer.id, (team,)))
+    asked = pb.PreviewInvoiceRequest(enterprise_id=str(buyer.id))
+    seen = await buyer.invoices.PreviewInvoice(asked, metadata=buyer.owner.metadata)
+    assert (seen.id, amounts(seen, InvoiceLine.KIND_USAGE)) == ("", ["4.00"])
+    (invoice,) = await buyer.invoiced(2026, 12, 1, 1)
+    assert [(line.kind, line.amount) for line in invoice.lines] == [
+        (InvoiceLine.KIND_PRORATION, "25.00"),
+        (InvoiceLine.KIND_PRORATION, "10.00"),
+        (InvoiceLine.KIND_PRORATION, "25.00"),
+        (InvoiceLine.KIND_DISCOUNT, "-12.50"),
+        (InvoiceLine.KIND_PRORATION, "20.00"),
+        (InvoiceLine.KIND_DISCOUNT, "-10.00"),
+        (InvoiceLine.KIND_USAGE, "4.00"),
+        (InvoiceLine.KIND_CREDITS, "-1.00"),
+    ]
+    assert [line.cost_centre for line in invoice.lines if line.team_id] == ["CC-7"]
+    assert (invoice.subtotal, invoice.tax, invoice.total) == ("60.50", "11.50", "72.00")
+    due = invoice.due_time.ToDatetime(UTC) - invoice.finalize_time.ToDatetime(UTC)
+    assert (due.days, invoice.buyer.tax_id) == (30, "DE1")
+    balances = await buyer.balances()
+    assert balances["receivable"] == Decimal("72.00")
+    assert (balances["tax"], balances["fee_revenue"]) == (Decimal("-11.50"), Decimal("-57.5"))
+    assert balances["rounding"] == Decimal("-0.005")
+    stored = await buyer.rows("SELECT details FROM wrtn_invoice_settings")
+    assert b"K\xc3\xa4ufer" not in stored[0][0]
+    # What was set later is not on it.
+    request.settings.legal_name = "Other"
+    request.settings.etag = "0"
+    stale = buyer.settings.SetInvoiceSettings(request, metadata=buyer.owner.metadata)
+    assert (await refused(stale))[0] == "ETAG_MISMATCH"
+    request.settings.etag = "1"
+    await buyer.settings.SetInvoiceSettings(request, metadata=buyer.owner.metadata)
+    assert (await buyer.invoiced(2026, 12, 2))[0].buyer.legal_name == "Käufer GmbH"
+    assert (await download(buyer, invoice, "DownloadInvoice")).startswith(b"%PDF")
+
+
+async def test_withdrawn_credited_and_given_up_invoices_leave_the_ledger_even(buyer: Buyer) -> None:
+    buyer = await found(buyer)
+    await buyer.use(5_002_500, utc(2026, 11, 10))
+    (invoice,) = await buyer.invoiced(2026, 12, 1, 1)
+    assert invoice.total == "10.00"
+    await act(buyer, "Void", invoice, reason="the wrong address")
+    assert await buyer.balances() == {"receivable": Decimal("10.005"), "usage_revenue": Decimal("-10.005")}
+    assert (await refused(act(buyer, "Void", invoice, reason="again")))[0] == "INVOICE_NOT_OPEN"
+    _, again = await buyer.invoiced(2026, 12, 1, 2)
+    assert (again.state, again.total, time_of(again)) == (Invoice.STATE_OPEN, "10.00", time_of(invoice))
+    assert again.number == "INV-000002"
+    over = act(buyer, "Credit", again, reason="sorry", amount="10.01")
+    assert (await refused(over))[0] == "INVOICE_OVERPAID"
+    note = await act(buyer, "Credit", again, reason="sorry", amount="2.5")
+    assert (note.number, note.total, note.reason) == ("CN-000001", "2.50", "sorry")
+    assert (await refused(act(buyer, "Void", again, reason="late")))[0] == "INVOICE_PAID_IN_PART"
+    given = await act(buyer, "WriteOff", again, reason="gone")
+    assert (given.state, given.credited, given.due) == (Invoice.STATE_UNCOLLECTIBLE, "2.50", "7.50")
+    balances = await buyer.balances()
+    assert "receivable" not in balances
+    assert balances["bad_debt"] == Decimal("7.50")
+    asked = pb.ListCreditNotesRequest(enterprise_id=str(buyer.id))
+    listed = await buyer.invoices.ListCreditNotes(asked, metadata=buyer.owner.metadata)
+    assert [each.number for each in listed.credit_notes] == ["CN-000001"]
+
+
+async def test_numbers_have_no_gaps_where_replicas_race_and_some_fail(buyer: Buyer) -> None:
+    buyers = [await found(buyer) for _ in range(6)]
+    for each in buyers:
+        await each.use(1_000_000, utc(2026, 11, 10))
+    await buyer.invoiced(2026, 12, 1)
+    buyer.at(2026, 12, 1, 1)
+
+    async def finalized(each: Buyer, *, fails: bool) -> None:
+        replica = each.database.app if fails else each.running.runtime.db
+        replica.auditor = each.running.runtime.db.auditor
+        ((invoice_id,),) = await each.rows("SELECT id FROM wrtn_invoices")
+        async with replica.transaction(Scope.of(each.id)) as tx:
+            await finalize(tx, each.cycle().drafter, each.id, invoice_id)
+            if fails:
+                raise RuntimeError
+
+    tasks = [finalized(each, fails=fails) for each in buyers for fails in (True, False, False)]
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert sum(outcome is None for outcome in outcomes) == 6
+    numbers = [(await each.rows("SELECT number FROM wrtn_invoices"))[0][0] for each in buyers]
+    assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_who_does_not_pay_sees_no_invoice_and_what_staff_read_is_audited(buyer: Buyer) -> None:
+    buyer = await found(buyer)
+    await buyer.use(1_000_000, utc(2026, 11, 10))
+    (invoice,) = await buyer.invoiced(2026, 12, 1, 1)
+    request = pb.GetInvoiceRequest(enterprise_id=str(buyer.id), invoice_id=invoice.id)
+    payer = buyer.callers.employee(buyer.id, Title.TITLE_MANAGER, duties=[Duty.DUTY_BILLING])
+    for by in (payer, buyer.administrator):
+        assert (await buyer.invoices.GetInvoice(request, metadata=by.metadata)).id == invoice.id
+    read = "SELECT count(*) FROM wrtn_audit_entries WHERE action = 'invoices.read'"
+    assert await buyer.rows(read) == [(1,)]
+    manager = buyer.callers.employee(buyer.id, Title.TITLE_MANAGER)
+    other = await found(buyer)
+    for by in (manager, other.owner):
+        await refused(buyer.invoices.GetInvoice(request, metadata=by.metadata))
+    foreign = pb.GetInvoiceRequest(enterprise_id=str(other.id), invoice_id=invoice.id)
+    gone = buyer.invoices.GetInvoice(foreign, metadata=other.owner.metadata)
+    assert (await refused(gone))[0] == "INVOICE_NOT_FOUND"
+    assert (await refused(act(buyer, "Finalize", invoice)))[0] == "INVOICE_NOT_DRAFT"
