@@ -4,8 +4,8 @@ from alembic import op
 
 from chassis.database import schema
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 _TABLES = """
 CREATE TABLE wrtn_invoice_settings (
