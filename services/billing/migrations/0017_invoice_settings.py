@@ -4,8 +4,8 @@ from alembic import op
 
 from chassis.database import schema
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 _TABLES = """
 CREATE TABLE wrtn_invoice_settings (
