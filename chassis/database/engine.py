@@ -31,6 +31,8 @@ _GRACE_SECONDS = 2.0
 
 T = TypeVar("T", bound=Snapshot)
 R = TypeVar("R")
+Statements = Callable[[Driver], Awaitable[None]]
+"""Sends statements without waiting for their results."""
 
 
 class Database:
@@ -60,13 +62,15 @@ class Database:
         self._pool = Pool(url, size=pool_size, timeout=pool_timeout)
 
     def transaction(
-        self, scope: Scope, *, time_limit: float | None = None
+        self, scope: Scope, *, time_limit: float | None = None, first: Statements | None = None
     ) -> AbstractAsyncContextManager[Transaction]:
         """Opens a transaction that commits once at the end, and rolls back on any exception or cancellation.
 
-        Raises Aborted after a conflict with another transaction, and what the class says.
+        `first` sends the first statements in the round trip that opens it; their cursors may be read inside.
+        It is called again if a pooled connection turns out to be dead. Raises Aborted after a conflict with
+        another transaction, and what the class says.
         """
-        return self._open(Transaction, _BEGIN, scope, time_limit or self._time_limit)
+        return self._open(Transaction, _BEGIN, scope, time_limit or self._time_limit, first)
 
     def snapshot(
         self, scope: Scope, *, time_limit: float | None = None
@@ -107,12 +111,22 @@ class Database:
         return self._pool.in_use
 
     @asynccontextmanager
-    async def _open(self, kind: type[T], begin: str, scope: Scope, limit: float) -> AsyncIterator[T]:
+    async def _open(
+        self, kind: type[T], begin: str, scope: Scope, limit: float, first: Statements | None = None
+    ) -> AsyncIterator[T]:
         with translated():
-            statements = f"{begin};{_settings(scope, limit)}"
-            pooled, silence, _ = await self._first(
-                lambda driver: driver.execute(statements.encode(), prepare=False), limit + _GRACE_SECONDS
-            )
+            settings = _settings(scope, limit)
+
+            async def opened(driver: Driver) -> None:
+                if first is None:
+                    await driver.execute(f"{begin};{settings}".encode(), prepare=False)
+                    return
+                async with driver.pipeline():
+                    await driver.execute(begin.encode())
+                    await driver.execute(settings.encode(), prepare=False)
+                    await first(driver)
+
+            pooled, silence, _ = await self._first(opened, limit + _GRACE_SECONDS)
             transaction = kind(pooled.connection, pooled.driver, scope, self.clock)
             if isinstance(transaction, Transaction):
                 transaction.auditor = self.auditor

@@ -1,4 +1,4 @@
-"""One group commit: the statements that store a batch of frames, in three round trips.
+"""One group commit: the statements that store a batch of frames, in two round trips.
 
 All rows of a kind go in one statement, as arrays. The row of each session is locked, in the order of its
 key, before anything is decided: so sequences have no gaps and sums miss nothing, and two batches never
@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import make_url
 
@@ -26,6 +27,7 @@ from services.sessions.frames import NO_RESERVATION, Outcome, Pending, canonical
 from services.sessions.usage import Counts, usage_of
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
+Cursor = psycopg.AsyncCursor[tuple[Any, ...]]
 _NO_RESERVATION = UUID(bytes=NO_RESERVATION)
 _COUNTS = ", ".join(Counts._fields)
 
@@ -117,32 +119,42 @@ async def record(db: Database, batch: Sequence[Pending], clock: Clock) -> list[O
     nobody knows whether it was committed is answered by trying again.
     """
     tenants = {frame.authority.holder.tenant_id for frame in batch}
-    async with db.transaction(Scope(frozenset(tenants))) as tx:
+    look = _Look(batch)
+    async with db.transaction(Scope(frozenset(tenants)), first=look.ask) as tx:
         driver = await tx.driver()
-        teach(driver)
-        sessions, closed, known = await _look(driver, batch)
+        sessions, closed, known = await look.answers()
         files = await _ready(driver, batch) if any(frame.files for frame in batch) else {}
         plan = decide(batch, sessions, closed, known, files, tx.now)
         await _write(driver, plan, tx.now, clock)
     return plan.outcomes
 
 
-async def _look(
-    driver: Driver, batch: Sequence[Pending]
-) -> tuple[dict[Key, SessionState], set[Key], dict[Key, Known]]:
-    """Locks the sessions, and reads what is stored already, in one round trip."""
-    places = [frame.place for frame in batch]
-    sessions = sorted({(place.tenant, place.session) for place in places})
-    connections = list({(place.tenant, place.connection) for place in places})
-    histories = [(frame.place.tenant, frame.id) for frame in batch]
-    async with driver.pipeline(), driver.cursor(binary=True) as cursors:
-        locked = await cursors.execute(_LOCK, _pairs(sessions))
-        closed = await driver.cursor(binary=True).execute(_CLOSED, _pairs(connections))
-        known = await driver.cursor(binary=True).execute(_KNOWN, _pairs(histories))
+class _Look:
+    """Locks the sessions of a batch, and reads what is stored already, in the round trip that begins."""
+
+    def __init__(self, batch: Sequence[Pending]) -> None:
+        self._batch = batch
+        self._found: list[Cursor] = []
+
+    async def ask(self, driver: Driver) -> None:
+        """Sends the statements; each sees what was committed before the locks were had."""
+        teach(driver)
+        places = [frame.place for frame in self._batch]
+        sessions = sorted({(place.tenant, place.session) for place in places})
+        connections = list({(place.tenant, place.connection) for place in places})
+        histories = [(frame.place.tenant, frame.id) for frame in self._batch]
+        self._found = [
+            await driver.cursor(binary=True).execute(statement, _pairs(keys))
+            for statement, keys in ((_LOCK, sessions), (_CLOSED, connections), (_KNOWN, histories))
+        ]
+
+    async def answers(self) -> tuple[dict[Key, SessionState], set[Key], dict[Key, Known]]:
+        """Answers the sessions as they are locked, the connections that ended, and the histories."""
+        locked, closed, known = [await each.fetchall() for each in self._found]
         return (
-            {(row[0], row[1]): SessionState(row[2], row[3]) for row in await locked.fetchall()},
-            {(row[0], row[1]) for row in await closed.fetchall()},
-            {(row[0], row[1]): _known(row[2:]) for row in await known.fetchall()},
+            {(row[0], row[1]): SessionState(row[2], row[3]) for row in locked},
+            {(row[0], row[1]) for row in closed},
+            {(row[0], row[1]): _known(row[2:]) for row in known},
         )
 
 

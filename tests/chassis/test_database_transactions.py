@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg import AsyncCursor
 from psycopg import errors as pg
 from sqlalchemy import String, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -16,7 +18,7 @@ from chassis.call import Call, enter
 from chassis.clock import Clock
 from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.database.failures import DatabaseTimeout, PoolExhausted, TransactionConflict
-from chassis.database.transactions import SwallowedFailure
+from chassis.database.transactions import Driver, SwallowedFailure
 from chassis.embedded.postgres import Postgres
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from tests.chassis.conftest import VERSIONS
@@ -109,6 +111,39 @@ async def test_a_snapshot_reads_one_state_throughout(db: Database) -> None:
         async with db.transaction(Scope.of(tenant)) as other:
             await add(other, tenant)
         assert await value(tx, "SELECT count(*) FROM wrtn_notes") == 0
+
+
+async def test_first_statements_run_in_the_transaction_that_they_open(single: Database) -> None:
+    tenant, other = NEW(), NEW()
+    for each in (tenant, other):
+        async with single.transaction(Scope.of(each)) as tx:
+            await add(tx, each, "mine")
+    found: list[AsyncCursor[tuple[Any, ...]]] = []
+
+    async def seen(driver: Driver) -> None:
+        found.append(await driver.execute(b"SELECT tenant_id FROM wrtn_notes"))
+        found.append(await driver.execute(b"DELETE FROM wrtn_notes RETURNING tenant_id"))
+
+    async def use() -> None:
+        async with single.transaction(Scope.of(tenant), first=seen) as tx:
+            assert [await each.fetchall() for each in found] == [[(tenant,)], [(tenant,)]]
+            assert await value(tx, "SELECT count(*) FROM wrtn_notes") == 0
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await use()
+    assert await count(single, tenant) == 1, "they are rolled back with the rest"
+
+
+async def test_a_first_statement_that_fails_opens_nothing_and_harms_no_other(single: Database) -> None:
+    async def wrong(driver: Driver) -> None:
+        await driver.execute(b"SELECT 1 / 0")
+
+    with pytest.raises(pg.DivisionByZero):
+        async with single.transaction(Scope.of(NEW()), first=wrong):
+            pytest.fail("it was opened")
+    assert await count(single, NEW()) == 0
+    assert single.in_use == 0
 
 
 async def test_a_swallowed_failure_is_not_taken_for_a_commit(db: Database) -> None:
