@@ -1,4 +1,4 @@
-"""What enterprise does when identity tells of something."""
+"""What enterprise does when identity or billing tells of something."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from uuid import UUID
 from chassis.database import Transaction
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
-from services.enterprise import letters
+from services.enterprise import letters, states
 from services.enterprise.store import Enterprises, Handovers
+from wrtn.billing.v1.events_pb2 import PaymentOverdue, PaymentRecovered
 from wrtn.identity.v1.events_pb2 import AccountTransferred, BreakGlassOpened
 
 
@@ -33,7 +34,20 @@ async def tell_security(tx: Transaction, events: Sequence[Event[BreakGlassOpened
             await letters.write_to_security(tx, tenant_id, "break_glass_opened", {})
 
 
+async def suspend(tx: Transaction, events: Sequence[Event[PaymentOverdue]]) -> None:
+    """Suspends enterprises that have not paid; personal accounts are none of our business."""
+    for event in events:
+        await states.note_payment(tx, UUID(event.message.tenant_id), event.version, overdue=True)
+
+
+async def reinstate(tx: Transaction, events: Sequence[Event[PaymentRecovered]]) -> None:
+    """Reinstates enterprises that have paid."""
+    for event in events:
+        await states.note_payment(tx, UUID(event.message.tenant_id), event.version, overdue=False)
+
+
 CONSUMERS = (
     Consumer("account-holders", "identity", {AccountTransferred: note_holder}),
     Consumer("break-glass", "identity", {BreakGlassOpened: tell_security}),
+    Consumer("payments", "billing", {PaymentOverdue: suspend, PaymentRecovered: reinstate}),
 )

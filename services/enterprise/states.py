@@ -1,4 +1,4 @@
-"""The states of an enterprise: suspended and reinstated by staff, closed and reopened by owners."""
+"""The states of an enterprise: suspended and reinstated by staff and by how it pays, closed by owners."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.enterprise.errors import (
     ReopeningTooLate,
 )
 from services.enterprise.models import Enterprise, EnterpriseStateChange
-from services.enterprise.store import Employees, Enterprises
+from services.enterprise.store import Employees, Enterprises, StateChanges
 from wrtn.access.v1.access_pb2 import TITLE_OWNER
 from wrtn.enterprise.v1 import enterprises_pb2 as pb
 from wrtn.enterprise.v1 import events_pb2
@@ -73,6 +73,30 @@ async def reinstate(
     """Ends the suspension. Raises NotFound, EnterpriseActive and EnterpriseClosed."""
     row = await _locked(tx, request.enterprise_id)
     return await _turn(tx, keyring, row, "reinstated", staff_id, request.reason)
+
+
+async def note_payment(tx: Transaction, enterprise_id: UUID, version: int, *, overdue: bool) -> None:
+    """Suspends an active enterprise that has not paid, and reinstates one that was suspended so alone.
+
+    What staff decided stays: billing's word neither ends their suspension nor undoes their reinstatement.
+    """
+    row = await Enterprises(tx, enterprise_id).lock()
+    changes = StateChanges(tx, enterprise_id)
+    if row is None or not await changes.note_standing(overdue, version):
+        return
+    if overdue and row.state == pb.ENTERPRISE_STATE_ACTIVE:
+        verb, cause = "suspended", pb.SUSPENSION_CAUSE_PAYMENT
+    elif not overdue and row.state == pb.ENTERPRISE_STATE_SUSPENDED and await _by_billing(changes):
+        verb, cause = "reinstated", pb.SUSPENSION_CAUSE_UNSPECIFIED
+    else:
+        return
+    _change(tx, row, verb, None, cause)
+    tx.audit(f"enterprise.{verb}", tenant_id=enterprise_id, target_id=enterprise_id, cause=cause)
+
+
+async def _by_billing(changes: StateChanges) -> bool:
+    """Whether nobody decided the newest change."""
+    return [each.decider_member_id for each in await changes.page(None, 1)] == [None]
 
 
 async def close(
@@ -145,6 +169,19 @@ async def _turn(
     cause: int = pb.SUSPENSION_CAUSE_UNSPECIFIED,
 ) -> pb.Enterprise:
     """Changes the state with its record, its audit entry and its event; raises what the state allows not."""
+    change = _change(tx, row, verb, decider_id, cause)
+    if reason:
+        key = await keyring.key(tx, row.tenant_id)
+        change.note = key.encrypt(reason.encode(), NOTE, row.tenant_id, change.id)
+    tx.audit(
+        f"enterprise.{verb}", tenant_id=row.tenant_id, target_id=row.tenant_id, reason=reason, cause=cause
+    )
+    return convert.enterprise(row)
+
+
+def _change(
+    tx: Transaction, row: Enterprise, verb: str, decider_id: UUID | None, cause: int
+) -> EnterpriseStateChange:
     needed, after, fact = _TURNS[verb]
     if row.state != needed:
         raise _REFUSALS[row.state]("The state of the enterprise does not allow it.")
@@ -160,12 +197,6 @@ async def _turn(
         note=None,
         create_time=tx.now,
     )
-    if reason:
-        key = await keyring.key(tx, row.tenant_id)
-        change.note = key.encrypt(reason.encode(), NOTE, row.tenant_id, change.id)
     tx.session.add(change)
-    tx.audit(
-        f"enterprise.{verb}", tenant_id=row.tenant_id, target_id=row.tenant_id, reason=reason, cause=cause
-    )
     events.enterprise_turned(tx, row, fact)
-    return convert.enterprise(row)
+    return change

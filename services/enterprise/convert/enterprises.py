@@ -43,7 +43,7 @@ def state_change(row: models.EnterpriseStateChange, reason: str, *, whole: bool)
         state_after=cast("EnterpriseState.ValueType", row.state_after),
         cause=cast("SuspensionCause.ValueType", row.cause),
         reason=reason if whole else "",
-        decider_member_id=str(row.decider_member_id) if whole else "",
+        decider_member_id=str(row.decider_member_id or "") if whole else "",
         create_time=timestamps.of(row.create_time),
     )
 

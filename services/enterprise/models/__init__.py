@@ -8,7 +8,13 @@ from services.enterprise.models.base import Base
 from services.enterprise.models.deputies import Deputy
 from services.enterprise.models.domains import Domain, DomainProof, DomainState, ProvenDomain
 from services.enterprise.models.employees import Appointment, Employee
-from services.enterprise.models.enterprises import Enterprise, EnterpriseStateChange, Logo, Slug
+from services.enterprise.models.enterprises import (
+    Enterprise,
+    EnterpriseStateChange,
+    Logo,
+    PaymentStanding,
+    Slug,
+)
 from services.enterprise.models.grants import Grant, GrantChange, GrantDefault, GrantRequest, Visibility
 from services.enterprise.models.handovers import AccountHolder, Handover, HandoverState
 from services.enterprise.models.imports import ImportOutcome, ImportRow
@@ -55,6 +61,7 @@ __all__ = [
     "InvitedAddress",
     "Letter",
     "Logo",
+    "PaymentStanding",
     "ProvenDomain",
     "ScimGroup",
     "ScimUser",

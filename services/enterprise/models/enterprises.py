@@ -96,7 +96,19 @@ class EnterpriseStateChange(Base):
     state_after: Mapped[int] = mapped_column(SmallInteger)
     cause: Mapped[int] = mapped_column(SmallInteger)
     """A wrtn.enterprise.v1.SuspensionCause; 0 for what is no suspension."""
-    decider_member_id: Mapped[UUID]
+    decider_member_id: Mapped[UUID | None]
+    """None where nobody decided: billing told that it does not pay, or does again."""
     note: Mapped[bytes | None]
     """Encrypted under the enterprise's key; None if nothing was said."""
     create_time: Mapped[datetime]
+
+
+class PaymentStanding(Base):
+    """What billing told last of how an enterprise pays: an older event that comes later changes nothing."""
+
+    __tablename__ = "wrtn_payment_standings"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["wrtn_enterprises.tenant_id"]),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    overdue: Mapped[bool]
+    version: Mapped[int] = mapped_column(BigInteger)

@@ -10,7 +10,14 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot
-from services.enterprise.models import Employee, Enterprise, EnterpriseStateChange, Logo, Slug
+from services.enterprise.models import (
+    Employee,
+    Enterprise,
+    EnterpriseStateChange,
+    Logo,
+    PaymentStanding,
+    Slug,
+)
 from services.enterprise.store.rows import Rows
 
 
@@ -58,6 +65,19 @@ class Enterprises(Rows):
 
 class StateChanges(Rows):
     """The record of the enterprise's states."""
+
+    async def note_standing(self, overdue: bool, version: int) -> bool:
+        """Notes what billing told of the enterprise; False if something newer was told."""
+        values = {"overdue": overdue, "version": version}
+        statement = (
+            insert(PaymentStanding)
+            .values(tenant_id=self._tenant_id, **values)
+            .on_conflict_do_update(
+                index_elements=["tenant_id"], set_=values, where=PaymentStanding.version < version
+            )
+            .returning(PaymentStanding.tenant_id)
+        )
+        return await self._session.scalar(statement) is not None
 
     async def page(self, before: tuple[datetime, UUID] | None, size: int) -> Sequence[EnterpriseStateChange]:
         """Answers the entries, the newest first."""
