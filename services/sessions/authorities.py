@@ -13,13 +13,14 @@ from chassis.crypto import DataKey, KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.errors import Unavailable
 from services.sessions.attributions import Pinned
-from services.sessions.authority import Authority, Holder
+from services.sessions.authority import Authority, Holder, Standing
 from services.sessions.errors import (
     ConnectionNotFound,
     FrameModelNotGranted,
     ModelNotGranted,
     RightRevoked,
 )
+from services.sessions.forms import Forms
 from services.sessions.models import Connection, Session
 from services.sessions.rights import Rights, resources_of
 from services.sessions.store import Attributions, Connections, connection_of
@@ -38,10 +39,11 @@ _log = structlog.get_logger(__name__)
 class Authorities:
     """Keeps the authorities of connections: those of streams while they last, the others by recent use."""
 
-    def __init__(self, db: Database, keyring: Keyring, rights: Rights, clock: Clock) -> None:
+    def __init__(self, db: Database, keyring: Keyring, rights: Rights, forms: Forms, clock: Clock) -> None:
         self._db = db
         self._keyring = keyring
         self._rights = rights
+        self._forms = forms
         self._clock = clock
         self._kept: dict[UUID, Authority] = {}
         self._about: dict[UUID, set[Authority]] = {}
@@ -99,10 +101,17 @@ class Authorities:
             raise FrameModelNotGranted from error
         authority.admitted.add(model)
 
-    async def build(self, tx: Transaction, row: Connection, session: Session, pinned: Pinned) -> Authority:
+    async def standing(self, holder: Holder, session: Session, *, fresh: bool = False) -> Standing:
+        """Asks whose the usage of a session is, as `Rights.attribution` does, and finds its form."""
+        pinned = await self._rights.attribution(holder, resources_of(session), fresh=fresh)
+        return Standing(pinned, await self._forms.of(session))
+
+    async def build(
+        self, tx: Transaction, row: Connection, session: Session, standing: Standing
+    ) -> Authority:
         """Makes the authority of a connection, in the transaction that opens or finds it; `keep` it after."""
-        await Attributions(tx).keep(pinned)
-        return _authority(row, session, await self._key(tx, row.tenant_id), pinned)
+        await Attributions(tx).keep(standing.pinned)
+        return _authority(row, session, await self._key(tx, row.tenant_id), standing)
 
     def keep(self, authority: Authority) -> Authority:
         """Adds an authority; the oldest leaves when there are too many."""
@@ -161,9 +170,9 @@ class Authorities:
             session = await Connections(tx, row.tenant_id).session_of(row.chat_session_id)
         if session is None:
             raise ConnectionNotFound
-        pinned = await self._rights.attribution(holder_of(row, session), resources_of(session))
+        standing = await self.standing(holder_of(row, session), session)
         async with self._db.transaction(Scope.of(row.tenant_id)) as tx:
-            authority = await self.build(tx, row, session, pinned)
+            authority = await self.build(tx, row, session, standing)
         return self.keep(authority)
 
 
@@ -172,7 +181,7 @@ def holder_of(row: Connection, session: Session) -> Holder:
     return Holder(row.tenant_id, row.account_id, row.member_id, row.login_id, session.team_id)
 
 
-def _authority(row: Connection, session: Session, key: DataKey, pinned: Pinned) -> Authority:
+def _authority(row: Connection, session: Session, key: DataKey, standing: Standing) -> Authority:
     now = time.monotonic()
     return Authority(
         row.id,
@@ -180,9 +189,11 @@ def _authority(row: Connection, session: Session, key: DataKey, pinned: Pinned) 
         row.credential_id,
         session.model,
         resources_of(session),
+        str(session.procedure_id or ""),
+        standing.form,
         holder_of(row, session),
         key,
-        pinned,
+        standing.pinned,
         fresh_until=now + FRESH_SECONDS,
         key_until=now + KEY_SECONDS,
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chassis.crypto import DataKey
 from services.sessions.attributions import Pinned
+from services.sessions.forms import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,14 @@ class Place:
     connection: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is asked before a connection opens: whose its usage is, and what its histories are checked by."""
+
+    pinned: Pinned
+    form: Form | None
+
+
 @dataclass(slots=True, eq=False)
 class Authority:
     """An open connection as the process holds it. The key and the attribution are renewed as it goes."""
@@ -46,6 +55,10 @@ class Authority:
     """The session's; empty if it has none."""
     resources: tuple[str, ...]
     """What the enterprise has to grant for the session."""
+    procedure: str
+    """The id of the session's procedure; empty for a chat session."""
+    form: Form | None
+    """What its histories are checked against."""
     holder: Holder
     key: DataKey
     pinned: Pinned

@@ -15,12 +15,10 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.errors import Unavailable
 from services.sessions import content, tickets
-from services.sessions.attributions import Pinned
 from services.sessions.authorities import Authorities, holder_of
-from services.sessions.authority import Authority, Holder
+from services.sessions.authority import Authority, Holder, Standing
 from services.sessions.errors import ConnectionNotFound, SessionDeleted, TicketRefused
 from services.sessions.models import Connection, Session
-from services.sessions.rights import Rights, resources_of
 from services.sessions.store import NO_PROCESS, Connections, Processes, Tickets, connection_of
 from wrtn.sessions.v1.recorder_pb2 import OpenConnectionRequest, Opened
 
@@ -38,12 +36,9 @@ class Open:
 class Doors:
     """Opens connections by a ticket, or in continuation of one that broke, and closes them."""
 
-    def __init__(
-        self, db: Database, keyring: Keyring, rights: Rights, authorities: Authorities, clock: Clock
-    ) -> None:
+    def __init__(self, db: Database, keyring: Keyring, authorities: Authorities, clock: Clock) -> None:
         self._db = db
         self._keyring = keyring
-        self._rights = rights
         self._authorities = authorities
         self._clock = clock
         self._doubted: Callable[[UUID, UUID], None] | None = None
@@ -89,13 +84,13 @@ class Doors:
         if ticket is None or session is None:
             raise TicketRefused
         holder = Holder(tenant_id, ticket.account_id, ticket.member_id, ticket.login_id, session.team_id)
-        pinned = await self._rights.attribution(holder, resources_of(session), fresh=True)
+        standing = await self._authorities.standing(holder, session, fresh=True)
         connection_id = self._clock.new_id()
         async with self._opening(tenant_id, connection_id) as tx:
             if not await Tickets(tx, tenant_id).use(digest, tx.now):
                 raise TicketRefused
             row = _row(connection_id, request, caller, holder, ticket.chat_session_id, process_id, tx.now)
-            opened = await self._add(tx, row, request, pinned)
+            opened = await self._add(tx, row, request, standing)
         self._authorities.keep(opened.authority)
         return opened
 
@@ -117,7 +112,7 @@ class Doors:
             if not await _resumable(seen, broken):
                 raise ConnectionNotFound
         holder = holder_of(broken, session)
-        pinned = await self._rights.attribution(holder, resources_of(session), fresh=True)
+        standing = await self._authorities.standing(holder, session, fresh=True)
         connection_id = self._clock.new_id()
         async with self._opening(tenant_id, connection_id) as tx:
             await _session(tx, tenant_id, broken.chat_session_id, lock=True)
@@ -126,7 +121,7 @@ class Doors:
             await Connections(tx, tenant_id).close(broken.id, tx.now)
             row = _row(connection_id, request, caller, holder, broken.chat_session_id, process_id, tx.now)
             row.resumed_connection_id = broken.id
-            opened = await self._add(tx, row, request, pinned)
+            opened = await self._add(tx, row, request, standing)
         self._authorities.drop(broken.id)
         self._authorities.keep(opened.authority)
         return opened
@@ -147,11 +142,11 @@ class Doors:
             raise
 
     async def _add(
-        self, tx: Transaction, row: Connection, request: OpenConnectionRequest, pinned: Pinned
+        self, tx: Transaction, row: Connection, request: OpenConnectionRequest, standing: Standing
     ) -> Open:
         """Inserts the connection with what the process needs to serve it."""
         session = await _session(tx, row.tenant_id, row.chat_session_id)
-        authority = await self._authorities.build(tx, row, session, pinned)
+        authority = await self._authorities.build(tx, row, session, standing)
         row.client, row.address = content.seal_origin(authority.key, row.id, request.client, request.address)
         await Connections(tx, row.tenant_id).add(row)
         await Processes(tx).serves(row.process_id or NO_PROCESS, row.tenant_id)
@@ -189,6 +184,8 @@ def _opened(row: Connection, session: Session) -> Opened:
         last_sequence=session.last_sequence,
         tenant_id=str(row.tenant_id),
         team_id=str(session.team_id or ""),
+        procedure_id=str(session.procedure_id or ""),
+        procedure_version=session.procedure_version or 0,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -25,6 +26,9 @@ def timestamp(moment: datetime) -> Timestamp:
 
 def session(row: Session, title: str) -> Shown:
     """Answers the proto of a session with its decrypted title."""
+    procedure: dict[str, Any] = {}
+    if row.procedure_id is not None:
+        procedure = {"procedure_id": str(row.procedure_id), "procedure_version": row.procedure_version}
     return SHAPES[row.kind].shown(
         id=str(row.id),
         account_id=str(row.account_id),
@@ -37,6 +41,7 @@ def session(row: Session, title: str) -> Shown:
         last_activity_time=timestamp(row.last_activity_time),
         favourite=row.favourite,
         delete_time=timestamp(row.delete_time) if row.delete_time is not None else None,
+        **procedure,
     )
 
 

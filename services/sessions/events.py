@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from chassis.database import Transaction
+from chassis.events.bus import Notice
+from chassis.events.envelope import subject_of
 from services.sessions.models import Session
 from services.sessions.shapes import SHAPES
 
@@ -31,6 +34,19 @@ def undeleted(tx: Transaction, row: Session) -> None:
 def purged(tx: Transaction, row: Session) -> None:
     """Tells that what was said in a session is destroyed."""
     _changed(tx, row, SHAPES[row.kind].purged)
+
+
+DELETED = {subject_of(shape.deleted): shape for shape in SHAPES.values()}
+"""The kinds of sessions, by the subject on which their deletion is told."""
+
+
+def deleted_session(notice: Notice) -> UUID | None:
+    """Answers the session whose deletion the other replicas tell of; None for what is no such event."""
+    shape = DELETED[notice.subject]
+    try:
+        return UUID(getattr(shape.deleted.FromString(notice.data), shape.id_field))
+    except (DecodeError, ValueError):
+        return None
 
 
 def _changed(tx: Transaction, row: Session, kind: Callable[..., Message]) -> None:

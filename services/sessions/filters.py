@@ -23,6 +23,7 @@ class Wanted:
     team_id: UUID | None = None
     no_team: bool = False
     model: str = ""
+    procedure_id: UUID | None = None
     favourite: bool | None = None
     since: datetime | None = None
     before: datetime | None = None
@@ -51,6 +52,8 @@ class Wanted:
             yield Session.team_id == self.team_id
         if self.model:
             yield Session.model == self.model
+        if self.procedure_id is not None:
+            yield Session.procedure_id == self.procedure_id
         if self.favourite is not None:
             yield Session.favourite == self.favourite
         if self.since is not None:
@@ -61,9 +64,11 @@ class Wanted:
 
 def common(request: Any, *, newest_first: bool) -> dict[str, Any]:
     """Reads what every list can be asked for; the order is this one unless another is named."""
+    procedure_id = getattr(request, "procedure_id", "")
     order = request.order or (SESSION_ORDER_CREATE_TIME if newest_first else SESSION_ORDER_LAST_ACTIVITY)
     return {
         "model": request.model,
+        "procedure_id": UUID(procedure_id) if procedure_id else None,
         "since": _moment(request.start_time) if request.HasField("start_time") else None,
         "before": _moment(request.end_time) if request.HasField("end_time") else None,
         "by_creation": order == SESSION_ORDER_CREATE_TIME,

@@ -18,9 +18,9 @@ from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
 from services.sessions.closings import Closings
 from services.sessions.errors import NotGranted, RightRevoked
+from services.sessions.events import DELETED, deleted_session
 from services.sessions.stream import Stream
 from wrtn.identity.v1.events_pb2 import AccountTransferred, SignInPolicyChanged
-from wrtn.sessions.v1.events_pb2 import ChatSessionDeleted
 from wrtn.sessions.v1.recorder_pb2 import Control
 
 _ROUND_SECONDS = 1.0
@@ -59,7 +59,7 @@ class Live:
         self._listeners = [
             self._bus.listen("wrtn.identity.v1.>", self._rights_changed),
             self._bus.listen("wrtn.enterprise.v1.>", self._enterprise_changed),
-            self._bus.listen(subject_of(ChatSessionDeleted), self._deleted_elsewhere),
+            *(self._bus.listen(subject, self._deleted_elsewhere) for subject in DELETED),
         ]
         self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._watch())]
 
@@ -99,8 +99,8 @@ class Live:
             stream.tell(kind)
 
     def _deleted_elsewhere(self, notice: Notice) -> None:
-        with contextlib.suppress(DecodeError, ValueError):
-            self.session_deleted(UUID(ChatSessionDeleted.FromString(notice.data).chat_session_id))
+        if (session_id := deleted_session(notice)) is not None:
+            self.session_deleted(session_id)
 
     def _rights_changed(self, notice: Notice) -> None:
         """Renews the authorities that an event names; unary ones when they are used next."""

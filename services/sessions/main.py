@@ -15,6 +15,7 @@ from services.sessions.closings import Closings
 from services.sessions.committer import Committer
 from services.sessions.connections import Doors
 from services.sessions.files.clearing import Clearing
+from services.sessions.forms import Forms
 from services.sessions.idling import close_idle
 from services.sessions.live import Live
 from services.sessions.processes import Heartbeat, close_dead
@@ -23,8 +24,9 @@ from services.sessions.readers import Readers
 from services.sessions.rights import Rights
 from services.sessions.rpc.files import FileRpc
 from services.sessions.rpc.keeping import LegalHoldRpc, RetentionRpc
+from services.sessions.rpc.procedures import ProcedureRpc
 from services.sessions.rpc.recorder import Recorder
-from services.sessions.rpc.sessions import ChatSessionRpc
+from services.sessions.rpc.sessions import ChatSessionRpc, ProcedureSessionRpc
 from services.sessions.rpc.usage_progress import UsageProgressRpc
 from services.sessions.rpc.watch import WatchRpc
 from services.sessions.settings import SessionsSettings
@@ -34,6 +36,8 @@ from services.sessions.watchers import Watchers
 from wrtn.sessions.v1.chat_sessions_pb2_grpc import add_ChatSessionServiceServicer_to_server
 from wrtn.sessions.v1.files_pb2_grpc import add_FileServiceServicer_to_server
 from wrtn.sessions.v1.legal_holds_pb2_grpc import add_LegalHoldServiceServicer_to_server
+from wrtn.sessions.v1.procedure_sessions_pb2_grpc import add_ProcedureSessionServiceServicer_to_server
+from wrtn.sessions.v1.procedures_pb2_grpc import add_ProcedureServiceServicer_to_server
 from wrtn.sessions.v1.recorder_pb2 import Control
 from wrtn.sessions.v1.recorder_pb2_grpc import add_RecorderServiceServicer_to_server
 from wrtn.sessions.v1.retention_pb2_grpc import add_RetentionServiceServicer_to_server
@@ -46,8 +50,8 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
     """Puts the service together."""
     own, clock, db = runtime.settings, runtime.clock, runtime.db
     rights = Rights(runtime.principals, runtime.access)
-    authorities = Authorities(db, runtime.keyring, rights, clock)
-    doors = Doors(db, runtime.keyring, rights, authorities, clock)
+    authorities = Authorities(db, runtime.keyring, rights, Forms(db), clock)
+    doors = Doors(db, runtime.keyring, authorities, clock)
     own_database = recording.connect(own.database_url, lanes=own.recorder_lanes, clock=clock)
     tails = Tails(runtime.bus)
     committer = Committer(
@@ -72,12 +76,12 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
     async def close_idle_connections() -> None:
         await close_idle(db, timedelta(seconds=own.idle_seconds))
 
+    shared = (db, runtime.keyring, runtime.access, live, readers)
     return Parts(
         servicers=[
-            (
-                add_ChatSessionServiceServicer_to_server,
-                ChatSessionRpc(db, runtime.keyring, runtime.access, live, readers),
-            ),
+            (add_ChatSessionServiceServicer_to_server, ChatSessionRpc(*shared)),
+            (add_ProcedureSessionServiceServicer_to_server, ProcedureSessionRpc(*shared)),
+            (add_ProcedureServiceServicer_to_server, ProcedureRpc(db, runtime.access)),
             (add_RecorderServiceServicer_to_server, recorder),
             (add_FileServiceServicer_to_server, files),
             (add_RetentionServiceServicer_to_server, RetentionRpc(db)),

@@ -260,5 +260,6 @@ def _usage_recorded(frame: Pending, use_time: Timestamp) -> UsageRecorded:
         tokens=usage_of(frame.counts) if frame.counts is not None else None,
         attribution=frame.pinned.message,
         use_time=use_time,
+        procedure_id=frame.authority.procedure,
         reservation_id="" if frame.reservation == NO_RESERVATION else str(UUID(bytes=frame.reservation)),
     )

@@ -9,8 +9,9 @@ from typing import Any
 from services.sessions.models import SessionKind
 from wrtn.sessions.v1 import chat_sessions_pb2 as chat
 from wrtn.sessions.v1 import events_pb2 as events
+from wrtn.sessions.v1 import procedure_sessions_pb2 as procedure
 
-Shown = chat.ChatSession
+Shown = chat.ChatSession | procedure.ProcedureSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Shape:
     kind: SessionKind
     shown: Callable[..., Shown]
     created: Callable[..., Any]
-    deleted: Callable[..., Any]
+    deleted: type[events.ChatSessionDeleted] | type[events.ProcedureSessionDeleted]
     undeleted: Callable[..., Any]
     purged: Callable[..., Any]
     connected: Callable[..., Any]
@@ -52,5 +53,18 @@ SHAPES: Mapping[SessionKind, Shape] = {
         team_page=chat.ListTeamChatSessionsResponse,
         enterprise_page=chat.ListEnterpriseChatSessionsResponse,
         search_page=chat.SearchChatSessionsResponse,
+    ),
+    SessionKind.PROCEDURE: Shape(
+        kind=SessionKind.PROCEDURE,
+        shown=procedure.ProcedureSession,
+        created=events.ProcedureSessionCreated,
+        deleted=events.ProcedureSessionDeleted,
+        undeleted=events.ProcedureSessionUndeleted,
+        purged=events.ProcedureSessionPurged,
+        connected=procedure.ConnectProcedureSessionResponse,
+        own_page=procedure.ListProcedureSessionsResponse,
+        team_page=procedure.ListTeamProcedureSessionsResponse,
+        enterprise_page=procedure.ListEnterpriseProcedureSessionsResponse,
+        search_page=procedure.SearchProcedureSessionsResponse,
     ),
 }

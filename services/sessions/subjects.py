@@ -23,7 +23,13 @@ KEPT = {
 _SESSIONS = """
 SELECT id, tenant_id, account_id, model, team_id, title, create_time, last_activity_time, delete_time,
     last_sequence FROM wrtn_chat_sessions
-WHERE account_id = ANY (%(accounts)s) AND id > %(after)s ORDER BY id LIMIT %(page)s
+WHERE procedure_id IS NULL AND account_id = ANY (%(accounts)s) AND id > %(after)s ORDER BY id LIMIT %(page)s
+"""
+_PROCEDURE_SESSIONS = """
+SELECT id, tenant_id, account_id, procedure_id, procedure_version, model, team_id, title, create_time,
+    last_activity_time, delete_time, last_sequence FROM wrtn_chat_sessions
+WHERE procedure_id IS NOT NULL AND account_id = ANY (%(accounts)s) AND id > %(after)s
+ORDER BY id LIMIT %(page)s
 """
 _HISTORIES = """
 SELECT history.id, history.tenant_id, chat_session_id, sequence, type, body, history.create_time,
@@ -76,6 +82,7 @@ def documents(keyring: Keyring, blobs: Blobs) -> Documents:
 
         accounts = {"accounts": [*personal, *subject.enterprise_accounts]}
         yield Listing("chat_sessions", subject.everything, _SESSIONS, accounts, session)
+        yield Listing("procedure_sessions", subject.everything, _PROCEDURE_SESSIONS, accounts, session)
         yield Listing("histories", subject.own, _HISTORIES, {"tenants": personal}, history)
         member = {"member": subject.member_id}
         yield Listing("connections", subject.everything, _CONNECTIONS, member, connection)

@@ -15,10 +15,10 @@ from chassis.events.bus import Bus, Listener, Notice
 from chassis.events.envelope import subject_of
 from services.sessions import tails
 from services.sessions.errors import NotEmployed, TooManyWatches
+from services.sessions.events import DELETED, deleted_session
 from services.sessions.tails import Tails
 from services.sessions.watcher import Sources, Watcher
 from wrtn.identity.v1.events_pb2 import AccountTransferred
-from wrtn.sessions.v1.events_pb2 import ChatSessionDeleted
 from wrtn.sessions.v1.recorder_pb2 import Control
 from wrtn.sessions.v1.watch_pb2 import WatchChatSessionRequest
 
@@ -52,7 +52,7 @@ class Watchers:
         self._listeners = [
             self._bus.listen("wrtn.identity.v1.>", self._rights_changed),
             self._bus.listen("wrtn.enterprise.v1.>", self._rights_changed),
-            self._bus.listen(subject_of(ChatSessionDeleted), self._deleted),
+            *(self._bus.listen(subject, self._deleted) for subject in DELETED),
         ]
         self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._rounds())]
 
@@ -114,9 +114,8 @@ class Watchers:
             watcher.write(notice.data)
 
     def _deleted(self, notice: Notice) -> None:
-        with contextlib.suppress(DecodeError, ValueError):
-            event = ChatSessionDeleted.FromString(notice.data)
-            for watcher in self._of.get(UUID(event.chat_session_id), ()):
+        if (session_id := deleted_session(notice)) is not None:
+            for watcher in self._of.get(session_id, ()):
                 # Ids are unique within a tenant: the database says whether it is this very session.
                 watcher.ask()
 

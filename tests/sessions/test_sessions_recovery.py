@@ -28,6 +28,7 @@ from services.sessions.authorities import Authorities
 from services.sessions.authority import Authority
 from services.sessions.committer import Committer
 from services.sessions.errors import FateUnknown, HistoryRefused, RecorderBusy
+from services.sessions.forms import Forms
 from services.sessions.frames import Line as Order
 from services.sessions.frames import Outcome, Pending, Recorded, prepare
 from services.sessions.rights import Rights
@@ -68,7 +69,7 @@ async def desk_of(sessions: Sessions, session: Session) -> Desk:
     opened = await sessions.open(session)
     runtime = sessions.running.runtime
     rights = Rights(runtime.principals, runtime.access)
-    authorities = Authorities(runtime.db, runtime.keyring, rights, runtime.clock)
+    authorities = Authorities(runtime.db, runtime.keyring, rights, Forms(runtime.db), runtime.clock)
     credential_id = session.credential.token.credential_id
     assert credential_id is not None
     return Desk(await authorities.of(UUID(opened.connection_id), credential_id))

@@ -3,6 +3,7 @@
 from services.sessions.models.base import Base
 from services.sessions.models.files import File, FilePiece, FileState, HistoryFile
 from services.sessions.models.keeping import LegalHold, Retention
+from services.sessions.models.procedures import PLATFORM, Procedure, ProcedureState, ProcedureVersion
 from services.sessions.models.recorded import (
     Attribution,
     Connection,
@@ -14,6 +15,7 @@ from services.sessions.models.recorded import (
 from services.sessions.models.sessions import Session, SessionKind
 
 __all__ = [
+    "PLATFORM",
     "Attribution",
     "Base",
     "Connection",
@@ -23,6 +25,9 @@ __all__ = [
     "History",
     "HistoryFile",
     "LegalHold",
+    "Procedure",
+    "ProcedureState",
+    "ProcedureVersion",
     "Process",
     "ProcessTenant",
     "Retention",

@@ -4,6 +4,7 @@ from services.sessions.store.connections import Connections, IdleConnections, co
 from services.sessions.store.files import Files, tenants_with_files_to_clear
 from services.sessions.store.histories import Attributions, Histories, HistoryRow
 from services.sessions.store.keeping import LegalHolds, Purges, Retentions, tenants_to_purge
+from services.sessions.store.procedures import Procedures, VersionRow
 from services.sessions.store.processes import NO_PROCESS, Processes
 from services.sessions.store.sessions import Sessions, Tickets
 
@@ -16,11 +17,13 @@ __all__ = [
     "HistoryRow",
     "IdleConnections",
     "LegalHolds",
+    "Procedures",
     "Processes",
     "Purges",
     "Retentions",
     "Sessions",
     "Tickets",
+    "VersionRow",
     "connection_of",
     "tenants_to_purge",
     "tenants_with_files_to_clear",

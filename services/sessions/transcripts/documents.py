@@ -14,7 +14,7 @@ from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 
 async def write(transcript: Transcript) -> AsyncIterator[bytes]:
     """Yields the document; bodies stand in it to the letter."""
-    yield b'{"chatSession":' + _json(transcript.session) + b',"histories":['
+    yield f'{{"{transcript.field}":'.encode() + _json(transcript.session) + b',"histories":['
     between = b"\n"
     async for history in transcript.histories():
         yield between + _history(history)

@@ -72,10 +72,19 @@ def _assistant(body: Mapping[str, Any]) -> Iterator[Passage]:
 def _function(body: Mapping[str, Any]) -> Iterator[Passage]:
     name = ".".join(filter(None, (body.get("application"), body.get("function"))))
     yield Passage(f"{name}({json.dumps(body.get('arguments'), ensure_ascii=False)})", code=True)
+    yield from _result(body)
+
+
+def _result(body: Mapping[str, Any]) -> Iterator[Passage]:
     if body.get("success"):
         yield Passage(json.dumps(body.get("value"), ensure_ascii=False), code=True)
     elif body.get("error"):
         yield Passage(f"(Failed) {body['error']}")
+
+
+def _procedure(body: Mapping[str, Any]) -> Iterator[Passage]:
+    yield Passage(json.dumps(body.get("arguments"), ensure_ascii=False), code=True)
+    yield from _result(body)
 
 
 _TYPES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Iterator[Passage]]]] = {
@@ -83,4 +92,5 @@ _TYPES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Iterator[Passage]]
     "user_message": ("User", _user),
     "assistant_message": ("Assistant", _assistant),
     "function_call": ("Function", _function),
+    "procedure_call": ("Procedure", _procedure),
 }

@@ -13,9 +13,7 @@ _TICKS = re.compile("`{3,}")
 
 async def write(transcript: Transcript) -> AsyncIterator[bytes]:
     """Yields the document. What was said stands in it as Markdown, since models speak it."""
-    session = transcript.session
-    title = " ".join(session.title.split()) or "Chat session"
-    yield f"# {title}\n\n{session.model} · {session.id}\n".encode()
+    yield f"# {transcript.title}\n\n{transcript.subject} · {transcript.session.id}\n".encode()
     async for history in transcript.histories():
         shown = entry(history)
         passages = "\n\n".join(_passage(each) for each in shown.passages)

@@ -18,14 +18,18 @@ _TYPESETTER = "services.sessions.transcripts.typesetting"
 
 async def write(transcript: Transcript) -> AsyncIterator[bytes]:
     """Yields the document. Raises TranscriptTooLong and TranscriptFailed."""
-    session = transcript.session
     entries, size = [], 0
     async for history in transcript.histories():
         size += len(history.body)
         if size > MOST_BYTES:
             raise TranscriptTooLong
         entries.append(asdict(entry(history)))
-    wanted = {"title": session.title, "model": session.model, "id": session.id, "entries": entries}
+    wanted = {
+        "title": transcript.title,
+        "subject": transcript.subject,
+        "id": transcript.session.id,
+        "entries": entries,
+    }
     try:
         async for data in typeset(_TYPESETTER, json.dumps(wanted).encode()):
             yield data

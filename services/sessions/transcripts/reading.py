@@ -26,6 +26,23 @@ class Transcript:
         self._row = row
         self.session = session
 
+    @property
+    def title(self) -> str:
+        """The session's title, or what it is."""
+        return " ".join(self.session.title.split()) or self._row.kind.replace("_", " ").capitalize()
+
+    @property
+    def subject(self) -> str:
+        """What the session is with: its model, or its procedure in its version."""
+        row = self._row
+        return row.model if row.procedure_id is None else f"{row.procedure_id} v{row.procedure_version}"
+
+    @property
+    def field(self) -> str:
+        """The name of the session in a JSON document: "chatSession"."""
+        first, _, rest = self._row.kind.partition("_")
+        return first + rest.capitalize()
+
     async def histories(self) -> AsyncIterator[pb.History]:
         """Yields the histories in order, no transaction being held meanwhile.
 

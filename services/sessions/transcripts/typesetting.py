@@ -29,10 +29,10 @@ def main() -> None:
 
 
 def document(wanted: dict[str, Any]) -> bytes:
-    """Answers the PDF of a transcript: title, model, id and entries."""
+    """Answers the PDF of a transcript: title, subject, id and entries."""
     out = io.BytesIO()
-    story: list[Any] = [paragraph(wanted["title"] or "Chat session", _TITLE)]
-    story.append(paragraph(f"{wanted['model']} - {wanted['id']}", _HEADING))
+    story: list[Any] = [paragraph(wanted["title"], _TITLE)]
+    story.append(paragraph(f"{wanted['subject']} - {wanted['id']}", _HEADING))
     for each in wanted["entries"]:
         story.append(paragraph(each["heading"], _HEADING))
         for passage in each["passages"]:
@@ -40,7 +40,7 @@ def document(wanted: dict[str, Any]) -> bytes:
             # A line a paragraph: one of a thousand lines would be laid out again on each page.
             story += [paragraph(line, style) for line in passage["text"].splitlines()]
         story.append(Spacer(1, 1 * mm))
-    SimpleDocTemplate(out, pagesize=A4, title=wanted["title"] or "Chat session").build(story)
+    SimpleDocTemplate(out, pagesize=A4, title=wanted["title"]).build(story)
     return out.getvalue()
 
 

@@ -27,7 +27,7 @@ _PAGE_BYTES = 3 * 1024 * 1024
 class SessionContents(SessionRpc):
     """Who may look, `readers` knows."""
 
-    async def get(self, request: Any, context: Any) -> Shown:
+    async def get(self, request: Any, context: Any) -> Any:
         """Gets the session."""
 
         async def read(tx: Snapshot, row: Session) -> Shown:

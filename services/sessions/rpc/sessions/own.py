@@ -27,7 +27,7 @@ from wrtn.sessions.v1.chat_sessions_pb2 import ListConnectionsResponse
 class OwnSessions(SessionRpc):
     """Works on sessions of the acting account alone."""
 
-    async def create(self, request: Any, context: Any) -> Shown:
+    async def create(self, request: Any, context: Any) -> Any:
         """Creates a session; the account's holder must have joined the team that is named."""
         caller = current().caller
         acting = Acting.of(caller)
@@ -67,7 +67,7 @@ class OwnSessions(SessionRpc):
                 shown = await sessions.shown(tx, self._keyring, rows)
         return self.shape.page(self.shape.own_page, shown, token)
 
-    async def update(self, request: Any, context: Any) -> Shown:
+    async def update(self, request: Any, context: Any) -> Any:
         """Changes the title, or whether it is a favourite."""
         caller = current().caller
         wanted = getattr(request, self.shape.kind)
@@ -94,7 +94,7 @@ class OwnSessions(SessionRpc):
 
         return await once(self._db, caller.scope, request, work)
 
-    async def undelete(self, request: Any, context: Any) -> Shown:
+    async def undelete(self, request: Any, context: Any) -> Any:
         """Brings a deleted session back."""
         caller = current().caller
 
