@@ -93,7 +93,8 @@ class Authorities:
 
     async def admit(self, authority: Authority, model: str) -> None:
         """Asks for the model that a frame names, unless it is the session's; raises FrameModelNotGranted."""
-        if model in ("", authority.model) or model in authority.admitted:
+        own = ("", authority.model, priced_as(authority.procedure))
+        if model in own or model in authority.admitted:
             return
         try:
             await self._rights.check_model(authority.holder, model)
@@ -181,15 +182,20 @@ def holder_of(row: Connection, session: Session) -> Holder:
     return Holder(row.tenant_id, row.account_id, row.member_id, row.login_id, session.team_id)
 
 
+def priced_as(procedure_id: str) -> str:
+    """Answers the model as which the runs of a procedure are priced."""
+    return f"procedure/{procedure_id}"
+
+
 def _authority(row: Connection, session: Session, key: DataKey, standing: Standing) -> Authority:
-    now = time.monotonic()
+    now, procedure = time.monotonic(), str(session.procedure_id or "")
     return Authority(
         row.id,
         row.chat_session_id,
         row.credential_id,
-        session.model,
+        session.model or priced_as(procedure),
         resources_of(session),
-        str(session.procedure_id or ""),
+        procedure,
         standing.form,
         holder_of(row, session),
         key,

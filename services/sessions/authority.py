@@ -52,7 +52,7 @@ class Authority:
     session_id: UUID
     credential_id: UUID
     model: str
-    """The session's; empty if it has none."""
+    """Whose usage it is where a frame names no other: the session's, or what stands for its procedure."""
     resources: tuple[str, ...]
     """What the enterprise has to grant for the session."""
     procedure: str

@@ -263,15 +263,6 @@ class BodyInvalid(InvalidArgument):
         super().__init__("The body is not valid JSON.", field="body")
 
 
-class ModelMissing(InvalidArgument):
-    """Tokens were used, and neither the frame nor its session says by which model."""
-
-    reason = "MODEL_MISSING"
-
-    def __init__(self) -> None:
-        super().__init__("The session has no model: name the one that used the tokens.", field="frame.model")
-
-
 class ProcedureNotFound(NotFound):
     """The procedure is unknown, another enterprise's, or a draft that the caller does not keep."""
 

@@ -12,7 +12,7 @@ from services.sessions import content
 from services.sessions.attributions import Pinned
 from services.sessions.authority import Authority, Place
 from services.sessions.bodies import check_json
-from services.sessions.errors import ModelMissing, ReservationUnused
+from services.sessions.errors import ReservationUnused
 from services.sessions.usage import Counts, counts_of
 from wrtn.sessions.v1.recorder_pb2 import Frame
 
@@ -78,14 +78,11 @@ def prepare(
 ) -> Pending:
     """Checks a validated frame and seals its body.
 
-    Raises BodyInvalid, ReservationUnused, ModelMissing, and in a procedure session what its form refuses.
+    Raises BodyInvalid, ReservationUnused, and in a procedure session what its form refuses.
     """
     check_json(frame.body)
-    used = frame.HasField("token_usage")
-    if frame.reservation_id and not used:
+    if frame.reservation_id and not frame.HasField("token_usage"):
         raise ReservationUnused
-    if used and not (frame.model or authority.model):
-        raise ModelMissing
     if authority.form is not None:
         authority.form.check(frame.body)
     history_id = canonical(frame.id)
@@ -95,7 +92,7 @@ def prepare(
         frame.type,
         content.seal_body(authority.key, authority.session_text, history_id, frame.body),
         frame.model,
-        counts_of(frame.token_usage) if used else None,
+        counts_of(frame.token_usage) if frame.HasField("token_usage") else None,
         authority,
         authority.place,
         authority.pinned,

@@ -48,6 +48,7 @@ GOOD: Fields = {
     "display_name": "Nothing in particular",
     "effect": 1,
     "image": b"no image",
+    "input_form": '{"type":"object"}',
     "media_type": "image/png",
     "model": "openai/gpt-4o",
     "new_password": "eight yellow elephants",
@@ -77,6 +78,8 @@ THINGS = (
     "credential_id",
     "api_key_id",
     "chat_session_id",
+    "procedure_id",
+    "procedure_session_id",
 )
 """The request fields that name what an enterprise or a member keeps from others."""
 
@@ -344,6 +347,11 @@ async def _foreign(rest: Rest, owner: Member) -> Foreign:
     body = {"displayName": "elsewhere", "scopes": ["scim.provision"]}
     key = await rest.call("POST", f"{path}/apiKeys", token=token, body=body)
     session = await rest.call("POST", "/v1/chatSessions", token=token, body={"model": "openai/gpt-4o"})
+    body = {"code": "elsewhere", "displayName": "elsewhere", "inputForm": '{"type":"object"}'}
+    procedure = await rest.call("POST", f"{path}/procedures", token=token, body=body)
+    await rest.call("POST", f"{path}/procedures/{procedure['id']}:publish", token=token, body={})
+    body = {"procedureId": procedure["id"]}
+    run = await rest.call("POST", "/v1/procedureSessions", token=token, body=body)
     ids = (
         team["id"],
         team["id"],
@@ -353,5 +361,7 @@ async def _foreign(rest: Rest, owner: Member) -> Foreign:
         credential["credential"]["id"],
         key["apiKey"]["id"],
         session["id"],
+        procedure["id"],
+        run["id"],
     )
     return Foreign(made["enterprise"]["id"], dict(zip(THINGS, ids, strict=True)))

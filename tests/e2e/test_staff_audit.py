@@ -18,6 +18,7 @@ from tests.replay.people import Member
 from tests.replay.rest import Rest
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR, STAFF_RIGHT_MODERATOR
 from wrtn.identity.v1.break_glass_pb2 import BreakGlass
+from wrtn.sessions.v1.procedures_pb2 import Procedure
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -81,17 +82,33 @@ async def test_each_of_them_is_audited_under_its_method_and_actor(suite: Suite, 
         "FineWallet": {**credit, "amount": "1"},
         "RefundWalletLot": {**credit, "amount": "1", "lot_id": somebody.id},
     }
+    procedure = {
+        "code": "audited",
+        "display_name": "Audited",
+        "input_form": '{"type":"object"}',
+        "enterprise_id": "",
+    }
+    fields |= {
+        "CreateProcedure": procedure,
+        "UpdateProcedure": {"procedure.display_name": "Audited", "enterprise_id": ""},
+        "CreateProcedureVersion": procedure,
+        "PublishProcedure": {"enterprise_id": ""},
+        "WithdrawProcedure": {"enterprise_id": ""},
+        "SearchProcedureSessions": {"tenant_id": enterprise_id},
+    }
     by_name: dict[str, Rpc] = {each.path.rpartition("/")[2]: each for each in ACTS}
     paths = {name: each.path for name, each in by_name.items()}
     assert set(by_name) == set(fields), "a new act of staff: say here how it is called"
-    opened = ""
+    opened = kept = ""
     for name, more in fields.items():
-        given = {**named, **more, "break_glass_id": opened}
+        given = {**named, **more, "break_glass_id": opened, "procedure_id": kept, "procedure.id": kept}
         answer = caller.call(by_name[name], boss.access_token, given)
         expected = grpc.StatusCode.NOT_FOUND if name in NOT_FOUND else grpc.StatusCode.OK
         assert answer.code is expected, (name, answer)
         if name == "OpenBreakGlass":
             opened = BreakGlass.FromString(answer.body).id
+        if name == "CreateProcedure":
+            kept = Procedure.FromString(answer.body).id
 
     async def all_there() -> bool:
         path = f"/v1/auditEntries?actorId={boss.id}&pageSize=200"

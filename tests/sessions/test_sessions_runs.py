@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
@@ -15,6 +17,8 @@ from services.sessions.forms import Form, compiled, known
 from services.sessions.forms.errors import CallTooLarge
 from tests.sessions.make import MODEL, Line, Session, Sessions, reason, refusal, tokens
 from tests.sessions.running import FORM, VALUE, Running
+from tests.sessions.test_sessions_files import PNG, Desk
+from tests.sessions.test_sessions_keeping import Keeping
 from tests.sessions.watching import watch
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,
@@ -22,6 +26,7 @@ from wrtn.access.v1.access_pb2 import (
     STAFF_RIGHT_MODERATOR,
     TITLE_MANAGER,
     TITLE_MEMBER,
+    TITLE_OWNER,
 )
 from wrtn.enterprise.v1.events_pb2 import GrantChanged
 from wrtn.sessions.v1 import chat_sessions_pb2 as chats
@@ -128,19 +133,24 @@ async def test_a_session_keeps_the_version_with_which_it_was_created(sessions: S
         )
 
 
-async def test_usage_says_for_which_procedure_it_was_and_names_its_model(sessions: Sessions) -> None:
+async def test_usage_says_for_which_procedure_it_was_and_by_which_model(sessions: Sessions) -> None:
     running = Running(sessions)
     procedure_id = await running.published()
+    # Without a model it is a run of the procedure, which has a price of its own.
+    run = f"procedure/{procedure_id}"
     line = await running.attach(await running.session(procedure_id))
-    assert (await rejected(line, running.call(GOOD, token_usage=tokens(1, 1))))[0] == "MODEL_MISSING"
+    await line.record(running.call(GOOD, token_usage=tokens(0, 0)))
     await line.record(running.call(GOOD, token_usage=tokens(10, 2), model="anthropic/claude-opus-4"))
     other = await running.attach(await running.session(procedure_id, model=MODEL))
     await other.record(running.call(GOOD, token_usage=tokens(3, 4)))
+    await other.record(running.call(GOOD, token_usage=tokens(0, 0), model=run))
     await (await sessions.attach(await sessions.session())).record(sessions.frame(token_usage=tokens(1, 1)))
     found = [UsageRecorded.FromString(row[2]) for row in await sessions.outbox("usage.recorded")]
     assert [(each.procedure_id, each.model) for each in found] == [
+        (procedure_id, run),
         (procedure_id, "anthropic/claude-opus-4"),
         (procedure_id, MODEL),
+        (procedure_id, run),
         ("", MODEL),
     ]
 
@@ -167,9 +177,12 @@ async def test_the_grant_of_the_procedure_is_asked_for_at_creation_at_connecting
     await bus.publish(subject_of(GrantChanged), event.SerializeToString())
     async with asyncio.timeout(1):
         assert (await line.rest())[-1].control.kind == Control.KIND_RIGHT_REVOKED
-    callers.denied = {f"model:{MODEL}"}
+    callers.denied = {f"model:{MODEL}", f"model:procedure/{procedure_id}"}
     assert (await refused(running.session(procedure_id, owner, model=MODEL)))[1] == "MODEL_NOT_GRANTED"
-    assert (await running.session(procedure_id, owner)).id
+    # What stands for the procedure itself as a model needs no grant but that of the procedure.
+    again = await running.attach(await running.session(procedure_id, owner))
+    own = f"procedure/{procedure_id}"
+    await again.record(running.call(GOOD, token_usage=tokens(0, 0), model=own))
 
 
 async def test_chats_and_runs_are_apart_though_all_else_is_the_same(sessions: Sessions) -> None:
@@ -265,6 +278,36 @@ async def test_a_run_is_watched_exported_starred_deleted_and_brought_back_as_a_c
     ]
     assert told == [1, 1, 1]
     assert await sessions.outbox("chat_session.created") == []
+
+
+async def test_a_run_has_files_is_held_by_law_and_purged_as_a_chat_is(
+    sessions: Sessions, tmp_path: Path
+) -> None:
+    running, enterprise_id = Running(sessions), sessions.clock.new_id()
+    owner = sessions.callers.employee(enterprise_id, TITLE_OWNER)
+    person = sessions.callers.employee(enterprise_id, TITLE_MEMBER)
+    run = await running.session(await running.published(), person, title="To Ann")
+    desk, keeping = Desk(sessions, run, tmp_path / "blobs"), Keeping(sessions, run, owner)
+    file = await desk.ready()
+    frame = running.call(GOOD)
+    frame.file_ids.append(file.id)
+    await (await running.attach(run)).record(frame)
+    assert [list(each.file_ids) for each in await running.histories(run)] == [[file.id]]
+    assert await desk.download(file) == PNG
+    sessions.callers.readable.add(enterprise_id)
+    read = pb.GetProcedureSessionRequest(procedure_session_id=run.id)
+    assert (await running.runs.GetProcedureSession(read, metadata=owner.metadata)).title == "To Ann"
+    hold = await keeping.hold(chat_session_id=run.id)
+    deleted = pb.DeleteProcedureSessionRequest(procedure_session_id=run.id)
+    await running.runs.DeleteProcedureSession(deleted, metadata=person.metadata)
+    await keeping.age(days=40)
+    await keeping.purging.run()
+    assert all(await keeping.bodies())
+    await keeping.release(hold.id)
+    await keeping.purging.run()
+    assert (await keeping.bodies(), desk.blobs()) == ([0], 0)
+    assert [row[1] for row in await sessions.outbox("procedure_session.purged")] == [UUID(run.id)]
+    assert "procedure_session.read" in [each.action for each in await keeping.audited()]
 
 
 async def exported(

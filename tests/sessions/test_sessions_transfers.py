@@ -13,14 +13,18 @@ import pytest
 from chassis.clock import Clock
 from chassis.embedded.nats import Nats
 from chassis.events import envelope
+from chassis.events.envelope import subject_of
 from chassis.events.streams import ensure_stream
 from chassis.testing.callers import Callers, Known
 from chassis.testing.waiting import until
-from tests.sessions.make import RECORD, Line, Session, Sessions, refusal, tokens
+from tests.sessions.make import MODEL, RECORD, Line, Session, Sessions, refusal, tokens
+from tests.sessions.running import Running
 from wrtn.access.v1.access_pb2 import ROLE_MEMBER, TITLE_MEMBER
+from wrtn.enterprise.v1.events_pb2 import EmployeeDismissed
 from wrtn.identity.v1.events_pb2 import AccountTransferred
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
+from wrtn.sessions.v1.procedure_sessions_pb2 import ListProcedureSessionsRequest
 from wrtn.sessions.v1.recorder_pb2 import Control
 
 
@@ -188,3 +192,41 @@ async def test_an_inherited_session_is_listed_and_connected_by_the_new_holder(
     assert listed.chat_sessions[0].opener_member_id == str(session.owner.member_id)
     inherited = Session(session.id, acting, sessions.callers.credential(RECORD))
     assert (await sessions.open(inherited)).account_id == str(session.owner.account_id)
+
+
+async def test_a_dismissal_freezes_and_a_transfer_carries_sessions_of_both_kinds(
+    sessions: Sessions, nats: Nats
+) -> None:
+    holder, heir, own, _ = await employees(sessions.callers)
+    running = Running(sessions)
+    chat = await sessions.session(holder, team_id=own)
+    run = await running.session(await running.published(), holder, own, model=MODEL)
+    talk, call = await sessions.attach(chat), await running.attach(run)
+    await talk.record(sessions.frame())
+    frame = running.call({"to": "ann@example.com"}, token_usage=tokens(1, 2))
+    await call.record(frame)
+    await sessions.running.runtime.bus.ready()
+    sessions.callers.dismiss(holder)
+    await sessions.running.runtime.bus.publish(
+        subject_of(EmployeeDismissed),
+        EmployeeDismissed(
+            enterprise_id=str(holder.tenant_id),
+            member_id=str(holder.member_id),
+            account_id=str(holder.account_id),
+        ).SerializeToString(),
+    )
+    async with asyncio.timeout(1):
+        assert {await told(talk), await told(call)} == {Control.KIND_RIGHT_REVOKED}
+    for attempt in (sessions.ticket(chat), running.ticket(run), sessions.session(holder)):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await attempt
+        assert refusal(refused.value)[0] == grpc.StatusCode.PERMISSION_DENIED
+    acting = await hand_over(sessions, nats, holder, heir)
+    await until(lambda: teams_of(sessions, chat, [None, None]))
+    chats = await sessions.chats.ListChatSessions(pb.ListChatSessionsRequest(), metadata=acting.metadata)
+    runs = await running.runs.ListProcedureSessions(ListProcedureSessionsRequest(), metadata=acting.metadata)
+    assert [each.id for each in chats.chat_sessions] == [chat.id]
+    assert [each.id for each in runs.procedure_sessions] == [run.id]
+    inherited = Session(run.id, acting, run.credential)
+    assert [each.body for each in await running.histories(inherited)] == [frame.body]
+    await (await running.attach(inherited)).record(running.call({"to": "bob@example.com"}))

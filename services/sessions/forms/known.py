@@ -14,20 +14,23 @@ MOST_KEPT = 256
 
 
 class Forms:
-    """Finds the form of a procedure session; those that were used longest ago leave."""
+    """Finds the form of a procedure session; those that were used longest ago leave.
+
+    Whether its tenant sees the procedure was asked when the session was created: ids are never given twice.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._kept: OrderedDict[tuple[UUID, UUID, int], Form] = OrderedDict()
+        self._kept: OrderedDict[tuple[UUID, int], Form] = OrderedDict()
 
     async def of(self, session: Session) -> Form | None:
         """Answers the form of the session's version; None for a chat session."""
         if session.procedure_id is None or session.procedure_version is None:
             return None
-        key = session.tenant_id, session.procedure_id, session.procedure_version
+        key = session.procedure_id, session.procedure_version
         form = self._kept.get(key)
         if form is None:
-            form = self._kept[key] = await self._load(*key)
+            form = self._kept[key] = await self._load(session.tenant_id, *key)
         self._kept.move_to_end(key)
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
