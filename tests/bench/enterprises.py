@@ -111,6 +111,8 @@ def build(admin_url: str) -> Enterprise:
         admin.commit()
         admin.autocommit = True
         admin.execute("VACUUM ANALYZE")
+        # What was put in is written to disk now, and not beside what is measured.
+        admin.execute("CHECKPOINT")
     return Enterprise(enterprise_id, [ids[0], ids[offset]], people[0], people)
 
 

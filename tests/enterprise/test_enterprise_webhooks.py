@@ -34,6 +34,12 @@ def clock() -> Clock:
     return MovableClock()
 
 
+@pytest.fixture(autouse=True)
+def restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the moved clock makes due is found at once, and not within a second."""
+    monkeypatch.setattr("services.enterprise.dispatching._IDLE", 0.05)
+
+
 @pytest_asyncio.fixture
 async def receiver() -> AsyncIterator[WebServer]:
     """The enterprise's own system."""
