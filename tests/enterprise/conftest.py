@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from chassis.clock import Clock
@@ -17,9 +18,20 @@ from tests.enterprise.identity import Identity, serving
 from tests.enterprise.make import World
 
 
+@pytest.fixture
+def webhooks_inside() -> bool:
+    """Whether webhooks reach the tests, which are inside."""
+    return True
+
+
 @pytest_asyncio.fixture
 async def world(
-    database: DatabaseFactory, serve: Serve, clock: Clock, callers: Callers, name_server: NameServer
+    database: DatabaseFactory,
+    serve: Serve,
+    clock: Clock,
+    callers: Callers,
+    name_server: NameServer,
+    webhooks_inside: bool,
 ) -> AsyncIterator[World]:
     """The running service on a fresh database. It asks identity about its callers, as in earnest."""
     made = await database("enterprise")
@@ -34,7 +46,7 @@ async def world(
             clock=clock,
             identity_address=address,
             dns_server=name_server.address,
-            webhooks_inside=True,
+            webhooks_inside=webhooks_inside,
         )
         async with running.channel() as channel:
             yield World(running, identity, made, channel, callers)
