@@ -27,6 +27,7 @@ from services.billing.rpc.subscriptions import Subscriptions
 from services.billing.rpc.wallets import Wallets
 from services.billing.settings import BillingSettings
 from services.billing.spender import Spender
+from services.billing.top_ups import TopUps
 from wrtn.billing.v1.budget_increases_pb2_grpc import add_BudgetIncreaseServiceServicer_to_server
 from wrtn.billing.v1.budgets_pb2_grpc import add_BudgetServiceServicer_to_server
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
@@ -71,6 +72,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
             Expiry(runtime.db, runtime.worker, runtime.bus, runtime.peers).job(),
             Breakage(runtime.db, runtime.worker, runtime.clock).job(),
             InvoiceCycle(runtime.db, runtime.worker, runtime.clock, drafter).job(),
+            TopUps(runtime.db, runtime.worker).job(),
             Postman(runtime.db, runtime.worker, runtime.peers).job(),
             *payments.jobs,
         ],

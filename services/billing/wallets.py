@@ -29,6 +29,7 @@ from services.billing.errors import (
 )
 from services.billing.ledger import Line, post
 from services.billing.models import LotKind, Wallet, WalletLot
+from services.billing.money import rounded
 from services.billing.store.wallets import NewLot, WalletRead, Wallets
 
 BONUS_PRIORITY = 50
@@ -128,10 +129,9 @@ async def refund(
 async def expire(tx: Transaction, tenant_id: UUID, now: datetime) -> int:
     """Takes away what is left of lots that are past their time by now; answers how many there were."""
     wallets = Wallets(tx, tenant_id)
-    wallet = await wallets.get()
+    wallet = await wallets.locked()
     if wallet is None:
         return 0
-    await wallets.open(wallet.currency)
     lots = await wallets.expired(now)
     for lot_id, remaining in lots:
         lines = [Line(chart.WALLET, remaining), Line(chart.BREAKAGE, -remaining)]
@@ -159,8 +159,10 @@ async def set_top_up(
     for name, value in changes.items():
         setattr(wallet, name, value)
     threshold, amount = wallet.top_up_threshold, wallet.top_up_amount
-    if (threshold is None) != (amount is None) or amount == ZERO:
+    if (threshold is None) != (amount is None):
         raise TopUpInvalid("Say both below which balance and how much, or neither.", field="wallet")
+    if amount is not None and not ZERO < amount == rounded(amount, wallet.currency):
+        raise TopUpInvalid("The amount must be above zero, in coins of the currency.", field="wallet")
     wallet.version, wallet.update_time = wallet.version + 1, tx.now
     tx.audit("wallet.top_up_changed", tenant_id=tenant_id, target_id=tenant_id)
     return wallet

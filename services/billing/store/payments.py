@@ -42,6 +42,13 @@ class Payments:
             query = query.where(Payment.id < before)
         return (await self._session.scalars(query.order_by(Payment.id.desc()).limit(size))).all()
 
+    async def last_top_up(self) -> Payment | None:
+        """Answers the newest automatic payment for credits."""
+        query = select(Payment).where(
+            Payment.tenant_id == self._tenant_id, Payment.automatic, Payment.invoice_id.is_(None)
+        )
+        return await self._session.scalar(query.order_by(Payment.create_time.desc()).limit(1))
+
     async def to_check(self, now: datetime, size: int) -> Sequence[UUID]:
         """Answers the payments whose provider is to be asked by now."""
         query = select(Payment.id).where(Payment.tenant_id == self._tenant_id, Payment.check_time <= now)

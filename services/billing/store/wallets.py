@@ -94,6 +94,12 @@ async def tenants_expiring(tx: Snapshot, now: datetime) -> Sequence[UUID]:
     return (await tx.session.scalars(query)).all()
 
 
+async def tenants_below(tx: Snapshot) -> Sequence[UUID]:
+    """Answers the tenants whose wallets are to be topped up. For the worker role, which sees no more."""
+    query = select(Wallet.tenant_id).where(Wallet.balance < Wallet.top_up_threshold)
+    return (await tx.session.scalars(query)).all()
+
+
 class WalletRead:
     """A tenant's wallet, to read."""
 
@@ -153,6 +159,14 @@ class Wallets(WalletRead):
             await driver.execute(_OPEN, values)
         row = await locked.fetchone()
         return row[0] if row is not None else currency
+
+    async def locked(self) -> Wallet | None:
+        """Answers the wallet behind the lock of the ledger; None if there is none."""
+        wallet = await self.get()
+        if wallet is None:
+            return None
+        await self.open(wallet.currency)
+        return await self.kept()
 
     async def kept(self) -> Wallet:
         """Answers the wallet, once it is open."""

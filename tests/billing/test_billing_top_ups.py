@@ -1,0 +1,106 @@
+"""A wallet below its threshold buys credits by the default card, one purchase at a time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from chassis.database import Scope
+from services.billing import payments, wallets
+from services.billing.models import Payment, PaymentMethod
+from services.billing.providers import Outcome
+from services.billing.store.payments import Payments
+from services.billing.top_ups import TopUps, top_up
+from tests.billing.purses import Purses
+from tests.usage import NEW, Person
+from wrtn.billing.v1 import payments_pb2 as pb
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def world(shared: Purses) -> Purses:
+    """The running service."""
+    return shared
+
+
+async def below(world: Purses, tenant_id: UUID) -> None:
+    """Has a tenant with 6 credits top up by 20 below 5, and use 2."""
+    await world.bought(tenant_id, "6")
+    changes = {"top_up_threshold": Decimal(5), "top_up_amount": Decimal(20)}
+    async with world.running.runtime.db.transaction(Scope.of(tenant_id)) as tx:
+        await wallets.set_top_up(tx, tenant_id, "", changes)
+        await top_up(tx, tenant_id)
+    assert await bought(world, tenant_id) == []
+    await world.used(Person(tenant_id), 2)
+
+
+async def with_card(world: Purses, tenant_id: UUID) -> None:
+    """Saves a card."""
+    async with world.running.runtime.db.transaction(Scope.of(tenant_id)) as tx:
+        card = PaymentMethod(
+            tenant_id=tenant_id,
+            id=NEW(),
+            provider_method_id=f"pm_{NEW()}",
+            card=b"sealed",
+            is_default=True,
+            create_time=tx.now,
+            delete_time=None,
+            detach_time=None,
+        )
+        tx.session.add(card)
+
+
+async def bought(world: Purses, tenant_id: UUID) -> list[tuple[Decimal, int]]:
+    """Answers amount and state of the automatic payments, the oldest first."""
+    query = "SELECT amount, state FROM wrtn_payments WHERE automatic ORDER BY create_time"
+    return [(row[0], row[1]) for row in await world.rows(tenant_id, query)]
+
+
+async def ended(world: Purses, tenant_id: UUID, state: int) -> Payment:
+    """Has the provider say what became of the last purchase."""
+    async with world.running.runtime.db.transaction(Scope.of(tenant_id)) as tx:
+        last = await Payments(tx, tenant_id).last_top_up()
+        assert last is not None
+        await payments.settle(tx, last, Outcome(state))
+        return last
+
+
+async def test_credits_are_bought_once_below_the_threshold_as_soon_as_there_is_a_card(
+    world: Purses,
+) -> None:
+    owner = await world.enterprise()
+    tenant_id = owner.enterprise_id
+    job = TopUps(world.running.runtime.db, world.running.runtime.worker)
+    await below(world, tenant_id)
+    await job.run()
+    assert await bought(world, tenant_id) == []
+    await with_card(world, tenant_id)
+    for _ in range(2):
+        await job.run()
+    assert await bought(world, tenant_id) == [(Decimal(20), pb.Payment.STATE_PENDING)]
+    await ended(world, tenant_id, pb.Payment.STATE_SUCCEEDED)
+    await job.run()
+    assert (await world.shown(owner)).balance == "24"
+    await world.used(Person(tenant_id), 20)
+    await job.run()
+    assert len(await bought(world, tenant_id)) == 2
+
+
+async def test_a_purchase_that_failed_is_tried_again_a_day_later(world: Purses) -> None:
+    owner = await world.enterprise()
+    tenant_id = owner.enterprise_id
+    await below(world, tenant_id)
+    await with_card(world, tenant_id)
+    job = TopUps(world.running.runtime.db, world.running.runtime.worker)
+    await job.run()
+    await ended(world, tenant_id, pb.Payment.STATE_FAILED)
+    await job.run()
+    assert await bought(world, tenant_id) == [(Decimal(20), pb.Payment.STATE_FAILED)]
+    async with world.running.runtime.db.transaction(Scope.of(tenant_id)) as tx:
+        tx.now += timedelta(days=1, seconds=1)
+        await top_up(tx, tenant_id)
+    assert len(await bought(world, tenant_id)) == 2
