@@ -10,7 +10,9 @@ from uuid import UUID
 import pytest
 
 from chassis.database import Scope
-from services.billing.models import KnownAccount
+from services.billing import standings
+from services.billing.models import KnownAccount, KnownEmployee
+from services.billing.store.dunnings import Dunnings
 from tests.billing.office import refused
 from tests.billing.paying import CONFIRMED, DECLINED, Payer, PayWorld, State
 from tests.usage import NEW
@@ -370,3 +372,31 @@ async def test_the_holder_of_a_personal_account_pays_for_it_and_nobody_else(worl
     await payer.card()
     assert (await payer.pay(None, amount="5")).payment.state == State.STATE_SUCCEEDED
     assert (await refused(payer.pay(None, amount="5", by=world.callers.member())))[0] == "PAYER_NOT_FOUND"
+
+
+async def test_while_an_enterprise_is_suspended_those_who_paid_for_it_still_may(world: PayWorld) -> None:
+    payer = await world.payer()
+    await payer.card()
+    invoice = await payer.invoice("20")
+    member = world.callers.employee(payer.id, Title.TITLE_MEMBER)
+    async with world.database.app.transaction(Scope.of(payer.id)) as tx:
+        for known, title in ((payer.owner, Title.TITLE_OWNER), (member, Title.TITLE_MEMBER)):
+            employee = KnownEmployee(
+                tenant_id=payer.id, employee_id=NEW(), member_id=known.member_id, title=title, version=1
+            )
+            tx.session.add(employee)
+    for known in (payer.owner, member):
+        # Suspended: nobody is anything in it.
+        world.callers.dismiss(known)
+        assert (await refused(payer.pay(invoice, by=known)))[0] == "PAYER_NOT_FOUND"
+    async with world.running.runtime.db.transaction(Scope.of(payer.id)) as tx:
+        await Dunnings(tx, payer.id).begin(invoice, tx.now, tx.now)
+        row = await Dunnings(tx, payer.id).running(invoice.id)
+        assert row is not None
+        row.overdue = True
+        await standings.tell(tx, payer.id)
+    assert (await refused(payer.pay(invoice, by=member)))[0] == "PAYER_NOT_FOUND"
+    assert (await payer.pay(invoice)).payment.state == State.STATE_SUCCEEDED
+    # It pays again: whoever is nobody there then has nothing to do with it.
+    assert await payer.rows("SELECT overdue, version FROM wrtn_payment_standings") == [(False, 2)]
+    assert (await refused(payer.pay(None, amount="5")))[0] == "PAYER_NOT_FOUND"

@@ -7,14 +7,18 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import web
 from google.api.httpbody_pb2 import HttpBody
 
 from chassis.testing.logs import Logs
 from chassis.testing.waiting import until
+from gateway.app import opened
+from gateway.settings import Settings
 from services.billing.stripe.signatures import is_signed
 from tests.billing.office import refused
 from tests.billing.paying import CONFIRMED, SECRET_KEY, WEBHOOK_SECRET, Payer, PayWorld, State
@@ -22,6 +26,8 @@ from wrtn.billing.v1 import payments_pb2
 from wrtn.billing.v1.payment_providers_pb2 import ReceiveStripeEventRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+DESCRIPTORS = Path(__file__).parents[2] / "wrtn" / "descriptors.binpb"
+WEBHOOK = "/v1/paymentProviders/stripe/webhook"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -57,12 +63,24 @@ async def waiting(world: PayWorld) -> tuple[Payer, payments_pb2.CreatePaymentRes
 
 
 @asynccontextmanager
-async def receiver(world: PayWorld) -> AsyncIterator[str]:
-    """Passes on what is posted to it, as the gateway does: raw body and signature."""
+async def gateway(world: PayWorld) -> AsyncIterator[httpx.AsyncClient]:
+    """The gateway before the service."""
+    backends = (("wrtn.billing.v1", world.running.address),)
+    settings = Settings(descriptor_set=DESCRIPTORS, backends=backends, metrics_port=0, docs=False)
+    async with opened(settings) as app:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            yield client
+
+
+@asynccontextmanager
+async def receiver(client: httpx.AsyncClient) -> AsyncIterator[str]:
+    """Listens at a URL for Stripe, and hands all to the gateway as it comes."""
 
     async def take(request: web.Request) -> web.Response:
-        await send(world, await request.read(), request.headers["Stripe-Signature"])
-        return web.Response()
+        headers = {name: request.headers[name] for name in ("Content-Type", "Stripe-Signature")}
+        answer = await client.post(WEBHOOK, content=await request.read(), headers=headers)
+        return web.Response(status=answer.status_code)
 
     app = web.Application()
     app.router.add_post("/", take)
@@ -78,7 +96,7 @@ async def receiver(world: PayWorld) -> AsyncIterator[str]:
 
 async def test_what_stripe_itself_sends_settles_a_payment(world: PayWorld) -> None:
     payer, begun = await waiting(world)
-    async with receiver(world) as url:
+    async with gateway(world) as client, receiver(client) as url:
         await world.stripe.webhook(url)
         await world.stripe.authenticate(begun.client_secret.partition("_secret_")[0], begun.client_secret)
 
@@ -86,6 +104,8 @@ async def test_what_stripe_itself_sends_settles_a_payment(world: PayWorld) -> No
             return (await payer.read(begun.payment)).state == State.STATE_SUCCEEDED
 
         await until(succeeded)
+        forged = await client.post(WEBHOOK, content=b"{}", headers={"Stripe-Signature": "t=1,v1=00"})
+        assert (forged.status_code, forged.json()["reason"]) == (400, "WEBHOOK_REFUSED")
     await world.stripe.webhook("http://127.0.0.1:1/")
 
 

@@ -8,7 +8,6 @@ from uuid import UUID
 import grpc
 from google.protobuf.empty_pb2 import Empty
 
-from chassis.call import current
 from chassis.database import Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page
@@ -115,7 +114,7 @@ class PaymentMethods(PaymentMethodServiceServicer):
 
     async def _payer(self, tenant: str) -> UUID:
         tenant_id = UUID(tenant)
-        await require_payer(self._runtime.access, current().caller, tenant_id)
+        await require_payer(self._runtime, tenant_id)
         return tenant_id
 
     def _cards(self) -> Saving:

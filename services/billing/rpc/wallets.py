@@ -12,7 +12,6 @@ import grpc
 from google.protobuf.message import Message
 
 from chassis import masks
-from chassis.call import current
 from chassis.database import Scope, Snapshot, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page
@@ -51,7 +50,7 @@ class Wallets(WalletServiceServicer):
     async def UpdateWallet(self, request: pb.UpdateWalletRequest, context: Context) -> pb.Wallet:
         """Changes when and by how much it is topped up."""
         tenant_id = _id(request.wallet.id)
-        await require_payer(self._runtime.access, current().caller, tenant_id)
+        await require_payer(self._runtime, tenant_id)
         named = masks.changes(request.wallet, request.update_mask, allowed=_CHANGEABLE)
         changes = {name: amount_of(value) if value else None for name, value in named.items()}
 

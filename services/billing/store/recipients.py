@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, or_, select
 
 from chassis.database import Snapshot
 from services.billing.models import KnownAccount, KnownCompanion, KnownDuties, KnownEmployee
@@ -53,12 +53,18 @@ class Recipients:
         return [holder.holder_member_id] if holder is not None else await self.payers()
 
     async def payers(self) -> list[UUID]:
-        """Answers the owners, and the managers with the duty of billing.
+        """Answers the owners, and the managers with the duty of billing."""
+        return list(await self._session.scalars(self._paying().limit(MOST)))
 
-        Duties given before the last change of title have ended with it.
-        """
+    async def pays(self, member_id: UUID) -> bool:
+        """Whether the member is one of them."""
+        mine = self._paying().where(KnownEmployee.member_id == member_id)
+        return await self._session.scalar(mine) is not None
+
+    def _paying(self) -> Select[UUID]:
+        # Duties given before the last change of title have ended with it.
         employee, known = KnownEmployee, KnownDuties
-        query = (
+        return (
             select(employee.member_id)
             .outerjoin(
                 known,
@@ -76,4 +82,3 @@ class Recipients:
                 ),
             )
         )
-        return list(await self._session.scalars(query.limit(MOST)))
