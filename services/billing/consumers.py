@@ -19,12 +19,15 @@ from services.billing.settling import settle
 from services.billing.store import Postings, Prices
 from services.billing.store.rules import Agreements
 from services.billing.usages import Book, RatedUsage, once_each
+from wrtn.billing.v1.events_pb2 import ModelUnpriced
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 _log = structlog.get_logger(__name__)
 _rated = Counter(
     "wrtn_billing_rated_usages_total", "Usages rated, by whether their model had a price.", ("priced",)
 )
+
+_unpriced_models = Counter("wrtn_billing_unpriced_models_total", "Models that were used without a price.")
 
 
 class Rating:
@@ -50,6 +53,7 @@ class Rating:
         fresh = [usages[key] for key in sorted(keys)]
         await settle(tx, [usage for _, usage in fresh])
         await _publish(tx, fresh)
+        await _tell_unpriced(tx, [usage for _, usage in fresh])
         tx.after_commit(lambda: _count([usage for _, usage in fresh]))
 
 
@@ -65,6 +69,14 @@ async def _publish(tx: Transaction, rated: Iterable[tuple[Event[UsageRecorded], 
                     tenant_id=usage.tenant_id,
                 )
             )
+
+
+async def _tell_unpriced(tx: Transaction, usages: Iterable[RatedUsage]) -> None:
+    """Tells of each model that has no price, once."""
+    models = {usage.model for usage in usages if usage.price_id is None}
+    for model in await Prices(tx).note_unpriced(models) if models else ():
+        tx.publish(ModelUnpriced(model=model), aggregate_id=tx.clock.new_id())
+        tx.after_commit(_unpriced_models.inc)
 
 
 def _count(usages: Sequence[RatedUsage]) -> None:

@@ -56,6 +56,24 @@ class PriceBackdated(InvalidArgument):
     reason = "PRICE_BACKDATED"
 
 
+class CorrectionNotFound(NotFound):
+    """There is no such correction."""
+
+    reason = "CORRECTION_NOT_FOUND"
+
+
+class CorrectionStateRefused(FailedPrecondition):
+    """The dry run is not done, or somebody approved or rejected it before."""
+
+    reason = "CORRECTION_STATE_REFUSED"
+
+
+class CorrectionOwn(PermissionDenied):
+    """Who proposes a correction does not approve it."""
+
+    reason = "CORRECTION_OWN"
+
+
 class PriceRuleNotFound(NotFound):
     """The enterprise has no such rule."""
 

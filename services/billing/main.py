@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from chassis import settings
+from chassis.operations import Operations
+from chassis.operations.rpc import OperationRpc
 from chassis.service import Parts, Runtime, run
 from services.billing import organisation, plan_presets, subjects, taxes
 from services.billing.breakage import Breakage
 from services.billing.consumers import Rating
+from services.billing.correcting import Correcting
 from services.billing.drafting import Drafter
 from services.billing.expiry import Expiry
 from services.billing.invoice_cycle import InvoiceCycle
@@ -15,7 +18,9 @@ from services.billing.paying import paying
 from services.billing.price_list import PriceList
 from services.billing.price_source import packaged
 from services.billing.prices import import_at_start
+from services.billing.reconciling import Reconciliation
 from services.billing.rpc.budgets import Budgets
+from services.billing.rpc.corrections import CorrectionRpc
 from services.billing.rpc.costs import Costs
 from services.billing.rpc.increases import Increases
 from services.billing.rpc.invoices import Invoices, InvoiceSettings
@@ -30,9 +35,11 @@ from services.billing.spender import Spender
 from services.billing.top_ups import TopUps
 from wrtn.billing.v1.budget_increases_pb2_grpc import add_BudgetIncreaseServiceServicer_to_server
 from wrtn.billing.v1.budgets_pb2_grpc import add_BudgetServiceServicer_to_server
+from wrtn.billing.v1.corrections_pb2_grpc import add_CorrectionServiceServicer_to_server
 from wrtn.billing.v1.costs_pb2_grpc import add_CostServiceServicer_to_server
 from wrtn.billing.v1.invoice_settings_pb2_grpc import add_InvoiceSettingsServiceServicer_to_server
 from wrtn.billing.v1.invoices_pb2_grpc import add_InvoiceServiceServicer_to_server
+from wrtn.billing.v1.operations_pb2_grpc import add_OperationServiceServicer_to_server
 from wrtn.billing.v1.plans_pb2_grpc import add_PlanServiceServicer_to_server
 from wrtn.billing.v1.price_rules_pb2_grpc import add_PriceRuleServiceServicer_to_server
 from wrtn.billing.v1.prices_pb2_grpc import add_PriceServiceServicer_to_server
@@ -51,10 +58,13 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
     drafter = Drafter(runtime.keyring, taxes.rates(runtime.settings.tax_rates))
     spender = Spender(runtime.db)
     payments = paying(runtime)
+    operations = Operations(runtime, Correcting(runtime.worker, runtime.keyring, known).kinds())
     return Parts(
         servicers=[
             (add_CostServiceServicer_to_server, Costs(runtime)),
             (add_PriceServiceServicer_to_server, Prices(runtime, known)),
+            (add_CorrectionServiceServicer_to_server, CorrectionRpc(runtime, operations)),
+            (add_OperationServiceServicer_to_server, OperationRpc(runtime, operations)),
             (add_PriceRuleServiceServicer_to_server, PriceRules(runtime, known)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
             (add_BudgetServiceServicer_to_server, Budgets(runtime)),
@@ -73,10 +83,11 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
             Breakage(runtime.db, runtime.worker, runtime.clock).job(),
             InvoiceCycle(runtime.db, runtime.worker, runtime.clock, drafter).job(),
             TopUps(runtime.db, runtime.worker).job(),
+            Reconciliation(runtime.db, runtime.worker).job(),
             Postman(runtime.db, runtime.worker, runtime.peers).job(),
             *payments.jobs,
         ],
-        background=[spender],
+        background=[spender, operations],
     )
 
 

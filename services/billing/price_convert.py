@@ -85,7 +85,7 @@ def _schedule(asked: prices_pb2.Price) -> Schedule:
     """Reads rates and steps; a step has the units of its price."""
     if not asked.model or asked.windows:
         raise PriceInvalid("Name a model, and no times of day.", field="price.model")
-    base = _all_rates(asked)
+    base = all_rates(asked)
     tiers = [
         Tier(
             tier.from_input_tokens,
@@ -121,7 +121,8 @@ def token_rates(asked: Named) -> Rates:
     )
 
 
-def _all_rates(asked: prices_pb2.Price | price_rules_pb2.PriceRates) -> Rates:
+def all_rates(asked: prices_pb2.Price | price_rules_pb2.PriceRates) -> Rates:
+    """Reads rates of each kind. Cached input without a rate costs what input does."""
     return token_rates(asked)._replace(
         request=_number(asked.per_request), image=_number(asked.per_image), second=_number(asked.per_second)
     )
@@ -149,7 +150,7 @@ def rule(asked: price_rules_pb2.PriceRule, rule_id: UUID) -> Rule:
     if kind is not RuleKind.OVERRIDE:
         percent = Decimal(asked.markup_percent or asked.discount_percent)
     elif asked.model:
-        rates = _all_rates(asked.override)
+        rates = all_rates(asked.override)
     else:
         raise PriceInvalid("An override names a model.", field="price_rule.model")
     plan_id = UUID(asked.plan_id) if asked.plan_id else None

@@ -66,11 +66,18 @@ _BELOW = "part_id IN (SELECT id FROM paths)"
 _PATHS_BELOW = """SELECT id, team_ids[:array_position(team_ids, %(team)s)] AS team_ids FROM wrtn_team_paths
     WHERE tenant_id = %(tenant)s AND %(team)s = ANY (team_ids)"""
 _PATHS = "SELECT id, team_ids FROM wrtn_team_paths WHERE tenant_id = %(tenant)s"
-_EDGES = """SELECT account_id, member_id, path_id, model, cost, charge, 1, (price_id IS NULL)::int,
+_EDGE = """JOIN unnest(%(edge_starts)s::timestamptz[], %(edge_ends)s::timestamptz[])
+        AS edge (start_time, end_time)
+        ON {row}.use_time >= edge.start_time AND {row}.use_time < edge.end_time
+    WHERE {row}.tenant_id = %(tenant)s"""
+_USAGES = f"""SELECT account_id, member_id, path_id, model, cost, charge, 1, (price_id IS NULL)::int,
         input_tokens, cached_input_tokens, output_tokens
-    FROM wrtn_usages AS usage JOIN unnest(%(edge_starts)s::timestamptz[], %(edge_ends)s::timestamptz[])
-        AS edge (start_time, end_time) ON use_time >= start_time AND use_time < end_time
-    WHERE tenant_id = %(tenant)s"""
+    FROM wrtn_usages AS usage {_EDGE.format(row="usage")}"""  # noqa: S608
+# A correction counts at the time of the use that it corrects.
+_CORRECTIONS = f"""SELECT account_id, member_id, path_id, model, entry.cost, entry.charge, 0, -newly_priced,
+        0, 0, 0
+    FROM wrtn_usage_corrections AS entry JOIN wrtn_usages AS usage USING (tenant_id, history_id)
+    {_EDGE.format(row="entry")}"""  # noqa: S608
 
 
 async def sums(snapshot: Snapshot, tenant_id: UUID, asked: Asked) -> tuple[Sum, list[Sum]]:
@@ -133,7 +140,8 @@ def _statement(asked: Asked) -> str:
     WITH paths AS MATERIALIZED ({paths}),
     parts AS MATERIALIZED (
         SELECT {holder}, part_id, {_COLUMNS} FROM {days} WHERE {_IN_DAYS} AND {of_account} AND {of_team}
-        UNION ALL {_EDGES} AND {of_account} AND {edge_of_team})
+        UNION ALL {_USAGES} AND {of_account} AND {edge_of_team}
+        UNION ALL {_CORRECTIONS} AND {of_account} AND {edge_of_team})
     SELECT 0, '', {_SUMS} FROM parts {_rows(asked.by)} ORDER BY 1, 3 DESC, 2"""  # noqa: S608
 
 

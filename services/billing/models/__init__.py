@@ -2,6 +2,7 @@
 
 from services.billing.models.base import Base
 from services.billing.models.budgets import Budget, BudgetChange, BudgetNotice, BudgetPeriodRow
+from services.billing.models.corrections import Correction, CorrectionDifference, UsageCorrection
 from services.billing.models.dunnings import Dunning, PaymentStanding
 from services.billing.models.increases import BudgetExtra, BudgetIncrease
 from services.billing.models.invoices import (
@@ -27,7 +28,7 @@ from services.billing.models.organisation import (
 )
 from services.billing.models.payments import Payment, PaymentCustomer, PaymentMethod, Refund
 from services.billing.models.plans import Plan, PlanVersion, Subscription, SubscriptionPhase
-from services.billing.models.prices import Price
+from services.billing.models.prices import Price, UnpricedModel
 from services.billing.models.reservations import Reservation, ReservationState
 from services.billing.models.rules import ExchangeRate, PriceRule
 from services.billing.models.usages import CostDay, HolderCostDay, TeamPath, Usage
@@ -50,6 +51,8 @@ __all__ = [
     "BudgetNotice",
     "BudgetPeriodRow",
     "Closing",
+    "Correction",
+    "CorrectionDifference",
     "CostDay",
     "CreditNote",
     "CreditNoteLine",
@@ -88,7 +91,9 @@ __all__ = [
     "Subscription",
     "SubscriptionPhase",
     "TeamPath",
+    "UnpricedModel",
     "Usage",
+    "UsageCorrection",
     "Wallet",
     "WalletChange",
     "WalletHold",

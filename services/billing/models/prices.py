@@ -71,3 +71,12 @@ class Price(Base):
     end_time: Mapped[datetime | None]
     """Until when one of our own counts, exclusive."""
     create_time: Mapped[datetime]
+
+
+class UnpricedModel(Base):
+    """A model that was used without a price: who keeps prices was told of it. Global."""
+
+    __tablename__ = "wrtn_unpriced_models"
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    create_time: Mapped[datetime]

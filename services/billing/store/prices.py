@@ -37,6 +37,11 @@ _END = """UPDATE wrtn_prices SET end_time = %(end)s, sequence = DEFAULT
     WHERE id = %(id)s AND own AND (end_time IS NULL OR end_time >= %(end)s) AND effective_time <= %(end)s"""
 
 
+_NOTE_UNPRICED = """INSERT INTO wrtn_unpriced_models (model, create_time)
+    SELECT model, %s FROM unnest(%s::text[]) AS named (model) ORDER BY model
+    ON CONFLICT DO NOTHING RETURNING model"""
+
+
 OWN = "own"
 """The source of what administrators set."""
 
@@ -65,6 +70,12 @@ class Prices:
         async with (await self._snapshot.driver()).cursor() as cursor, cursor.copy(_COPY) as copy:
             for each in added:
                 await copy.write_row((*_columns(_entry(clock.new_id(), each)), source, now))
+
+    async def note_unpriced(self, names: Iterable[str]) -> list[str]:
+        """Notes models without a price; answers those that were not noted before."""
+        values = (self._snapshot.now, sorted(names))
+        cursor = await (await self._snapshot.driver()).execute(_NOTE_UNPRICED, values)
+        return [row[0] for row in await cursor.fetchall()]
 
     async def add_own(self, price: Price) -> bool:
         """Adds a price of our own; False if another one of the model counts at any time between."""
