@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
 import pytest
+from google.api.httpbody_pb2 import HttpBody
 
 from chassis.embedded.nats import Nats
 from chassis.testing.callers import Callers
@@ -15,7 +18,9 @@ from chassis.testing.logs import Logs
 from chassis.testing.waiting import until
 from services.sessions import committer as committing
 from services.sessions import stream as streaming
-from tests.sessions.make import Sessions, reason, serving
+from tests.sessions.make import Sessions, reason, refusal, serving
+from wrtn.sessions.v1.files_pb2 import CreateFileRequest, UploadFileRequest
+from wrtn.sessions.v1.files_pb2_grpc import FileServiceStub
 from wrtn.sessions.v1.recorder_pb2 import AttachResponse
 
 WINDOW = 8
@@ -130,3 +135,63 @@ async def test_malformed_frames_get_clear_errors_and_neighbours_do_not_notice(se
         assert reason(answer.rejection.status) in ("REQUEST_INVALID", "BODY_INVALID"), what
         assert [each.sequence for each in await neighbour.record(sessions.frame())] == [number]
     assert [each.sequence for each in await line.record(sessions.frame())] == [1]
+
+
+async def test_what_is_unknown_or_foreign_gets_clear_errors_and_neighbours_do_not_notice(
+    sessions: Sessions,
+) -> None:
+    session, neighbours = await sessions.session(), await sessions.session()
+    neighbour = await sessions.attach(neighbours)
+    line = await sessions.attach(session)
+    await line.record(sessions.frame())
+    missing = str(sessions.clock.new_id())
+    lying = CreateFileRequest(
+        chat_session_id=session.id, display_name="x", media_type="image/png", size=4, sha256=bytes(32)
+    )
+    files = FileServiceStub(sessions.channel)
+    file = await files.CreateFile(lying, metadata=session.owner.metadata)
+
+    async def upload() -> None:
+        content = UploadFileRequest(
+            chat_session_id=session.id, file_id=file.id, content=HttpBody(data=b"longer than said")
+        )
+        await files.UploadFile(iter([content]), metadata=session.owner.metadata)
+
+    foreign = neighbour.opened.connection_id
+    attempts: dict[str, tuple[Callable[[], Awaitable[object]], str]] = {
+        "an unknown connection": (
+            lambda: sessions.append(session, missing, sessions.frame()),
+            "CONNECTION_NOT_FOUND",
+        ),
+        "a foreign connection": (
+            lambda: sessions.append(session, foreign, sessions.frame()),
+            "CONNECTION_NOT_FOUND",
+        ),
+        "a foreign connection resumed": (
+            lambda: sessions.open(session, resumed_connection_id=foreign),
+            "CONNECTION_NOT_FOUND",
+        ),
+        "an unknown ticket": (lambda: sessions.open(session, ticket="no ticket"), "TICKET_REFUSED"),
+        "a foreign session": (
+            lambda: sessions.ticket(replace(neighbours, owner=session.owner)),
+            "SESSION_NOT_FOUND",
+        ),
+        "a file that lies": (upload, "FILE_LONGER_THAN_DECLARED"),
+    }
+    for number, (what, (attempt, why)) in enumerate(attempts.items(), 1):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await attempt()
+        assert refusal(refused.value)[1] == why, what
+        assert [each.sequence for each in await neighbour.record(sessions.frame())] == [number]
+    await line.send(sessions.frame(file_ids=[missing]))
+    assert reason((await line.read()).rejection.status) == "FILE_NOT_FOUND"
+    assert [each.sequence for each in await line.record(sessions.frame())] == [2]
+
+
+async def test_streams_wait_while_the_recorder_is_full_and_nothing_of_theirs_is_refused(
+    sessions_database: ServiceDatabase, nats: Nats, callers: Callers, tmp_path: Path
+) -> None:
+    async with serving(sessions_database, nats, callers, tmp_path, recorder_queue=2) as served:
+        line = await served.attach(await served.session())
+        acks = await line.record(*(served.frame() for _ in range(60)))
+        assert [each.sequence for each in acks] == list(range(1, 61))
