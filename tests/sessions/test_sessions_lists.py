@@ -8,6 +8,7 @@ from uuid import UUID
 import grpc
 import pytest
 
+from chassis.database import Scope
 from chassis.testing.callers import Known
 from services.sessions import title_search
 from tests.sessions.make import Session, Sessions, refusal
@@ -133,3 +134,22 @@ async def test_managers_list_the_whole_enterprise_without_titles_or_favourites(s
             metadata=people[0].metadata,
         )
     assert refusal(error.value) == (grpc.StatusCode.PERMISSION_DENIED, "NOT_ADMITTED")
+
+
+async def test_a_page_of_an_enterprise_or_a_team_by_creation_is_read_from_an_index(
+    sessions: Sessions,
+) -> None:
+    tenant_id, team_id = sessions.clock.new_id(), sessions.clock.new_id()
+    await sessions.session(sessions.callers.employee(tenant_id, TITLE_MEMBER))
+    for whose in ("", f" AND team_id = '{team_id}'"):
+        query = (
+            "EXPLAIN (COSTS OFF) SELECT * FROM wrtn_chat_sessions"
+            f" WHERE tenant_id = '{tenant_id}' AND delete_time IS NULL{whose}"
+            " ORDER BY create_time DESC, id DESC LIMIT 50"
+        )
+        async with sessions.database.app.transaction(Scope.of(tenant_id)) as tx:
+            driver = await tx.driver()
+            # Sorting a few rows is cheap: PostgreSQL is to do so only if it must.
+            await driver.execute(b"SET LOCAL enable_sort = off")
+            plan = [line for (line,) in await (await driver.execute(query.encode())).fetchall()]
+        assert not [line for line in plan if "Sort" in line], plan

@@ -85,6 +85,13 @@ class Session(Base):
             postgresql_where=text("delete_time IS NULL"),
         ),
         Index(
+            "wrtn_chat_sessions_creation_idx",
+            "tenant_id",
+            "create_time",
+            "id",
+            postgresql_where=text("delete_time IS NULL"),
+        ),
+        Index(
             "wrtn_chat_sessions_purge_idx",
             "tenant_id",
             "delete_time",
