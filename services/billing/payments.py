@@ -11,7 +11,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from chassis.database import Snapshot, Transaction
-from services.billing import booking, events, wallets
+from services.billing import booking, events, top_up_failures, wallets
 from services.billing.errors import (
     AmountInvalid,
     CurrencyMismatch,
@@ -132,6 +132,8 @@ async def settle(tx: Transaction, row: Payment, outcome: Outcome) -> None:
     row.version, row.update_time = row.version + 1, tx.now
     if row.state == pb.Payment.STATE_SUCCEEDED:
         await booking.book(tx, row)
+    elif row.state == pb.Payment.STATE_FAILED and row.automatic and row.invoice_id is None:
+        await top_up_failures.note(tx, row.tenant_id)
     tx.audit("payment.settled", tenant_id=row.tenant_id, target_id=row.id, state=row.state)
     events.payment_changed(tx, row)
 

@@ -10,12 +10,13 @@ import pytest
 
 from chassis.database import Scope
 from services.billing import payments, wallets
-from services.billing.models import Payment, PaymentMethod
+from services.billing.models import KnownEmployee, Payment, PaymentMethod
 from services.billing.providers import Outcome
 from services.billing.store.payments import Payments
 from services.billing.top_ups import TopUps, top_up
 from tests.billing.purses import Purses
 from tests.usage import NEW, Person
+from wrtn.access.v1.access_pb2 import TITLE_OWNER
 from wrtn.billing.v1 import payments_pb2 as pb
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -104,3 +105,26 @@ async def test_a_purchase_that_failed_is_tried_again_a_day_later(world: Purses) 
         tx.now += timedelta(days=1, seconds=1)
         await top_up(tx, tenant_id)
     assert len(await bought(world, tenant_id)) == 2
+
+
+async def test_after_three_failures_in_a_row_it_is_turned_off_and_those_who_pay_are_written_to(
+    world: Purses,
+) -> None:
+    owner = await world.enterprise()
+    tenant_id = owner.enterprise_id
+    async with world.running.runtime.db.transaction(Scope.of(tenant_id)) as tx:
+        employee = KnownEmployee(
+            tenant_id=tenant_id, employee_id=NEW(), member_id=NEW(), title=TITLE_OWNER, version=1
+        )
+        tx.session.add(employee)
+    await below(world, tenant_id)
+    await with_card(world, tenant_id)
+    threshold = "SELECT top_up_threshold FROM wrtn_wallets"
+    for number in range(1, 4):
+        async with world.running.runtime.db.transaction(Scope.of(tenant_id)) as tx:
+            await payments.begin(tx, tenant_id, amount=Decimal(20), automatic=True)
+        await ended(world, tenant_id, pb.Payment.STATE_FAILED)
+        still = [(Decimal(5),)] if number < 3 else [(None,)]
+        assert [tuple(row) for row in await world.rows(tenant_id, threshold)] == still
+    letters = await world.rows(tenant_id, "SELECT template, fills->>'times' FROM wrtn_letters")
+    assert [tuple(row) for row in letters] == [("top_up_stopped", "3")]

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot
 from services.billing.models import Payment, PaymentMethod, Refund
+from wrtn.billing.v1 import payments_pb2 as pb
 
 
 class Payments:
@@ -48,6 +49,14 @@ class Payments:
             Payment.tenant_id == self._tenant_id, Payment.automatic, Payment.invoice_id.is_(None)
         )
         return await self._session.scalar(query.order_by(Payment.create_time.desc()).limit(1))
+
+    async def last_top_ups_failed(self, number: int) -> bool:
+        """Whether so many automatic payments for credits have failed since the last that did not."""
+        query = select(Payment.state).where(
+            Payment.tenant_id == self._tenant_id, Payment.automatic, Payment.invoice_id.is_(None)
+        )
+        states = await self._session.scalars(query.order_by(Payment.create_time.desc()).limit(number))
+        return states.all() == [pb.Payment.STATE_FAILED] * number
 
     async def to_check(self, now: datetime, size: int) -> Sequence[UUID]:
         """Answers the payments whose provider is to be asked by now."""
