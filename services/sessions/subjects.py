@@ -56,10 +56,11 @@ def documents(keyring: Keyring, blobs: Blobs) -> Documents:
 
         async def session(snapshot: Snapshot, record: Record) -> Record:
             title = record.pop("title")
-            if record["tenant_id"] in subject.personal_account_ids:
-                key = await keyring.key(snapshot, record["tenant_id"])
-                record["title"] = content.open_title(key, record["id"], title)
-            return record
+            if record["tenant_id"] not in subject.personal_account_ids:
+                return record
+            # An account of which nothing was ever encrypted has no key.
+            key = await keyring.key(snapshot, record["tenant_id"]) if title is not None else None
+            return record | {"title": content.open_title(key, record["id"], title) if key is not None else ""}
 
         async def history(snapshot: Snapshot, record: Record) -> Record:
             key = await keyring.key(snapshot, record["tenant_id"])
@@ -71,6 +72,8 @@ def documents(keyring: Keyring, blobs: Blobs) -> Documents:
 
         async def connection(snapshot: Snapshot, record: Record) -> Record:
             sealed = record.pop("client"), record.pop("address")
+            if sealed == (None, None):
+                return record | {"client": "", "address": ""}
             key = await keyring.key(snapshot, record["tenant_id"])
             client, address = content.open_origin(key, record["id"], *sealed)
             return record | {"client": client, "address": address}
