@@ -62,7 +62,7 @@ async def _spend(tx: Transaction, usages: Iterable[RatedUsage], moves: Moves) ->
         {each.tenant_id for each in priced},
         {team_id for each in priced for team_id in each.line},
         {each.employee_id for each in priced if each.employee_id is not None},
-        {"", *(f"model:{each.model}" for each in priced)},
+        {resource for each in priced for resource in each.resources},
     )
     if not budgets:
         return
@@ -85,7 +85,7 @@ def _covers(budget: Budget, usage: RatedUsage) -> bool:
     return (
         (budget.team_id is None or budget.team_id in usage.line)
         and (budget.employee_id is None or budget.employee_id == usage.employee_id)
-        and budget.resource in ("", f"model:{usage.model}")
+        and budget.resource in usage.resources
     )
 
 

@@ -94,6 +94,13 @@ class RatedUsage(NamedTuple):
     exchange_rate_id: UUID | None
     use_time: datetime
     reservation_id: UUID | None
+    procedure_id: UUID | None
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """What budgets may be for that cover it: everything, its model, and its procedure if it has one."""
+        found = ("", f"model:{self.model}")
+        return found if self.procedure_id is None else (*found, f"procedure:{self.procedure_id}")
 
     @property
     def key(self) -> Key:
@@ -151,6 +158,7 @@ def rated(event: Event[UsageRecorded], book: Book) -> RatedUsage:
         *_priced(terms, message.model, tokens, use_time),
         use_time,
         UUID(message.reservation_id) if message.reservation_id else None,
+        UUID(message.procedure_id) if message.procedure_id else None,
     )
 
 

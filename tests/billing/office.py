@@ -133,12 +133,18 @@ class Office:
         )
 
     async def use(
-        self, input_tokens: int, reservation: spending_pb2.Reservation | None = None, *, times: int = 1
+        self,
+        input_tokens: int,
+        reservation: spending_pb2.Reservation | None = None,
+        *,
+        times: int = 1,
+        procedure_id: str = "",
     ) -> None:
         """Has the employee use input tokens at 2 dollars a million, and waits until they are rated."""
         message = usage(
             self.person, tokens(input_tokens, 0, 0), model=MODEL, at=self.replica.running.runtime.clock.now()
         )
+        message.procedure_id = procedure_id
         if reservation is not None:
             message.reservation_id = reservation.id
         await publish(self.replica.running.runtime.bus, "sessions", [recorded(message)] * times)

@@ -242,6 +242,7 @@ _TEMPLATE = RatedUsage(
     exchange_rate_id=None,
     use_time=NOON,
     reservation_id=None,
+    procedure_id=None,
 )
 
 

@@ -68,6 +68,11 @@ async def test_a_procedure_has_a_budget_beside_that_of_its_model(office: Office)
     await office.use(250_000, held)
     statuses = [(await office.read(each)).status for each in (whole, own)]
     assert [(each.spent, each.reserved) for each in statuses] == [("0.5", "2"), ("0.5", "0")]
+    # What nobody reserved counts for the procedure that its usage names, and for no other one.
+    await office.use(500_000, procedure_id=procedure)
+    await office.use(500_000, procedure_id=other)
+    await office.use(500_000)
+    assert [(await office.read(each)).status.spent for each in (whole, own)] == ["3.5", "1.5"]
 
 
 async def test_the_refusal_names_the_level_what_is_left_and_when_it_resets(office: Office) -> None:

@@ -63,6 +63,8 @@ class Usage(Base):
     create_time: Mapped[datetime]
     reservation_id: Mapped[UUID | None]
     """The reservation that it settled, if its call was authorized."""
+    procedure_id: Mapped[UUID | None]
+    """The procedure for which it was used, if for one."""
 
 
 class TeamPath(Base):
