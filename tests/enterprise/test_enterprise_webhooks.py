@@ -385,8 +385,12 @@ async def test_one_delivery_is_replayed_under_the_same_event(world: World, recei
 async def test_a_range_is_replayed_with_what_was_missed(world: World, receiver: WebServer) -> None:
     owner = await world.owner()
     made = await hooks.created(world, owner, receiver.url, "enterprise.team.*")
+    other = await hooks.created(world, owner, receiver.url, "enterprise.employee.*")
     await world.team(owner)
     await hooks.settled(world, owner, made.endpoint.id, DELIVERED)
+    # What another endpoint asks for is kept too, and is not replayed to this one.
+    await world.hire(owner)
+    await hooks.settled(world, owner, other.endpoint.id, DELIVERED)
     await changed(world, owner, "Disable", made.endpoint.id)
     missed = await world.team(owner)
 
