@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from uuid import UUID
 
@@ -21,9 +23,15 @@ def by_column(names: Sequence[str], rows: Iterable[Sequence[object]]) -> dict[st
     return {name: literal(column) for name, column in zip(names, columns, strict=True)}
 
 
+_PLAIN = frozenset((int, UUID, Decimal, datetime))
+"""What is written as Python writes it, without a look at each element."""
+
+
 def literal(values: Iterable[object]) -> str:
     """Answers the values as a PostgreSQL array literal."""
-    return f"{{{','.join(map(_element, values))}}}"
+    found = tuple(values)
+    element = str if _PLAIN.issuperset(map(type, found)) else _element
+    return f"{{{','.join(map(element, found))}}}"
 
 
 def _element(value: object) -> str:

@@ -24,7 +24,7 @@ from chassis.database.roles import Urls, provision
 from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
 from deploy.local.plan import ROOT
-from tests.bench import load, spending
+from tests.bench import load, spending, usages
 from tests.bench.access import accesses
 from tests.bench.servers import serving, started
 from tests.e2e.suite import free_ports
@@ -61,7 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="wrtn-bench-") as folder:
         for limit in accesses(Path(folder)):
             print(limit, flush=True)
-        for bench in (appends, reads, spendings):
+        for bench in (appends, reads, spendings, ratings):
             for row in bench(Path(folder), arguments.seconds, arguments.rounds):
                 print(row, flush=True)
 
@@ -116,6 +116,14 @@ def spendings(folder: Path, seconds: float, rounds: int) -> Iterator[Row]:
                 lambda: spending.authorizing(ours["port"], ours, ours["token"], seconds),
             )
             yield Row("AuthorizeSpend, six levels", *medians(pair, rounds), 0.5)
+
+
+def ratings(folder: Path, seconds: float, rounds: int) -> Iterator[Row]:
+    """Usages rated in batches, against a bare COPY; events a second of processor time."""
+    with servers(folder / "ratings", "billing") as (postgres, _, urls):
+        floor_url = postgres.replace("postgresql+psycopg", "postgresql")
+        pair = (lambda: usages.floor(floor_url), lambda: usages.ours(urls))
+        yield Row("usages rated, by processor", *medians(pair, rounds), 0.3)
 
 
 def medians(pair: tuple[Measure, Measure], rounds: int) -> tuple[float, float]:
