@@ -27,6 +27,7 @@ from services.billing.errors import (
 )
 from services.billing.models import Reservation, ReservationState
 from services.billing.periods import BEGINNING, following, span
+from services.billing.plan_rules import PlanRule
 from services.billing.store.spending import Covering, Held, Key, Purse, Spender, Spending, Terms
 
 _DEPTH = {Level.EMPLOYEE: 0, Level.TEAM: 1, Level.ENTERPRISE: 2}
@@ -66,6 +67,7 @@ class _Batch:
     counters: dict[UUID, Counter] = field(default_factory=dict)
     covering: dict[UUID, Covering] = field(default_factory=dict)
     wallet: Counter | None = None
+    plan: PlanRule | None = None
     changed: dict[UUID, Counter] = field(default_factory=dict)
     added: dict[UUID, Reservation] = field(default_factory=dict)
     refused: dict[UUID, Refusal] = field(default_factory=dict)
@@ -87,6 +89,7 @@ async def authorize(db: Database, tenant_id: UUID, wanted: Sequence[Wanted]) -> 
         known = await queries.reservations([each.reservation_id for each in wanted])
         spenders = await queries.spenders((each.account_id, each.team_id) for each in wanted)
         batch = await _locked(tx, queries, tenant_id, wanted, spenders)
+        batch.plan = await queries.plan()
         outcomes = [_decide(batch, each, known, spenders) for each in wanted]
         if batch.changed:
             await queries.write_back(batch.changed.values(), tx.now)
@@ -195,7 +198,7 @@ def _decide(
             return ReservationConflict("Another request made a reservation with this id: choose a new id.")
         return earlier
     spender = spenders.get((wanted.account_id, wanted.team_id))
-    refusal = _may_spend(batch.tenant_id, wanted, spender)
+    refusal = _may_spend(batch, wanted, spender)
     if refusal is not None or spender is None:
         return refusal or AccountNotFound("The account does not exist.", field="account_id")
     counters = _of(batch, wanted, spender)
@@ -209,13 +212,13 @@ def _decide(
     return made
 
 
-def _may_spend(tenant_id: UUID, wanted: Wanted, spender: Spender | None) -> DomainError | None:
-    personal = wanted.account_id == tenant_id
+def _may_spend(batch: _Batch, wanted: Wanted, spender: Spender | None) -> DomainError | None:
+    personal = wanted.account_id == batch.tenant_id
     if spender is None or (not personal and not spender.title):
         return AccountNotFound("The account does not exist.", field="account_id")
     if wanted.team_id is not None and (personal or not spender.companion or spender.archived):
         return TeamNotJoined("The holder of the account is not in this team.", field="team_id")
-    return None
+    return batch.plan.refusal(wanted.model, batch.now) if batch.plan is not None else None
 
 
 def _of(batch: _Batch, wanted: Wanted, spender: Spender) -> list[Counter]:

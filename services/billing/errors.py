@@ -278,10 +278,16 @@ class TrialRefused(FailedPrecondition):
     reason = "TRIAL_REFUSED"
 
 
-class PlanRefused(ResourceExhausted):
-    """The plan does not cover the spending."""
+class SubscriptionHalted(FailedPrecondition):
+    """Nothing can be spent, since the subscription is paused or over."""
 
-    reason = "PLAN_REFUSED"
+    reason = "SUBSCRIPTION_HALTED"
+
+
+class ModelNotInPlan(FailedPrecondition):
+    """The plan does not include the model."""
+
+    reason = "MODEL_NOT_IN_PLAN"
 
 
 class DocumentFailed(Unavailable):

@@ -17,7 +17,7 @@ from chassis.clock import Clock
 from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.errors import DomainError
 from chassis.jobs import Job
-from services.billing import finalizing, subscriptions
+from services.billing import finalizing, included, subscriptions
 from services.billing.drafting import Drafter
 from services.billing.models import Invoice
 from services.billing.periods import BEGINNING, Span, span
@@ -64,10 +64,14 @@ class InvoiceCycle:
     async def _catch_up(self, tenant_id: UUID, *, turning: bool) -> None:
         async with self.database.snapshot(Scope.of(tenant_id)) as snapshot:
             due = turning or await _due(snapshot, tenant_id)
+            credited = await included.due(snapshot, tenant_id) is None
         while due:
             async with self.database.transaction(Scope.of(tenant_id), time_limit=_TIME_LIMIT) as tx:
                 await subscriptions.bring_up_to_date(tx, tenant_id)
                 due = await self._step(tx, tenant_id)
+        if not credited:
+            async with self.database.transaction(Scope.of(tenant_id)) as tx:
+                await included.give(tx, tenant_id)
 
     async def _step(self, tx: Transaction, tenant_id: UUID) -> bool:
         """Does the next thing that is due; says whether there was one."""

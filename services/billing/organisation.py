@@ -34,6 +34,7 @@ from wrtn.enterprise.v1.events_pb2 import (
     EmployeeDismissed,
     EmployeeHired,
     EnterpriseCreated,
+    EnterpriseUpdated,
     TeamArchived,
     TeamCreated,
     TeamMoved,
@@ -66,6 +67,10 @@ def _rows(events: Iterable[Event[M]], row_of: Callable[[M], Row]) -> list[Row]:
 async def _created(tx: Transaction, events: Sequence[Event[EnterpriseCreated]]) -> None:
     await keep(tx, KnownEnterprise, _rows(events, lambda fact: {"time_zone": fact.time_zone}))
     await keep(tx, KnownCurrency, _rows(events, lambda fact: {"currency": fact.currency or CURRENCY}))
+
+
+def _updated(fact: EnterpriseUpdated) -> Row:
+    return {"time_zone": fact.time_zone}
 
 
 def _employed(fact: EmployeeHired | TitleChanged) -> Row:
@@ -138,6 +143,7 @@ CONSUMERS = (
         "enterprise",
         {
             EnterpriseCreated: _created,
+            EnterpriseUpdated: _knowing(KnownEnterprise, _updated),
             EmployeeHired: _knowing(KnownEmployee, _employed),
             TitleChanged: _knowing(KnownEmployee, _employed),
             EmployeeDismissed: _knowing(KnownEmployee, _dismissed),

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from chassis.database import Transaction
 from chassis.decimals import text
-from services.billing import events
+from services.billing import events, included, wallets
 from services.billing.errors import (
     EtagMismatch,
     PlanArchived,
@@ -205,6 +205,10 @@ def _require(row: Subscription, *states: int) -> None:
 async def _enter(tx: Transaction, row: Subscription, moment: datetime, action: str) -> None:
     """Begins a phase with what the subscription is from a moment on."""
     await _note(tx, row, action)
+    plan = await Plans(tx).get(row.plan_id, row.plan_version)
+    if plan is not None:
+        await wallets.set_prepaid(tx, row.tenant_id, prepaid=not plan.terms.overage_allowed)
+    await included.give(tx, row.tenant_id)
     tx.session.add(
         SubscriptionPhase(
             tenant_id=row.tenant_id,

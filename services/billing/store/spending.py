@@ -16,6 +16,8 @@ from chassis.database import Snapshot, arrays
 from services.billing.admission import Counter
 from services.billing.models import Reservation
 from services.billing.periods import Span
+from services.billing.plan_rules import PlanRule
+from wrtn.billing.v1.plans_pb2 import PlanTerms
 
 MOST_DEEP = 100
 """How many teams above each other are followed; the tree itself is bounded lower."""
@@ -125,6 +127,14 @@ FROM unnest(%(budget_id)s::uuid[], %(start_time)s::timestamptz[], %(reserved)s::
 WHERE kept.tenant_id = %(tenant)s AND kept.budget_id = new.budget_id AND kept.start_time = new.start_time
 """
 
+_PLAN = """
+SELECT held.plan_id, held.state, held.cancel_time, version.terms
+FROM wrtn_subscriptions AS held
+JOIN wrtn_plan_versions AS version
+    ON (version.plan_id, version.version) = (held.plan_id, held.plan_version)
+WHERE held.tenant_id = %s ORDER BY held.start_time DESC, held.state LIMIT 1
+"""
+
 _KEPT = """id, request_hash, state, amount, settled_amount, currency, account_id, member_id, employee_id,
     team_id, ancestor_team_ids, title, role, model, budget_ids, period_start_times, wallet_held, expire_time,
     create_time, end_time"""
@@ -220,6 +230,14 @@ class Spending:
         rows = await cursor.fetchall()
         found = [Spender._make((*row[:5], tuple(row[5] or ()), *row[6:])) for row in rows]
         return {(each.account_id, each.team_id): each for each in found}
+
+    async def plan(self) -> PlanRule | None:
+        """Answers what the plan of the tenant lets be spent; None if it never subscribed."""
+        row = await (await (await self._tx.driver()).execute(_PLAN, (self._tenant_id,))).fetchone()
+        if row is None:
+            return None
+        plan_id, state, cancel_time, terms = row
+        return PlanRule(plan_id, state, cancel_time, PlanTerms.FromString(terms).allowed_models)
 
     async def time_zone(self) -> str:
         """Answers the time zone of the tenant's days; UTC for personal accounts."""

@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot
-from services.billing.models import Subscription, SubscriptionPhase
+from services.billing.models import Posting, Subscription, SubscriptionPhase
 from wrtn.billing.v1.subscriptions_pb2 import Subscription as Wire
 
 
@@ -35,6 +35,11 @@ class Subscriptions:
         values = {each.name: getattr(row, each.name) for each in Subscription.__table__.columns}
         added = insert(Subscription).values(values).on_conflict_do_nothing().returning(Subscription.id)
         return await self._session.scalar(added) is not None
+
+    async def credited(self, reference: str) -> bool:
+        """Whether something was posted under this reference."""
+        posted = select(Posting).where(Posting.tenant_id == self._tenant_id, Posting.reference == reference)
+        return bool(await self._session.scalar(select(posted.exists())))
 
     async def tried(self) -> bool:
         """Whether the tenant had a trial."""
