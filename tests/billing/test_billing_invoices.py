@@ -17,12 +17,16 @@ from chassis.database import Scope
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
+from chassis.testing.waiting import until
 from services.billing import wallets
+from services.billing.consumers import Rating
 from services.billing.finalizing import finalize
 from services.billing.plan_presets import PRESETS
+from services.billing.price_list import PriceList
 from tests.billing.buyers import Buyer, found, opened
+from tests.billing.make import REAL
 from tests.billing.office import refused
-from tests.usage import NEW, Person
+from tests.usage import NEW, Person, recorded, tokens, usage
 from wrtn.access.v1.access_pb2 import Duty, Title
 from wrtn.billing.v1 import invoice_settings_pb2, subscriptions_pb2
 from wrtn.billing.v1 import invoices_pb2 as pb
@@ -260,6 +264,28 @@ async def test_numbers_have_no_gaps_where_replicas_race_and_some_fail(buyer: Buy
     assert sum(outcome is None for outcome in outcomes) == 6
     numbers = [(await each.rows("SELECT number FROM wrtn_invoices"))[0][0] for each in buyers]
     assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_usage_that_is_being_rated_as_its_month_is_closed_is_on_that_invoice(buyer: Buyer) -> None:
+    buyer = await found(buyer)
+    await buyer.use(1_000_000, utc(2026, 11, 10))
+    await buyer.invoiced(2026, 12, 1)
+    buyer.at(2026, 12, 1, 1)
+    # It costs nothing, so that it takes no lock of the ledger.
+    message = usage(Person(buyer.id), tokens(10), model="acme/unknown", at=utc(2026, 11, 30))
+    async with buyer.running.runtime.db.transaction(Scope.of(buyer.id)) as tx:
+        await Rating(PriceList(REAL)).rate(tx, [recorded(message)])
+        await tx.driver()
+        closing = asyncio.create_task(buyer.cycle().run())
+
+        async def waits() -> bool:
+            return bool(await buyer.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+        await until(waits)
+    await closing
+    (invoice,) = await buyer.invoiced(2026, 12, 1, 1)
+    assert [line.model for line in invoice.lines] == ["acme/unknown", "openai/gpt-4.1"]
+    assert invoice.state == Invoice.STATE_OPEN
 
 
 async def test_who_does_not_pay_sees_no_invoice_and_what_staff_read_is_audited(buyer: Buyer) -> None:
