@@ -31,7 +31,7 @@ TRIALING, ACTIVE, PAUSED, CANCELED = (
 @pytest_asyncio.fixture
 async def buyer(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[Buyer]:
     async with opened(database, serve, callers) as made:
-        yield made
+        yield await found(made)
 
 
 async def do(buyer: Buyer, verb: str, *, by: Known | None = None, **more: Any) -> Subscription:
