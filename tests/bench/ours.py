@@ -25,6 +25,8 @@ from wrtn.sessions.v1.recorder_pb2 import OpenConnectionRequest
 from wrtn.sessions.v1.recorder_pb2_grpc import RecorderServiceStub
 
 S = TypeVar("S", bound=ServiceSettings)
+AT_ONCE = 8
+"""How many connections are opened at once; fewer than the service has to the database."""
 
 
 async def sessions(urls: Urls, nats_url: str, folder: Path, count: int) -> None:
@@ -46,17 +48,21 @@ async def sessions(urls: Urls, nats_url: str, folder: Path, count: int) -> None:
         channel = running.channel()
         credential = callers.credential("sessions.record")
         chat, record = ChatSessionServiceStub(channel), RecorderServiceStub(channel)
-        connections = []
-        for _ in range(count):
-            member = callers.member()
-            created = await chat.CreateChatSession(
-                chats.CreateChatSessionRequest(model="openai/gpt-4.1"), metadata=member.metadata
-            )
-            asked = chats.ConnectChatSessionRequest(chat_session_id=created.id)
-            ticket = (await chat.ConnectChatSession(asked, metadata=member.metadata)).ticket
-            opening = OpenConnectionRequest(ticket=ticket)
-            opened = await record.OpenConnection(opening, metadata=credential.metadata)
-            connections.append(opened.connection_id)
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def connection() -> str:
+            async with turn:
+                member = callers.member()
+                created = await chat.CreateChatSession(
+                    chats.CreateChatSessionRequest(model="openai/gpt-4.1"), metadata=member.metadata
+                )
+                asked = chats.ConnectChatSessionRequest(chat_session_id=created.id)
+                ticket = (await chat.ConnectChatSession(asked, metadata=member.metadata)).ticket
+                opening = OpenConnectionRequest(ticket=ticket)
+                return (await record.OpenConnection(opening, metadata=credential.metadata)).connection_id
+
+        # One by one, a thousand outlast the credential's token on a busy machine.
+        connections = await asyncio.gather(*(connection() for _ in range(count)))
         found = {"port": running.port, "token": credential.bearer, "connections": connections}
         say(found | {"pid": os.getpid()})
         await asyncio.Event().wait()
