@@ -42,7 +42,7 @@ async def test_sigterm_lets_the_calls_at_work_end(
             await call.wait_for_connection()
             running.send_signal(signal.SIGTERM)
             assert (await call).text == "at work"
-        output, problems = await asyncio.wait_for(running.communicate(), 15)
+        output, problems = await asyncio.wait_for(running.communicate(), 60)
         assert (running.returncode, problems) == (0, b"")
         assert json.loads(output.splitlines()[-1])["event"] == "stopped"
 
@@ -53,7 +53,7 @@ async def test_a_missing_setting_is_a_sentence_and_no_traceback(
     env = environment(settings_of(ServiceSettings, "sample", service_database, nats.url, callers))
     del env["WRTN_NATS_URL"]
     async with process(env, PATIENT) as running:
-        _, problems = await asyncio.wait_for(running.communicate(), 15)
+        _, problems = await asyncio.wait_for(running.communicate(), 60)
         assert problems.decode() == "refusing to start: WRTN_NATS_URL is not set\n"
         assert running.returncode == 1
 
@@ -65,7 +65,7 @@ async def test_an_unreadable_key_is_a_sentence_and_no_traceback(
     async with process(
         environment(settings) | {"WRTN_PEER_KEY_FILE": "/nowhere/key.pem"}, PATIENT
     ) as running:
-        _, problems = await asyncio.wait_for(running.communicate(), 15)
+        _, problems = await asyncio.wait_for(running.communicate(), 60)
         assert problems.decode().startswith("sample refuses to start: WRTN_PEER_KEY_FILE: key.pem is not")
         assert b"Traceback" not in problems
         assert running.returncode == 1
