@@ -40,4 +40,5 @@ async def test_the_archive_of_every_service_comes_through_the_gateway_with_its_i
     found = documents(answer.content)
     # Of who was never employed and never paid, two services hold nothing.
     assert {each.partition("/")[0] for each in found} >= {"identity", "sessions", "analytics"}
-    assert [each["id"] for each in found["identity/member.jsonl"]] == [member.id]
+    assert [each["address"] for each in found["identity/email_addresses.jsonl"]] == [member.email]
+    assert [each["title"] for each in found["sessions/chat_sessions.jsonl"]] == [""]
