@@ -60,6 +60,7 @@ GOOD: Fields = {
     "sha256": bytes(32),
     "size": 1,
     "title": Title.TITLE_MEMBER,
+    "version": 1,
 }
 """A good value for each field that a request must have, by name."""
 
