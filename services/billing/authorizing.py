@@ -25,10 +25,19 @@ from services.billing.errors import (
     TeamNotJoined,
     WalletExceeded,
 )
-from services.billing.models import Reservation, ReservationState
+from services.billing.models import ReservationState
 from services.billing.periods import BEGINNING, following, span
 from services.billing.plan_rules import PlanRule
-from services.billing.store.spending import Covering, Held, Key, Purse, Spender, Spending, Terms
+from services.billing.store.spending import (
+    Covering,
+    Held,
+    Kept,
+    Key,
+    Purse,
+    Spender,
+    Spending,
+    Terms,
+)
 
 _DEPTH = {Level.EMPLOYEE: 0, Level.TEAM: 1, Level.ENTERPRISE: 2}
 _WALLET = "The credits in the wallet do not cover it: buy more."
@@ -55,7 +64,7 @@ class Wanted:
         return found if self.procedure_id is None else (*found, f"procedure:{self.procedure_id}")
 
 
-Outcome = Reservation | DomainError
+Outcome = Kept | DomainError
 
 
 @dataclass
@@ -69,7 +78,7 @@ class _Batch:
     wallet: Counter | None = None
     plan: PlanRule | None = None
     changed: dict[UUID, Counter] = field(default_factory=dict)
-    added: dict[UUID, Reservation] = field(default_factory=dict)
+    added: dict[UUID, Kept] = field(default_factory=dict)
     refused: dict[UUID, Refusal] = field(default_factory=dict)
 
 
@@ -188,7 +197,7 @@ def wallet_counter(tenant_id: UUID, purse: Purse | None) -> Counter | None:
 def _decide(
     batch: _Batch,
     wanted: Wanted,
-    known: Mapping[UUID, Reservation],
+    known: Mapping[UUID, Kept],
     spenders: dict[tuple[UUID, UUID | None], Spender],
 ) -> Outcome:
     """Decides one request, seeing what those before it in the batch took."""
@@ -238,8 +247,8 @@ def _of(batch: _Batch, wanted: Wanted, spender: Spender) -> list[Counter]:
     return found if batch.wallet is None else [*found, batch.wallet]
 
 
-def _reservation(batch: _Batch, wanted: Wanted, spender: Spender, counters: Sequence[Counter]) -> Reservation:
-    return Reservation(
+def _reservation(batch: _Batch, wanted: Wanted, spender: Spender, counters: Sequence[Counter]) -> Kept:
+    return Kept(
         tenant_id=batch.tenant_id,
         id=wanted.reservation_id,
         request_hash=wanted.request_hash,

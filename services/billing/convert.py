@@ -16,6 +16,7 @@ from services.billing.admission import ZERO
 from services.billing.costs import Costs
 from services.billing.errors import TimeRangeInvalid
 from services.billing.price_source import CURRENCY
+from services.billing.store.spending import Kept
 from services.billing.sums import MOST_ROWS, Asked, By, Sum
 from wrtn.billing.v1 import budget_increases_pb2, budgets_pb2, costs_pb2, spending_pb2
 from wrtn.sessions.v1.token_usage_pb2 import Attribution
@@ -94,7 +95,7 @@ def moment(request: Message, field: str) -> datetime | None:
     return found
 
 
-def reservation(row: models.Reservation) -> spending_pb2.Reservation:
+def reservation(row: models.Reservation | Kept) -> spending_pb2.Reservation:
     """Builds a reservation."""
     return spending_pb2.Reservation(
         id=str(row.id),

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from chassis.database import Snapshot, arrays
 from services.billing.admission import Counter
-from services.billing.models import Reservation
 from services.billing.periods import Span
 from services.billing.plan_rules import PlanRule
 from wrtn.billing.v1.plans_pb2 import PlanTerms
@@ -135,13 +134,67 @@ JOIN wrtn_plan_versions AS version
 WHERE held.tenant_id = %s ORDER BY held.start_time DESC, held.state LIMIT 1
 """
 
-_KEPT = """id, request_hash, state, amount, settled_amount, currency, account_id, member_id, employee_id,
-    team_id, ancestor_team_ids, title, role, model, budget_ids, period_start_times, wallet_held, expire_time,
-    create_time, end_time"""
-_FIND = f"SELECT {_KEPT} FROM wrtn_reservations WHERE tenant_id = %s AND id = ANY (%s)"  # noqa: S608
+
+class Kept(NamedTuple):
+    """A reservation as it stands, or is to stand, in its row; in the order of the columns.
+
+    A plain tuple, since a batch makes one for each of its spendings: mapped rows cost several times as much.
+    """
+
+    tenant_id: UUID
+    id: UUID
+    request_hash: bytes
+    state: str
+    amount: Decimal
+    settled_amount: Decimal
+    currency: str
+    account_id: UUID
+    member_id: UUID
+    employee_id: UUID | None
+    team_id: UUID | None
+    ancestor_team_ids: Sequence[UUID]
+    title: int
+    role: int
+    model: str
+    budget_ids: Sequence[UUID]
+    period_start_times: Sequence[datetime]
+    wallet_held: bool
+    expire_time: datetime
+    create_time: datetime
+    end_time: datetime | None
+
+
+_COLUMNS = ", ".join(Kept._fields)
+_FIND = f"SELECT {_COLUMNS} FROM wrtn_reservations WHERE tenant_id = %s AND id = ANY (%s)"  # noqa: S608
+_TYPES = {
+    "request_hash": "text",
+    "state": "text",
+    "amount": "numeric",
+    "settled_amount": "numeric",
+    "currency": "text",
+    "ancestor_team_ids": "text",
+    "title": "smallint",
+    "role": "smallint",
+    "model": "text",
+    "budget_ids": "text",
+    "period_start_times": "text",
+    "wallet_held": "boolean",
+    "expire_time": "timestamptz",
+    "create_time": "timestamptz",
+    "end_time": "timestamptz",
+}
+_ARRAYS = ("ancestor_team_ids", "budget_ids", "period_start_times")
+_CASTS = {
+    "request_hash": "decode(request_hash, 'hex')",
+    "ancestor_team_ids": "ancestor_team_ids::uuid[]",
+    "budget_ids": "budget_ids::uuid[]",
+    "period_start_times": "period_start_times::timestamptz[]",
+}
 _ADD = f"""
-INSERT INTO wrtn_reservations (tenant_id, {_KEPT})
-VALUES (%s, {", ".join(["%s"] * len(_KEPT.split(",")))})
+INSERT INTO wrtn_reservations ({_COLUMNS})
+SELECT {", ".join(_CASTS.get(name, name) for name in Kept._fields)}
+FROM unnest({", ".join(f"%({name})s::{_TYPES.get(name, 'uuid')}[]" for name in Kept._fields)})
+    AS made ({_COLUMNS})
 ON CONFLICT DO NOTHING
 """  # noqa: S608
 
@@ -299,20 +352,18 @@ class Spending:
             values = arrays.by_column(names, rows) | {"tenant": self._tenant_id, "now": now}
             await driver.execute(_WRITE_BACK, values)
 
-    async def reservations(self, ids: Sequence[UUID]) -> Mapping[UUID, Reservation]:
+    async def reservations(self, ids: Sequence[UUID]) -> Mapping[UUID, Kept]:
         """Answers those reservations that there are."""
         cursor = await (await self._tx.driver()).execute(_FIND, (self._tenant_id, list(ids)))
-        names = [each.strip() for each in _KEPT.split(",")]
-        found = [
-            Reservation(tenant_id=self._tenant_id, **dict(zip(names, row, strict=True)))
-            for row in await cursor.fetchall()
-        ]
-        return {each.id: each for each in found}
+        return {row[1]: Kept._make(row) for row in await cursor.fetchall()}
 
-    async def add(self, rows: Sequence[Reservation]) -> bool:
+    async def add(self, rows: Sequence[Kept]) -> bool:
         """Adds reservations; False if one of them is there already, and then nothing may be committed."""
-        names = [each.strip() for each in _KEPT.split(",")]
-        values = [(self._tenant_id, *(getattr(row, name) for name in names)) for row in rows]
-        async with (await self._tx.driver()).cursor() as cursor:
-            await cursor.executemany(_ADD, values)
-            return cursor.rowcount == len(rows)
+        values = arrays.by_column(Kept._fields, [_literals(row) for row in rows])
+        return (await (await self._tx.driver()).execute(_ADD, values)).rowcount == len(rows)
+
+
+def _literals(row: Kept) -> tuple[object, ...]:
+    """Answers the row with its bytes and arrays as texts: arrays of arrays cannot be unnested by row."""
+    arrayed = {name: arrays.literal(getattr(row, name)) for name in _ARRAYS}
+    return tuple((row._asdict() | arrayed | {"request_hash": row.request_hash.hex()}).values())
