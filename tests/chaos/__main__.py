@@ -42,8 +42,8 @@ def main() -> None:
     sys.exit(code)
 
 
-def chaos(suite: Suite, arguments: argparse.Namespace) -> tuple[int, int]:
-    """Kills until the replay ends; answers how many were killed, and the replay's exit code."""
+def chaos(suite: Suite, arguments: argparse.Namespace, most: int | None = None) -> tuple[int, int]:
+    """Kills until the replay ends, or `most` processes; answers how many, and the replay's exit code."""
     command = [sys.executable, "-m", "tests.replay", "--repeat", str(arguments.repeat)]
     if arguments.conversations:
         command += ["--conversations", str(arguments.conversations), "--trace", str(arguments.trace)]
@@ -51,15 +51,15 @@ def chaos(suite: Suite, arguments: argparse.Namespace) -> tuple[int, int]:
     kills = 0
     try:
         for victim in victims():
-            if ended(replay, arguments.every):
+            if kills == most or ended(replay, arguments.every):
                 break
             if pid := kill(suite, victim):
                 kills += 1
                 say(f"{victim} served again after {recovery(suite, victim, pid, replay):.1f} s")
+        return kills, replay.wait()
     finally:
         if replay.poll() is None:
             replay.terminate()
-    return kills, replay.wait()
 
 
 def victims() -> Iterator[str]:
