@@ -11,14 +11,14 @@ from chassis.database import Transaction
 from chassis.events import outbox
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
-from services.billing.charging import Exchange
 from services.billing.errors import PricesMissing
 from services.billing.events import usage_rated
-from services.billing.price_list import PriceList
-from services.billing.settling import settle
+from services.billing.pricing.charging import Exchange
+from services.billing.pricing.price_list import PriceList
+from services.billing.spending.settling import settle
 from services.billing.store import Postings, Prices
 from services.billing.store.rules import Agreements
-from services.billing.usages import Book, RatedUsage, once_each
+from services.billing.usage.usages import Book, RatedUsage, once_each
 from wrtn.billing.v1.events_pb2 import ModelUnpriced
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 

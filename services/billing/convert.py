@@ -12,12 +12,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis import timestamps
 from chassis.decimals import text
 from services.billing import models
-from services.billing.admission import ZERO
-from services.billing.costs import Costs
 from services.billing.errors import TimeRangeInvalid
-from services.billing.price_source import CURRENCY
+from services.billing.pricing.price_source import CURRENCY
+from services.billing.spending.admission import ZERO
 from services.billing.store.spending import Kept
-from services.billing.sums import MOST_ROWS, Asked, By, Sum
+from services.billing.usage.costs import Costs
+from services.billing.usage.sums import MOST_ROWS, Asked, By, Sum
 from wrtn.billing.v1 import budget_increases_pb2, budgets_pb2, costs_pb2, spending_pb2
 from wrtn.sessions.v1.token_usage_pb2 import Attribution
 

@@ -9,10 +9,10 @@ from uuid import UUID
 from chassis import decimals, timestamps
 from chassis.database import Transaction
 from chassis.events.envelope import Event
-from services.billing.admission import Counter
 from services.billing.models import Budget, Invoice, Payment, Subscription
+from services.billing.spending.admission import Counter
 from services.billing.store.wallets import NewLot
-from services.billing.usages import RatedUsage
+from services.billing.usage.usages import RatedUsage
 from wrtn.billing.v1.events_pb2 import (
     BudgetChanged,
     BudgetNoticed,

@@ -6,19 +6,19 @@ from chassis import settings
 from chassis.operations import Operations
 from chassis.operations.rpc import OperationRpc
 from chassis.service import Parts, Runtime, run
-from services.billing import organisation, plan_presets, subjects, taxes
-from services.billing.breakage import Breakage
+from services.billing import organisation, subjects
 from services.billing.consumers import Rating
-from services.billing.correcting import Correcting
-from services.billing.drafting import Drafter
-from services.billing.expiry import Expiry
-from services.billing.invoice_cycle import InvoiceCycle
+from services.billing.invoices import taxes
+from services.billing.invoices.drafting import Drafter
+from services.billing.invoices.invoice_cycle import InvoiceCycle
+from services.billing.ledger.reconciling import Reconciliation
 from services.billing.letters import Postman
-from services.billing.paying import paying
-from services.billing.price_list import PriceList
-from services.billing.price_source import packaged
-from services.billing.prices import import_at_start
-from services.billing.reconciling import Reconciliation
+from services.billing.payments.paying import paying
+from services.billing.plans import plan_presets
+from services.billing.pricing.correcting import Correcting
+from services.billing.pricing.price_list import PriceList
+from services.billing.pricing.price_source import packaged
+from services.billing.pricing.prices import import_at_start
 from services.billing.rpc.budgets import Budgets
 from services.billing.rpc.corrections import CorrectionRpc
 from services.billing.rpc.costs import Costs
@@ -31,8 +31,10 @@ from services.billing.rpc.spending import Spends
 from services.billing.rpc.subscriptions import Subscriptions
 from services.billing.rpc.wallets import Wallets
 from services.billing.settings import BillingSettings
-from services.billing.spender import Spender
-from services.billing.top_ups import TopUps
+from services.billing.spending.expiry import Expiry
+from services.billing.spending.spender import Spender
+from services.billing.wallets.breakage import Breakage
+from services.billing.wallets.top_ups import TopUps
 from wrtn.billing.v1.budget_increases_pb2_grpc import add_BudgetIncreaseServiceServicer_to_server
 from wrtn.billing.v1.budgets_pb2_grpc import add_BudgetServiceServicer_to_server
 from wrtn.billing.v1.corrections_pb2_grpc import add_CorrectionServiceServicer_to_server

@@ -25,7 +25,7 @@ from services.billing.models import (
     KnownTeam,
 )
 from services.billing.models.base import Base
-from services.billing.price_source import CURRENCY
+from services.billing.pricing.price_source import CURRENCY
 from services.billing.store.organisation import add_tenures, keep
 from wrtn.enterprise.v1.events_pb2 import (
     CompanionAppointed,

@@ -16,7 +16,7 @@ from chassis.call import Caller, current
 from chassis.database import Scope, Snapshot
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing.payers import pays
+from services.billing.payments.payers import pays
 from services.billing.periods import BEGINNING, Span
 from services.billing.store.organisation import tenures
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chassis.settings import ServiceSettings, SettingsError
-from services.billing.stripe.api import StripeKeys
+from services.billing.payments.stripe.api import StripeKeys
 
 
 @dataclass(frozen=True, kw_only=True)

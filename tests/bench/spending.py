@@ -19,9 +19,9 @@ from chassis.database.roles import Urls
 from chassis.service import Parts, Runtime, start
 from chassis.testing.callers import Callers
 from services.billing import models
-from services.billing.budgets import untouched
 from services.billing.main import wire
 from services.billing.settings import BillingSettings
+from services.billing.spending.budgets import untouched
 from tests.bench.floors import CONNECTIONS, Connection, Methods, say, serve
 from tests.bench.load import CALLERS, CHANNELS, rate
 from tests.bench.ours import keyed

@@ -19,9 +19,9 @@ from chassis.database.roles import Urls
 from chassis.events.envelope import Event
 from services.billing.consumers import Rating
 from services.billing.models import KnownCurrency
-from services.billing.price_list import PriceList
-from services.billing.price_source import packaged
-from services.billing.prices import import_prices
+from services.billing.pricing.price_list import PriceList
+from services.billing.pricing.price_source import packaged
+from services.billing.pricing.prices import import_prices
 from services.billing.store.organisation import keep
 from tests.usage import NEW, NOON, Person, tokens, usage
 from wrtn.sessions.v1.events_pb2 import UsageRecorded

@@ -17,13 +17,13 @@ from chassis.service import Running
 from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from chassis.testing.serving import Serve
-from services.billing import taxes
 from services.billing.consumers import Rating
-from services.billing.drafting import Drafter
-from services.billing.invoice_cycle import InvoiceCycle
+from services.billing.invoices import taxes
+from services.billing.invoices.drafting import Drafter
+from services.billing.invoices.invoice_cycle import InvoiceCycle
 from services.billing.main import wire
 from services.billing.models import KnownCurrency, KnownEnterprise, KnownTeam
-from services.billing.price_list import PriceList
+from services.billing.pricing.price_list import PriceList
 from services.billing.settings import BillingSettings
 from tests.billing.make import REAL
 from tests.billing.office import MODEL

@@ -17,9 +17,9 @@ from chassis.events.envelope import Event
 from chassis.testing.databases import ServiceDatabase
 from services.billing.consumers import Rating
 from services.billing.models import KnownCurrency
-from services.billing.price_list import PriceList
-from services.billing.price_source import Source, packaged
-from services.billing.prices import import_prices
+from services.billing.pricing.price_list import PriceList
+from services.billing.pricing.price_source import Source, packaged
+from services.billing.pricing.prices import import_prices
 from services.billing.store.organisation import keep
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 

@@ -23,7 +23,7 @@ from chassis.testing.databases import ServiceDatabase
 from chassis.testing.serving import Serve
 from services.billing.main import wire
 from services.billing.models import Invoice, KnownEnterprise
-from services.billing.paying import Paying, paying
+from services.billing.payments.paying import Paying, paying
 from services.billing.settings import BillingSettings
 from tests.billing.test_billing_invoicing import open_invoice
 from tests.usage import NEW

@@ -18,9 +18,10 @@ from chassis.service import Running
 from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import ServiceDatabase
 from chassis.testing.waiting import until
-from services.billing import chart, wallets
+from services.billing.ledger import chart
 from services.billing.models import WalletLot
 from services.billing.settings import BillingSettings
+from services.billing.wallets import wallets
 from tests.usage import NEW, Person, publish, recorded, tokens, usage
 from wrtn.access.v1.access_pb2 import StaffRight, Title
 from wrtn.billing.v1 import wallets_pb2 as pb

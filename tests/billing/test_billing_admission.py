@@ -10,7 +10,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.billing.admission import Ask, Counter, Level, admit
+from services.billing.spending.admission import Ask, Counter, Level, admit
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -19,10 +19,10 @@ from chassis.testing.callers import Callers
 from chassis.testing.clocks import MovableClock
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
-from services.billing import subscriptions
-from services.billing.charging import Agreement, Exchange, ExchangeRate, Rule, RuleKind, Used, charge
 from services.billing.errors import EnterpriseUnknown
-from services.billing.rating import Rates, Tokens
+from services.billing.plans import subscriptions
+from services.billing.pricing.charging import Agreement, Exchange, ExchangeRate, Rule, RuleKind, Used, charge
+from services.billing.pricing.rating import Rates, Tokens
 from tests.billing.desk import MODEL, Desk, refused, served
 from tests.billing.make import know
 from tests.usage import NEW, NOON, Person, freelancer, recorded, tokens, usage

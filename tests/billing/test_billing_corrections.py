@@ -19,7 +19,7 @@ from chassis.testing.clocks import MovableClock
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
-from services.billing.sums import Asked, By, sums
+from services.billing.usage.sums import Asked, By, sums
 from tests.billing.desk import MODEL, Desk, refused, served
 from tests.billing.make import know
 from tests.usage import NEW, Person, tokens

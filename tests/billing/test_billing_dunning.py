@@ -18,9 +18,9 @@ from chassis.audit.recording import AuditTrail
 from chassis.database import Scope
 from chassis.testing.clocks import MovableClock
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
-from services.billing import payments
-from services.billing.dunning import SCHEDULE, Dun, time_of
 from services.billing.models import Invoice, KnownAccount, KnownEmployee, KnownEnterprise, PaymentMethod
+from services.billing.payments import payments
+from services.billing.payments.dunning import SCHEDULE, Dun, time_of
 from tests.billing.test_billing_invoicing import KEYRING, open_invoice
 from tests.usage import NEW
 from wrtn.access.v1.access_pb2 import TITLE_OWNER

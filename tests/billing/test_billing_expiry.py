@@ -17,9 +17,9 @@ from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
-from services.billing.expiry import BATCH, Expiry
 from services.billing.main import wire
 from services.billing.settings import BillingSettings
+from services.billing.spending.expiry import BATCH, Expiry
 from tests.billing.office import MODEL, Office, found, replica
 from tests.usage import publish, recorded, tokens, usage
 from wrtn.billing.v1.budgets_pb2 import Budget

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.billing.fees import Fee, Stretch, anniversary, fees, share, term
 from services.billing.periods import Span
+from services.billing.plans.fees import Fee, Stretch, anniversary, fees, share, term
 from wrtn.billing.v1.invoices_pb2 import InvoiceLine
 from wrtn.billing.v1.plans_pb2 import PlanPrice, PlanTerms
 

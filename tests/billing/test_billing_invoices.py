@@ -19,9 +19,9 @@ from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
 from services.billing.consumers import Rating
-from services.billing.finalizing import finalize
-from services.billing.plan_presets import PRESETS
-from services.billing.price_list import PriceList
+from services.billing.invoices.finalizing import finalize
+from services.billing.plans.plan_presets import PRESETS
+from services.billing.pricing.price_list import PriceList
 from tests.billing.buyers import Buyer, found, opened
 from tests.billing.make import REAL
 from tests.billing.office import refused

@@ -16,9 +16,9 @@ from chassis.database import Scope
 from chassis.database.roles import connect
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from services.billing.errors import InvoiceNotOpen, InvoiceOverpaid
-from services.billing.invoicing import mark_paid
+from services.billing.invoices.invoicing import mark_paid
+from services.billing.ledger.money import rounded
 from services.billing.models import Invoice, InvoiceLine
-from services.billing.money import rounded
 from tests.billing.make import of_day
 from tests.usage import NEW
 from wrtn.billing.v1 import invoices_pb2 as pb

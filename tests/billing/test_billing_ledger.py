@@ -16,10 +16,10 @@ import pytest_asyncio
 from chassis.database import Scope
 from chassis.database.roles import connect
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
-from services.billing import chart
-from services.billing.chart import PostingKind
 from services.billing.errors import CurrencyMismatch, PostingConflict
-from services.billing.ledger import Line, post
+from services.billing.ledger import chart
+from services.billing.ledger.chart import PostingKind
+from services.billing.ledger.ledger import Line, post
 from tests.usage import NEW
 
 TENANT = NEW()

@@ -17,10 +17,10 @@ from uuid import UUID
 from chassis.database import Scope, Transaction
 from chassis.errors import DomainError
 from chassis.testing.databases import DatabaseFactory
-from services.billing import wallets
 from services.billing.models import LotKind, WalletLot
 from services.billing.store import Postings
-from services.billing.usages import RatedUsage
+from services.billing.usage.usages import RatedUsage
+from services.billing.wallets import wallets
 from tests.usage import NEW, NOON
 
 OPERATIONS = int(os.environ.get("WRTN_LEDGER_OPERATIONS", "20000"))

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from chassis.database import Scope
-from services.billing import standings
 from services.billing.models import KnownAccount, KnownEmployee
+from services.billing.payments import standings
 from services.billing.store.dunnings import Dunnings
 from tests.billing.office import refused
 from tests.billing.paying import CONFIRMED, DECLINED, Payer, PayWorld, State
@@ -168,7 +168,7 @@ async def test_a_process_killed_between_the_answer_and_the_commit_loses_nothing(
     await world.stripe.faults("drop")
     paid = (await payer.pay(invoice)).payment
     with monkeypatch.context() as patched:
-        patched.setattr("services.billing.payments.settle", killed)
+        patched.setattr("services.billing.payments.payments.settle", killed)
         with pytest.raises(Killed):
             await world.collect(timedelta(minutes=2))
     assert (await payer.read(paid)).state == State.STATE_PENDING

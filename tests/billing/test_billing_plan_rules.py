@@ -13,9 +13,9 @@ from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
-from services.billing import included
 from services.billing.main import wire
-from services.billing.plan_presets import PRESETS
+from services.billing.plans import included
+from services.billing.plans.plan_presets import PRESETS
 from services.billing.settings import BillingSettings
 from tests.billing.office import MODEL, Office, found, refused, replica
 from wrtn.access.v1.access_pb2 import StaffRight

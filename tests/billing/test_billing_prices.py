@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from chassis.clock import Clock
 from chassis.database import Scope
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
-from services.billing.price_list import NOTICE, PriceList, additions
-from services.billing.price_source import EPOCH, Dated, Source
-from services.billing.prices import import_prices
-from services.billing.rating import Price, Rates, Schedule, Terms, Timeline
+from services.billing.pricing.price_list import NOTICE, PriceList, additions
+from services.billing.pricing.price_source import EPOCH, Dated, Source
+from services.billing.pricing.prices import import_prices
+from services.billing.pricing.rating import Price, Rates, Schedule, Terms, Timeline
 from services.billing.store import Prices
 from tests.billing.make import REAL, per_million, source
 

@@ -19,7 +19,7 @@ from chassis.testing.logs import Logs
 from chassis.testing.waiting import until
 from gateway.app import opened
 from gateway.settings import Settings
-from services.billing.stripe.signatures import is_signed
+from services.billing.payments.stripe.signatures import is_signed
 from tests.billing.office import refused
 from tests.billing.paying import CONFIRMED, SECRET_KEY, WEBHOOK_SECRET, Payer, PayWorld, State
 from wrtn.billing.v1 import payments_pb2

@@ -18,10 +18,10 @@ from chassis.database import Scope
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
-from services.billing import reservations
 from services.billing.main import wire
 from services.billing.models import ReservationState
 from services.billing.settings import BillingSettings
+from services.billing.spending import reservations
 from services.billing.store.reservations import Reservations
 from tests.billing.office import Office, found, replica, told
 from wrtn.billing.v1 import budgets_pb2, spending_pb2

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis import decimals
-from services.billing.price_source import Dated
-from services.billing.rating import Rates, Schedule, Terms, Tier, Tokens, Window, cost
+from services.billing.pricing.price_source import Dated
+from services.billing.pricing.rating import Rates, Schedule, Terms, Tier, Tokens, Window, cost
 from tests.billing.make import REAL
 
 TIMELINES = REAL.timelines

@@ -11,7 +11,7 @@ from psycopg import sql
 from chassis.database.roles import connect
 from chassis.embedded.postgres import Postgres
 from chassis.testing.databases import DatabaseFactory
-from services.billing.reconciling import Reconciliation
+from services.billing.ledger.reconciling import Reconciliation
 from tests.billing.make import Billing, billing, of_day, per_million, source
 from tests.usage import NEW, Person, recorded, tokens, usage
 from wrtn.billing.v1.events_pb2 import BooksDisagreed

@@ -11,8 +11,8 @@ import pytest_asyncio
 from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
-from services.billing import plan_presets
-from services.billing.plan_presets import PRESETS
+from services.billing.plans import plan_presets
+from services.billing.plans.plan_presets import PRESETS
 from tests.billing.buyers import Buyer, found, opened
 from tests.billing.office import refused
 from wrtn.access.v1.access_pb2 import Duty, StaffRight, Title

@@ -9,11 +9,12 @@ from uuid import UUID
 import pytest
 
 from chassis.database import Scope
-from services.billing import payments, wallets
 from services.billing.models import KnownEmployee, Payment, PaymentMethod
-from services.billing.providers import Outcome
+from services.billing.payments import payments
+from services.billing.payments.providers import Outcome
 from services.billing.store.payments import Payments
-from services.billing.top_ups import TopUps, top_up
+from services.billing.wallets import wallets
+from services.billing.wallets.top_ups import TopUps, top_up
 from tests.billing.purses import Purses
 from tests.usage import NEW, Person
 from wrtn.access.v1.access_pb2 import TITLE_OWNER

@@ -21,9 +21,9 @@ from chassis.database.roles import connect
 from chassis.events.envelope import Event
 from chassis.testing.databases import DatabaseFactory
 from services.billing.errors import PricesMissing
-from services.billing.prices import import_prices
-from services.billing.sums import Asked, By, Sum, sums
-from services.billing.usages import UsageMalformed
+from services.billing.pricing.prices import import_prices
+from services.billing.usage.sums import Asked, By, Sum, sums
+from services.billing.usage.usages import UsageMalformed
 from tests.billing.make import Billing, billing, of_day, per_million, source
 from tests.usage import NEW, Person, freelancer, recorded, shuffled_thrice, tokens, usage
 from wrtn.sessions.v1.events_pb2 import UsageRecorded

@@ -15,11 +15,12 @@ from chassis.database import Scope
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
-from services.billing import reservations, wallets
 from services.billing.main import wire
 from services.billing.models import ReservationState
 from services.billing.settings import BillingSettings
+from services.billing.spending import reservations
 from services.billing.store.reservations import Reservations
+from services.billing.wallets import wallets
 from tests.billing.office import Office, found, refused, replica, told
 from tests.usage import NEW
 from wrtn.billing.v1.spending_pb2 import (

@@ -11,8 +11,8 @@ import pytest
 from chassis.database import Scope
 from chassis.database.roles import connect
 from chassis.testing.clocks import MovableClock
-from services.billing import wallets
-from services.billing.breakage import Breakage
+from services.billing.wallets import wallets
+from services.billing.wallets.breakage import Breakage
 from tests.billing.office import refused
 from tests.billing.purses import Purses
 from tests.usage import NEW, Person

@@ -12,9 +12,9 @@ from chassis.settings import SettingsError
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
-from services.billing.bank_transfers import BankTransfers
 from services.billing.errors import TransferNotCollectable
 from services.billing.main import wire
+from services.billing.payments.bank_transfers import BankTransfers
 from services.billing.settings import BillingSettings
 from tests.billing.office import refused
 from wrtn.billing.v1 import payment_methods_pb2, payment_providers_pb2, payments_pb2

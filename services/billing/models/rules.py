@@ -34,7 +34,7 @@ class PriceRule(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     plan_id: Mapped[UUID | None]
     kind: Mapped[str]
-    """A services.billing.charging.RuleKind."""
+    """A services.billing.pricing.charging.RuleKind."""
     model: Mapped[str]
     """Empty for all models."""
     percent: Mapped[Decimal | None]

@@ -16,11 +16,12 @@ from chassis.idempotency import once
 from chassis.paging import Page, PageTokenInvalid
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing import budgets, convert
-from services.billing.admission import ZERO
-from services.billing.budgets import Decider
+from services.billing import convert
 from services.billing.errors import BudgetNotFound
 from services.billing.models import Budget
+from services.billing.spending import budgets
+from services.billing.spending.admission import ZERO
+from services.billing.spending.budgets import Decider
 from services.billing.store.budgets import Budgets as Store
 from services.billing.store.budgets import Periods
 from services.billing.store.increases import Extras

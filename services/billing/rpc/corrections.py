@@ -18,7 +18,8 @@ from chassis.operations import Operations
 from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing import convert, corrections, models, price_convert
+from services.billing import convert, models
+from services.billing.pricing import corrections, price_convert
 from services.billing.store.corrections import NO_TEAM, Corrections
 from services.billing.store.prices import read_rates
 from wrtn.billing.v1 import corrections_pb2 as pb

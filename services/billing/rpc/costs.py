@@ -13,8 +13,8 @@ from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
 from services.billing import convert
-from services.billing.costs import of_account, of_enterprise
 from services.billing.store import LedgerEntries
+from services.billing.usage.costs import of_account, of_enterprise
 from wrtn.billing.v1 import costs_pb2
 from wrtn.billing.v1.costs_pb2_grpc import CostServiceServicer
 

@@ -16,11 +16,12 @@ from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing import convert, increases
-from services.billing.budgets import Decider, amount_of
+from services.billing import convert
 from services.billing.errors import BudgetIncreaseNotFound, TimeRangeInvalid
 from services.billing.models import BudgetIncrease
 from services.billing.rpc.cursors import before
+from services.billing.spending import increases
+from services.billing.spending.budgets import Decider, amount_of
 from services.billing.store.increases import Increases as Store
 from wrtn.billing.v1 import budget_increases_pb2 as pb
 from wrtn.billing.v1.budget_increases_pb2_grpc import BudgetIncreaseServiceServicer

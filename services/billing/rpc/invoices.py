@@ -16,18 +16,18 @@ from chassis.database import Scope, Snapshot, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, PageTokenInvalid
 from chassis.service import Runtime
-from services.billing import (
+from services.billing import models
+from services.billing.errors import InvoiceNotFound
+from services.billing.invoices import (
     convert_invoices,
     finalizing,
     invoice_cycle,
     invoice_documents,
     invoice_settings,
     invoicing,
-    models,
 )
-from services.billing.drafting import Drafter
-from services.billing.errors import InvoiceNotFound
-from services.billing.invoicing import CreditLine
+from services.billing.invoices.drafting import Drafter
+from services.billing.invoices.invoicing import CreditLine
 from services.billing.readers import reading
 from services.billing.settings import BillingSettings
 from services.billing.store.customers import Customer

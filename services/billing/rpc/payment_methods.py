@@ -12,14 +12,14 @@ from chassis.database import Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
-from services.billing import payment_methods
 from services.billing.errors import CardsNotSetUp, PaymentSetupNotFound, ProviderUnreachable
-from services.billing.payers import require_payer
-from services.billing.providers import ProviderSilent
+from services.billing.payments import payment_methods
+from services.billing.payments.payers import require_payer
+from services.billing.payments.providers import ProviderSilent
+from services.billing.payments.stripe.saving import Saving
 from services.billing.rpc.cursors import before
 from services.billing.settings import BillingSettings
 from services.billing.store.payment_methods import PaymentMethods as Store
-from services.billing.stripe.saving import Saving
 from wrtn.billing.v1 import payment_methods_pb2 as pb
 from wrtn.billing.v1.payment_methods_pb2_grpc import PaymentMethodServiceServicer
 

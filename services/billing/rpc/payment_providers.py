@@ -9,7 +9,6 @@ import structlog
 from google.protobuf.empty_pb2 import Empty
 
 from chassis.clock import Clock
-from services.billing.collecting import Collector
 from services.billing.errors import (
     CardsNotSetUp,
     PaymentNotFound,
@@ -17,9 +16,10 @@ from services.billing.errors import (
     RefundNotFound,
     WebhookRefused,
 )
-from services.billing.stripe.api import StripeKeys
-from services.billing.stripe.signatures import is_signed
-from services.billing.stripe.webhooks import MOST_BYTES, Told, told
+from services.billing.payments.collecting import Collector
+from services.billing.payments.stripe.api import StripeKeys
+from services.billing.payments.stripe.signatures import is_signed
+from services.billing.payments.stripe.webhooks import MOST_BYTES, Told, told
 from wrtn.billing.v1.payment_providers_pb2 import ReceiveStripeEventRequest
 from wrtn.billing.v1.payment_providers_pb2_grpc import PaymentProviderServiceServicer
 

@@ -12,13 +12,13 @@ from chassis.database import Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
-from services.billing import payments, refunds
-from services.billing.collecting import Collector
-from services.billing.convert_payments import payment as shown
-from services.billing.convert_payments import refund as shown_refund
 from services.billing.errors import CardsNotSetUp, PaymentNotCancellable
-from services.billing.payers import require_payer
-from services.billing.refunds import Refunding
+from services.billing.payments import payments, refunds
+from services.billing.payments.collecting import Collector
+from services.billing.payments.convert_payments import payment as shown
+from services.billing.payments.convert_payments import refund as shown_refund
+from services.billing.payments.payers import require_payer
+from services.billing.payments.refunds import Refunding
 from services.billing.rpc.cursors import before
 from services.billing.settings import BillingSettings
 from services.billing.store.payments import Payments as Store

@@ -12,8 +12,8 @@ from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing import convert_plans, plans
 from services.billing.errors import PlanNotFound
+from services.billing.plans import convert_plans, plans
 from services.billing.store.plans import Plans as Store
 from wrtn.billing.v1 import plans_pb2 as pb
 from wrtn.billing.v1.plans_pb2_grpc import PlanServiceServicer

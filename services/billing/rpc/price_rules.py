@@ -16,8 +16,9 @@ from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing import agreed_prices, convert, models, price_convert, price_rules
-from services.billing.price_list import PriceList
+from services.billing import convert, models
+from services.billing.pricing import agreed_prices, price_convert, price_rules
+from services.billing.pricing.price_list import PriceList
 from services.billing.store.rules import ExchangeRates, Rules
 from wrtn.billing.v1 import price_rules_pb2 as pb
 from wrtn.billing.v1.price_rules_pb2_grpc import PriceRuleServiceServicer

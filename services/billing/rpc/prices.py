@@ -14,9 +14,10 @@ from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing import convert, models, own_prices, price_convert
-from services.billing.price_list import PriceList
-from services.billing.prices import list_prices
+from services.billing import convert, models
+from services.billing.pricing import own_prices, price_convert
+from services.billing.pricing.price_list import PriceList
+from services.billing.pricing.prices import list_prices
 from wrtn.billing.v1 import prices_pb2
 from wrtn.billing.v1.prices_pb2_grpc import PriceServiceServicer
 

@@ -15,12 +15,13 @@ from chassis.errors import DomainError
 from chassis.idempotency import once
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing import convert, reservations
-from services.billing.authorizing import Wanted
+from services.billing import convert
 from services.billing.errors import AccountNotFound, ReservationNotFound
-from services.billing.estimates import NOTHING, Estimates
-from services.billing.price_list import PriceList
-from services.billing.spender import Spender
+from services.billing.pricing.price_list import PriceList
+from services.billing.spending import reservations
+from services.billing.spending.authorizing import Wanted
+from services.billing.spending.estimates import NOTHING, Estimates
+from services.billing.spending.spender import Spender
 from services.billing.store.spending import Spending
 from wrtn.billing.v1 import spending_pb2 as pb
 from wrtn.billing.v1.spending_pb2_grpc import SpendServiceServicer

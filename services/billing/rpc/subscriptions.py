@@ -15,12 +15,13 @@ from chassis.idempotency import once
 from chassis.paging import Page, PageTokenInvalid
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing import convert_plans, models, subscriptions
+from services.billing import models
 from services.billing.errors import PlanNotFound, SubscriptionNotFound
+from services.billing.plans import convert_plans, subscriptions
+from services.billing.plans.subscriptions import Wanted
 from services.billing.readers import Reader, reading
 from services.billing.store.plans import Plans
 from services.billing.store.subscriptions import Subscriptions as Store
-from services.billing.subscriptions import Wanted
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 from wrtn.billing.v1 import subscriptions_pb2 as pb
 from wrtn.billing.v1.subscriptions_pb2_grpc import SubscriptionServiceServicer

@@ -17,15 +17,16 @@ from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.billing import convert, convert_wallets, wallet_acts, wallets
-from services.billing.budgets import amount_of
+from services.billing import convert
 from services.billing.errors import WalletNotFound
 from services.billing.models import WalletLot
-from services.billing.payers import require_payer
+from services.billing.payments.payers import require_payer
 from services.billing.readers import Reader, reading
-from services.billing.statements import statement
+from services.billing.spending.budgets import amount_of
 from services.billing.store.wallets import NEVER, Place, WalletRead
-from services.billing.wallet_acts import Act
+from services.billing.wallets import convert_wallets, wallet_acts, wallets
+from services.billing.wallets.statements import statement
+from services.billing.wallets.wallet_acts import Act
 from wrtn.billing.v1 import wallets_pb2 as pb
 from wrtn.billing.v1.wallets_pb2_grpc import WalletServiceServicer
 

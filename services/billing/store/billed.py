@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot, Transaction
-from services.billing.chart import WALLET, PostingKind
+from services.billing.ledger.chart import WALLET, PostingKind
 from services.billing.models import Closing, Ledger, SubscriptionPhase, Usage
 from services.billing.periods import BEGINNING
 

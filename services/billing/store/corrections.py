@@ -12,7 +12,7 @@ from sqlalchemy import select, tuple_, update
 
 from chassis.database import Snapshot, arrays
 from services.billing.models import Correction, CorrectionDifference
-from services.billing.rating import Tokens
+from services.billing.pricing.rating import Tokens
 
 NO_TEAM = UUID(int=0)
 """Stands for usages on no team."""

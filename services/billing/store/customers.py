@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from chassis.database import Snapshot
 from services.billing.models import KnownCurrency, KnownEnterprise, KnownTeam, Ledger
-from services.billing.price_source import CURRENCY
+from services.billing.pricing.price_source import CURRENCY
 
 
 class Customer:

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot
-from services.billing.admission import ZERO
 from services.billing.models import BudgetExtra, BudgetIncrease
+from services.billing.spending.admission import ZERO
 
 
 class Increases:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from chassis.database import Snapshot, Transaction, arrays
 from services.billing import models
-from services.billing.price_source import CURRENCY
+from services.billing.pricing.price_source import CURRENCY
 
 _OPEN = """
 INSERT INTO wrtn_ledgers (tenant_id, currency, last_sequence) VALUES (%(tenant)s, %(currency)s, 0)

@@ -13,9 +13,9 @@ from sqlalchemy import select, tuple_
 
 from chassis.database import Snapshot
 from services.billing import models
-from services.billing.price_list import Addition
-from services.billing.price_source import CURRENCY
-from services.billing.rating import Price, Rates, Schedule, Terms, Tier, Window
+from services.billing.pricing.price_list import Addition
+from services.billing.pricing.price_source import CURRENCY
+from services.billing.pricing.rating import Price, Rates, Schedule, Terms, Tier, Window
 
 _PRICE = """id, model, effective_time, revision, currency, own, end_time, input_per_million,
     cached_input_per_million, output_per_million, cache_write_per_million, reasoning_per_million,

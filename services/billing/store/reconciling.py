@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from chassis.database import Snapshot
-from services.billing.chart import USAGE_REVENUE, PostingKind
+from services.billing.ledger.chart import USAGE_REVENUE, PostingKind
 from services.billing.store.billed import Billed
 from wrtn.billing.v1.invoices_pb2 import InvoiceLine
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from chassis.database import Snapshot
 from services.billing import models
-from services.billing.charging import Agreement, Exchange, ExchangeRate, Rule, RuleKind
+from services.billing.pricing.charging import Agreement, Exchange, ExchangeRate, Rule, RuleKind
 from services.billing.store.prices import read_rates, write_rates
 from wrtn.billing.v1.subscriptions_pb2 import Subscription
 

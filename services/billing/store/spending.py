@@ -13,9 +13,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.database import Snapshot, arrays
-from services.billing.admission import Counter
 from services.billing.periods import Span
-from services.billing.plan_rules import PlanRule
+from services.billing.plans.plan_rules import PlanRule
+from services.billing.spending.admission import Counter
 from wrtn.billing.v1.plans_pb2 import PlanTerms
 
 MOST_DEEP = 100

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.database import Snapshot
-from services.billing.chart import PostingKind
+from services.billing.ledger.chart import PostingKind
 
 # Times never go back along the sequence, so the last entry before a moment has the balance at it.
 _LAST = """

@@ -10,8 +10,8 @@ from sqlalchemy import Select, select
 
 from chassis.database import Snapshot, Transaction, arrays
 from services.billing import models
-from services.billing.posting import LEDGER_IDS, LOCK, POST
-from services.billing.usages import RatedUsage
+from services.billing.usage.posting import LEDGER_IDS, LOCK, POST
+from services.billing.usage.usages import RatedUsage
 
 
 class Postings:

@@ -11,9 +11,9 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_
 
 from chassis.database import Snapshot, Transaction
-from services.billing.burning import BURN
 from services.billing.models import LotKind, Wallet, WalletHold, WalletLot
-from services.billing.price_source import CURRENCY
+from services.billing.pricing.price_source import CURRENCY
+from services.billing.wallets.burning import BURN
 
 # A tenant is one that events told of: an enterprise, or an account that is its own tenant.
 _TENANT = """

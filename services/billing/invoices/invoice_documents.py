@@ -1,0 +1,67 @@
+"""What of an invoice is downloaded: the PDF, and its usage as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from google.protobuf.json_format import MessageToJson
+
+from chassis.database import Database, Scope
+from chassis.decimals import text
+from chassis.typesetting import TypesettingFailed, typeset
+from services.billing.errors import DocumentFailed
+from services.billing.models import Invoice
+from services.billing.periods import BEGINNING
+from services.billing.store.billed import DETAIL, Billed
+from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
+
+_TYPESETTER = "services.billing.invoices.invoice_typesetting"
+_PAGE = 1000
+_FIRST = (BEGINNING, UUID(int=0))
+
+
+async def pdf(invoice: Wire, zone: str, seller: str) -> AsyncIterator[bytes]:
+    """Yields the invoice as PDF, its days by a time zone; raises DocumentFailed."""
+    wanted = "\n".join((zone, seller, MessageToJson(invoice, indent=None)))
+    try:
+        async for data in typeset(_TYPESETTER, wanted.encode()):
+            yield data
+    except TypesettingFailed:
+        raise DocumentFailed("The PDF could not be made now: try again.", retry_after=10) from None
+
+
+async def usage_csv(db: Database, row: Invoice) -> AsyncIterator[bytes]:
+    """Yields each usage of an invoice by time; no transaction is open while the reader is slow.
+
+    What is finalised changes no more, so that the pages fit together.
+    """
+    yield _written([DETAIL])
+    after = _FIRST
+    while True:
+        async with db.snapshot(Scope.of(row.tenant_id)) as snapshot:
+            billed = Billed(snapshot, row.tenant_id)
+            rows = await billed.page(row.start_time, row.end_time, after, _PAGE)
+        if rows:
+            yield _written([[_cell(value) for value in each] for each in rows])
+            after = (rows[-1][0], rows[-1][1])
+        if len(rows) < _PAGE:
+            return
+
+
+def _written(rows: Iterable[Iterable[str]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return text(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,167 @@
+"""What becomes of an invoice once it is finalised: paid, credited, withdrawn or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from chassis.crypto import Keyring
+from chassis.database import Snapshot, Transaction
+from chassis.decimals import text
+from services.billing import events
+from services.billing.errors import AmountInvalid, InvoiceNotOpen, InvoiceOverpaid
+from services.billing.ledger import chart
+from services.billing.ledger.chart import RECEIVABLE, REFUNDS, ROUNDING, TAX, PostingKind
+from services.billing.ledger.ledger import Line, post
+from services.billing.ledger.money import rounded
+from services.billing.models import CreditNote, CreditNoteLine, Invoice
+from services.billing.store.customers import Customer
+from services.billing.store.invoices import CreditNotes, Invoices, next_number
+from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
+from wrtn.billing.v1.invoices_pb2 import InvoiceLine as WireLine
+
+_REASON = "wrtn_credit_notes.reason"
+
+
+async def mark_paid(
+    tx: Transaction, tenant_id: UUID, invoice_id: UUID, payment_id: UUID, amount: Decimal
+) -> Invoice:
+    """Notes what a payment paid of an invoice: paid whole, it is PAID. Posts nothing: who takes money does.
+
+    To be called once a payment, in the transaction that ends it. Raises InvoiceNotOpen and InvoiceOverpaid.
+    """
+    row = await Invoices(tx, tenant_id).open(invoice_id)
+    if row is None:
+        raise InvoiceNotOpen("The invoice is not to be paid (any more).", field="invoice_id")
+    if not 0 < amount <= row.due:
+        raise InvoiceOverpaid("Less than that is due.", field="amount", due=text(row.due))
+    row.paid += amount
+    settle(tx, row)
+    tx.audit(
+        "invoice.paid",
+        tenant_id=tenant_id,
+        target_id=invoice_id,
+        payment_id=str(payment_id),
+        amount=text(amount),
+    )
+    return row
+
+
+class CreditLine(NamedTuple):
+    """What is given back, before tax."""
+
+    exact_amount: Decimal
+    description: str = ""
+    team_id: UUID | None = None
+    model: str = ""
+    ledger_account: str = chart.USAGE_REVENUE
+    """What earned it, and loses it now."""
+    posted: bool = False
+    """Whether the ledger has it already, as of a correction: then rounding and tax alone are posted."""
+
+
+async def credit_note(
+    tx: Transaction,
+    keyring: Keyring,
+    tenant_id: UUID,
+    lines: Sequence[CreditLine],
+    reason: str,
+    invoice_id: UUID | None = None,
+) -> CreditNote:
+    """Credits lines of a finalised invoice with its tax, or, without an invoice, of what is owed at all.
+
+    What is due of it is less by that; what was paid already is owed back. Raises InvoiceNotOpen for one
+    that is neither open nor paid, InvoiceOverpaid for more than it says, and AmountInvalid for nothing.
+    """
+    notes = CreditNotes(tx, tenant_id)
+    invoice = await _creditable(tx, tenant_id, invoice_id) if invoice_id is not None else None
+    currency = invoice.currency if invoice is not None else await Customer(tx, tenant_id).currency()
+    amounts = [rounded(line.exact_amount, currency) for line in lines]
+    subtotal = sum(amounts, rounded(Decimal(0), currency))
+    tax = rounded(subtotal * (invoice.tax_rate if invoice is not None else 0) / 100, currency)
+    total = subtotal + tax
+    if subtotal <= 0:
+        raise AmountInvalid("The amount to credit must be above zero.", field="amount")
+    if invoice is not None and total > (left := invoice.total - await notes.total_of(invoice.id)):
+        raise InvoiceOverpaid("Less than that is left of the invoice.", field="amount", left=text(left))
+    note_id = tx.clock.new_id()
+    key = await keyring.key(tx, tenant_id)
+    taken = (
+        min(total, invoice.due) if invoice is not None and invoice.state == Wire.STATE_OPEN else Decimal(0)
+    )
+    posting = [*_posting(lines, amounts, tax), Line(RECEIVABLE, total - taken), Line(REFUNDS, taken - total)]
+    await post(tx, tenant_id, currency, PostingKind.CREDIT_NOTE, posting, f"credit-note:{note_id}")
+    row = CreditNote(
+        tenant_id=tenant_id,
+        id=note_id,
+        number=await next_number(tx, "CN"),
+        invoice_id=invoice_id,
+        currency=currency,
+        subtotal=subtotal,
+        tax=tax,
+        total=total,
+        reason=key.encrypt(reason.encode(), _REASON, tenant_id, note_id),
+        create_time=tx.now,
+    )
+    tx.session.add(row)
+    await tx.session.flush()
+    tx.session.add_all(_note_lines(row, lines, amounts))
+    if invoice is not None and taken:
+        invoice.credited += taken
+        settle(tx, invoice)
+    tx.audit("credit_note.issued", tenant_id=tenant_id, target_id=note_id, number=row.number, reason=reason)
+    return row
+
+
+async def reason_of(tx: Snapshot, keyring: Keyring, note: CreditNote) -> str:
+    """Answers why a credit note was issued."""
+    key = await keyring.key(tx, note.tenant_id)
+    return key.decrypt(note.reason, _REASON, note.tenant_id, note.id).decode()
+
+
+def settle(tx: Transaction, row: Invoice) -> None:
+    """Ends the claim if nothing is due any more, and tells of the change."""
+    if row.due == 0:
+        row.state, row.pay_time = Wire.STATE_PAID, tx.now
+    row.version, row.update_time = row.version + 1, tx.now
+    events.invoice_changed(tx, row)
+
+
+async def _creditable(tx: Transaction, tenant_id: UUID, invoice_id: UUID) -> Invoice:
+    row = await Invoices(tx, tenant_id).lock(invoice_id)
+    if row is None or row.state not in (Wire.STATE_OPEN, Wire.STATE_PAID):
+        raise InvoiceNotOpen("An invoice that is open or paid can be credited.", field="invoice_id")
+    return row
+
+
+def _posting(lines: Sequence[CreditLine], amounts: Sequence[Decimal], tax: Decimal) -> Iterator[Line]:
+    yield from (Line(TAX, tax), Line(RECEIVABLE, -tax))
+    for line, amount in zip(lines, amounts, strict=True):
+        left = amount - line.exact_amount
+        yield from (Line(ROUNDING, left), Line(RECEIVABLE, -left))
+        if not line.posted:
+            yield from (
+                Line(line.ledger_account, line.exact_amount),
+                Line(RECEIVABLE, -line.exact_amount),
+            )
+
+
+def _note_lines(
+    row: CreditNote, lines: Sequence[CreditLine], amounts: Sequence[Decimal]
+) -> Iterator[CreditNoteLine]:
+    for place, (line, amount) in enumerate(zip(lines, amounts, strict=True), 1):
+        yield CreditNoteLine(
+            tenant_id=row.tenant_id,
+            credit_note_id=row.id,
+            place=place,
+            kind=WireLine.KIND_CORRECTION,
+            description=line.description,
+            team_id=line.team_id,
+            model=line.model,
+            cost_centre="",
+            quantity=1,
+            exact_amount=line.exact_amount,
+            amount=amount,
+        )

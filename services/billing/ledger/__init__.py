@@ -1,0 +1,1 @@
+"""The double-entry ledger, and whether it agrees with the other books."""

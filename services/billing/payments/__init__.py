@@ -1,0 +1,1 @@
+"""How tenants pay, and what happens if they do not."""

@@ -1,0 +1,124 @@
+"""Dunning: who has not paid in time is reminded, and their card charged again; after a grace others are told.
+
+Each step happens once, in one transaction behind the locks of invoice and dunning, never earlier than its day
+and never two within a day: after an outage too, nobody is told of as overdue without the reminders before.
+Billing only says so: what it means for an enterprise is enterprise's to decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from chassis.database import Database, Scope, Transaction
+from chassis.decimals import text
+from chassis.errors import DomainError
+from chassis.jobs import Job
+from services.billing.models import Invoice
+from services.billing.payments import payments, standings
+from services.billing.store.customers import Customer
+from services.billing.store.dunnings import Dunnings, tenants_to_dun
+from services.billing.store.invoices import Invoices
+from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
+
+_EVERY = timedelta(seconds=30)
+_APART = timedelta(days=1)
+
+_log = structlog.get_logger(__name__)
+
+
+class Step(NamedTuple):
+    """What is done so many days after an invoice was due: a reminder, and the card is charged again."""
+
+    day: int
+    overdue: bool = False
+    """Whether the grace is over with it."""
+
+
+SCHEDULE = (Step(1), Step(3), Step(5), Step(7), Step(14, overdue=True), Step(21), Step(28))
+
+
+def time_of(step: int, due: datetime, zone: ZoneInfo, done: datetime | None = None) -> datetime | None:
+    """Answers when a step is due, None after the last; a day after the one before it was `done`, or later.
+
+    Days are those of the tenant's wall clock, so that a step keeps its hour where clocks change.
+    """
+    if step >= len(SCHEDULE):
+        return None
+    planned = (due.astimezone(zone) + timedelta(days=SCHEDULE[step].day)).astimezone(UTC)
+    return planned if done is None else max(planned, done + _APART)
+
+
+@dataclass(frozen=True, slots=True)
+class Dun:
+    """Duns. `worker` is the worker role's database, which lists tenants; without `cards` none is charged."""
+
+    database: Database
+    worker: Database
+    cards: bool
+
+    def job(self) -> Job:
+        """Answers the job."""
+        return Job("dunning", _EVERY, self.run)
+
+    async def run(self) -> None:
+        """Takes every step that is due, and ends what is paid."""
+        async with self.worker.snapshot(Scope()) as snapshot:
+            tenant_ids = await tenants_to_dun(snapshot, snapshot.now)
+        for tenant_id in tenant_ids:
+            try:
+                await self._run(tenant_id)
+            except DomainError as error:
+                _log.warning("dunning_waits", tenant_id=str(tenant_id), reason=error.reason)
+
+    async def _run(self, tenant_id: UUID) -> None:
+        async with self.database.transaction(Scope.of(tenant_id)) as tx:
+            zone = ZoneInfo(await Customer(tx, tenant_id).time_zone())
+            dunnings = Dunnings(tx, tenant_id)
+            for invoice in await dunnings.unnoticed(tx.now):
+                first = time_of(0, invoice.due_time or tx.now, zone)
+                await dunnings.begin(invoice, first or tx.now, tx.now)
+            waiting = await dunnings.to_look_at(tx.now)
+        for invoice_id in waiting:
+            async with self.database.transaction(Scope.of(tenant_id)) as tx:
+                await self._step(tx, tenant_id, invoice_id, zone)
+
+    async def _step(self, tx: Transaction, tenant_id: UUID, invoice_id: UUID, zone: ZoneInfo) -> None:
+        """Takes the next step of an invoice, unless another replica has; ends the dunning of a paid one."""
+        invoice = await Invoices(tx, tenant_id).lock(invoice_id)
+        row = await Dunnings(tx, tenant_id).running(invoice_id)
+        if invoice is None or row is None:
+            return
+        if invoice.state != Wire.STATE_OPEN:
+            row.end_time, row.next_time = tx.now, None
+        elif row.next_time is not None and row.next_time <= tx.now:
+            step = SCHEDULE[row.steps]
+            row.steps, row.overdue = row.steps + 1, row.overdue or step.overdue
+            row.next_time = time_of(row.steps, row.due_time, zone, tx.now)
+            await _remind(tx, invoice, step)
+            await self._charge(tx, invoice)
+        await standings.tell(tx, tenant_id)
+
+    async def _charge(self, tx: Transaction, invoice: Invoice) -> None:
+        """Has the default card be charged again, if there is one and no payment is under way."""
+        if not self.cards:
+            return
+        try:
+            await payments.begin(tx, invoice.tenant_id, invoice_id=invoice.id, automatic=True)
+        except DomainError as error:
+            _log.info("dunning_charges_nothing", invoice_id=str(invoice.id), reason=error.reason)
+
+
+async def _remind(tx: Transaction, invoice: Invoice, step: Step) -> None:
+    fills = {
+        "number": f"INV-{invoice.number:06}",
+        "amount": f"{text(invoice.due)} {invoice.currency}",
+        "days": str(step.day),
+    }
+    template = "payment_overdue" if step.overdue else "payment_reminder"
+    await standings.write(tx, invoice.tenant_id, template, fills)

@@ -1,0 +1,122 @@
+"""Refunds: what was paid goes back by the way it came, never more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import structlog
+
+from chassis.database import Database, Scope, Transaction
+from chassis.decimals import text
+from services.billing import events
+from services.billing.errors import AmountInvalid, PaymentNotRefundable, RefundAbovePaid, RefundNotFound
+from services.billing.ledger.money import rounded
+from services.billing.models import Refund
+from services.billing.payments import booking, payments
+from services.billing.payments.providers import PaymentProvider, ProviderSilent, Return, Returned
+from services.billing.store.payments import Refunds
+from wrtn.billing.v1 import payments_pb2 as pb
+
+_GRACE = timedelta(minutes=1)
+_LONGEST_WAIT = 60
+
+_log = structlog.get_logger(__name__)
+
+
+async def begin(tx: Transaction, tenant_id: UUID, payment_id: UUID, amount: Decimal, reason: str) -> Refund:
+    """Takes the amount out of what may be given back; the provider is asked after the commit.
+
+    Raises PaymentNotFound, PaymentNotRefundable, RefundAbovePaid and AmountInvalid.
+    """
+    paid = await payments.found(tx, tenant_id, payment_id, lock=True)
+    if paid.state != pb.Payment.STATE_SUCCEEDED:
+        raise PaymentNotRefundable("The payment has not succeeded.", field="payment_id")
+    if amount <= 0 or amount != rounded(amount, paid.currency):
+        raise AmountInvalid("The amount must be above zero, in coins of the currency.", field="amount")
+    left = paid.amount - paid.refunded_amount
+    if amount > left:
+        raise RefundAbovePaid("Less than that is left of what was paid.", field="amount", left=text(left))
+    paid.refunded_amount += amount
+    row = Refund(
+        tenant_id=tenant_id,
+        id=tx.clock.new_id(),
+        payment_id=payment_id,
+        provider_refund_id=None,
+        state=pb.Refund.STATE_PENDING,
+        amount=amount,
+        check_time=tx.now + _GRACE,
+        checks=0,
+        create_time=tx.now,
+        update_time=tx.now,
+    )
+    tx.session.add(row)
+    tx.audit(
+        "payment.refund_begun", tenant_id=tenant_id, target_id=payment_id, reason=reason, refund_id=row.id
+    )
+    return row
+
+
+async def settle(tx: Transaction, row: Refund, returned: Returned) -> None:
+    """Notes what became of a locked refund; one that has ended stays as it is."""
+    if row.state != pb.Refund.STATE_PENDING:
+        return
+    row.provider_refund_id = row.provider_refund_id or returned.provider_refund_id
+    if returned.state == pb.Refund.STATE_PENDING:
+        postpone(row, tx.now)
+        return
+    row.state, row.check_time, row.update_time = returned.state, None, tx.now
+    paid = await payments.found(tx, row.tenant_id, row.payment_id, lock=True)
+    if row.state == pb.Refund.STATE_SUCCEEDED:
+        await booking.book_back(tx, paid, row)
+    else:
+        paid.refunded_amount -= row.amount
+    paid.version, paid.update_time = paid.version + 1, tx.now
+    tx.audit("payment.refund_settled", tenant_id=row.tenant_id, target_id=row.payment_id, state=row.state)
+    events.payment_changed(tx, paid)
+
+
+def postpone(row: Refund, now: datetime) -> None:
+    """Has the provider be asked again later."""
+    row.check_time = now + timedelta(minutes=min(2 ** min(row.checks, 10), _LONGEST_WAIT))
+    row.checks += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Refunding:
+    """Asks providers to give money back."""
+
+    database: Database
+    providers: Mapping[int, PaymentProvider]
+    """By wrtn.billing.v1.PaymentProvider; those that are set up."""
+
+    async def advance(self, tenant_id: UUID, refund_id: UUID) -> Refund:
+        """Has the money given back and answers what is known of it; what is not is asked again later."""
+        async with self.database.snapshot(Scope.of(tenant_id)) as snapshot:
+            row = await _found(Refunds(snapshot, tenant_id), refund_id)
+            paid = await payments.found(snapshot, tenant_id, row.payment_id)
+        provider = self.providers.get(paid.provider)
+        if row.state != pb.Refund.STATE_PENDING or provider is None:
+            return row
+        wanted = Return(
+            tenant_id, row.id, paid.provider_payment_id or "", row.amount, paid.currency, row.create_time
+        )
+        try:
+            returned = await provider.give_back(wanted)
+        except ProviderSilent as silent:
+            _log.warning("refund_unknown", refund_id=str(refund_id), reason=silent.reason)
+            returned = Returned(pb.Refund.STATE_PENDING)
+        async with self.database.transaction(Scope.of(tenant_id)) as tx:
+            row = await _found(Refunds(tx, tenant_id), refund_id, lock=True)
+            await settle(tx, row, returned)
+        return row
+
+
+async def _found(refunds: Refunds, refund_id: UUID, *, lock: bool = False) -> Refund:
+    row = await refunds.get(refund_id, lock=lock)
+    if row is None:
+        raise RefundNotFound("The refund does not exist.", field="refund_id")
+    return row

@@ -1,0 +1,133 @@
+"""Cards by Stripe: the PaymentProvider that is asked by machines."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from chassis.clock import Clock
+from services.billing.payments.providers import Charge, Outcome, ProviderSilent, Return, Returned
+from services.billing.payments.stripe.amounts import units_of
+from services.billing.payments.stripe.api import Api, Object, StripeRefused
+from wrtn.billing.v1 import payments_pb2 as pb
+
+_KEYS_LAST = timedelta(hours=23)
+"""Stripe keeps keys of idempotency for a day: until then the same request may be sent again."""
+_PAGE = "100"
+
+# Stripe's words for what became of a PaymentIntent. The unknown and those that need us wait.
+_STATES = {
+    "succeeded": pb.Payment.STATE_SUCCEEDED,
+    "requires_action": pb.Payment.STATE_ACTION_REQUIRED,
+    "requires_payment_method": pb.Payment.STATE_FAILED,
+    "canceled": pb.Payment.STATE_CANCELLED,
+}
+_REFUND_STATES = {
+    "succeeded": pb.Refund.STATE_SUCCEEDED,
+    "failed": pb.Refund.STATE_FAILED,
+    "canceled": pb.Refund.STATE_FAILED,
+}
+NEVER_SENT = "never_sent"
+"""Why a payment failed of which the provider has not heard within a day."""
+
+
+class Cards:
+    """Charges saved cards."""
+
+    name = "stripe"
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+
+    async def charge(self, charge: Charge) -> Outcome:
+        """Takes the money. Raises ProviderSilent if it is not known whether it did."""
+        form = {
+            "amount": str(units_of(charge.amount, charge.currency)),
+            "currency": charge.currency.lower(),
+            "customer": charge.customer_id,
+            "payment_method": charge.method_id,
+            "payment_method_types[]": "card",
+            "confirm": "true",
+            "metadata[tenant_id]": str(charge.tenant_id),
+            "metadata[payment_id]": str(charge.payment_id),
+        }
+        if charge.automatic:
+            form["off_session"] = "true"
+        if self._clock.now() - charge.create_time > _KEYS_LAST:
+            found = await self._search("payment_intents", charge.customer_id, str(charge.payment_id))
+            return _outcome(found) if found else Outcome(pb.Payment.STATE_FAILED, failure=NEVER_SENT)
+        try:
+            return _outcome(await self._api.post("payment_intents", form, f"payment-{charge.payment_id}"))
+        except StripeRefused as refused:
+            made = refused.payload.get("payment_intent", {})
+            return Outcome(pb.Payment.STATE_FAILED, made.get("id"), refused.failure)
+
+    async def outcome(self, provider_payment_id: str) -> Outcome:
+        """Answers what became of a PaymentIntent."""
+        try:
+            return _outcome(await self._api.get(f"payment_intents/{provider_payment_id}"))
+        except StripeRefused as refused:
+            raise ProviderSilent(refused.failure) from refused
+
+    async def cancel(self, provider_payment_id: str) -> Outcome:
+        """Gives a PaymentIntent up; one that cannot be any more is answered as it stands."""
+        try:
+            path = f"payment_intents/{provider_payment_id}/cancel"
+            return _outcome(await self._api.post(path, {}, f"cancel-{provider_payment_id}"))
+        except StripeRefused:
+            return await self.outcome(provider_payment_id)
+
+    async def give_back(self, wanted: Return) -> Returned:
+        """Gives money back."""
+        form = {
+            "payment_intent": wanted.provider_payment_id,
+            "amount": str(units_of(wanted.amount, wanted.currency)),
+            "metadata[tenant_id]": str(wanted.tenant_id),
+            "metadata[refund_id]": str(wanted.refund_id),
+        }
+        if self._clock.now() - wanted.create_time > _KEYS_LAST:
+            found = await self._refund_of(wanted)
+            return _returned(found) if found else Returned(pb.Refund.STATE_FAILED)
+        try:
+            return _returned(await self._api.post("refunds", form, f"refund-{wanted.refund_id}"))
+        except StripeRefused:
+            return Returned(pb.Refund.STATE_FAILED)
+
+    async def _search(self, kind: str, customer_id: str, payment_id: str) -> Object | None:
+        """Finds what was made for a payment so long ago that its key is forgotten."""
+        after: dict[str, str] = {}
+        while True:
+            try:
+                page = await self._api.get(kind, customer=customer_id, limit=_PAGE, **after)
+            except StripeRefused as refused:
+                raise ProviderSilent(refused.failure) from refused
+            for each in page["data"]:
+                if each["metadata"].get("payment_id") == payment_id:
+                    return each  # type: ignore[no-any-return]
+            if not page.get("has_more"):
+                return None
+            after = {"starting_after": page["data"][-1]["id"]}
+
+    async def _refund_of(self, wanted: Return) -> Object | None:
+        try:
+            page = await self._api.get("refunds", payment_intent=wanted.provider_payment_id, limit=_PAGE)
+        except StripeRefused as refused:
+            raise ProviderSilent(refused.failure) from refused
+        mine = (each for each in page["data"] if each["metadata"].get("refund_id") == str(wanted.refund_id))
+        return next(mine, None)
+
+
+def _outcome(intent: Object) -> Outcome:
+    state = _STATES.get(intent["status"], pb.Payment.STATE_PENDING)
+    error: dict[str, Any] = intent.get("last_payment_error") or {}
+    return Outcome(
+        state,
+        intent["id"],
+        (error.get("code") or "declined") if state == pb.Payment.STATE_FAILED else "",
+        intent["client_secret"] if state == pb.Payment.STATE_ACTION_REQUIRED else "",
+    )
+
+
+def _returned(refund: Object) -> Returned:
+    return Returned(_REFUND_STATES.get(refund["status"], pb.Refund.STATE_PENDING), refund["id"])

@@ -1,0 +1,1 @@
+"""Plans, subscriptions to them, and their fees."""

@@ -1,0 +1,1 @@
+"""What things cost, and what tenants are charged for them."""

@@ -1,0 +1,1 @@
+"""Budgets, and what is reserved of them before it is spent."""

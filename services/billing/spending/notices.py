@@ -1,0 +1,71 @@
+"""What people are told of budgets, once each: by an event, which webhooks carry, and by mail.
+
+About an employee's budget the employee is written to, about a team's its chiefs, about the enterprise's its
+owners and the managers with the duty of billing; the latter also where a team has no chief.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from chassis.database import Transaction
+from chassis.decimals import text
+from services.billing import events, letters
+from services.billing.models import Budget
+from services.billing.spending.admission import ZERO, Counter
+from services.billing.store.budgets import Periods
+from services.billing.store.recipients import Recipients
+
+
+class Target(NamedTuple):
+    """Whom a budget limits."""
+
+    tenant_id: UUID
+    team_id: UUID | None
+    employee_id: UUID | None
+
+    @property
+    def level(self) -> str:
+        """As the templates of mails name it."""
+        if self.employee_id is not None:
+            return "employee"
+        return "team" if self.team_id is not None else "enterprise"
+
+
+async def refused(tx: Transaction, tenant_id: UUID, counter: Counter) -> None:
+    """Tells of the first refusal of a budget in a period."""
+    if not await Periods(tx, tenant_id).notice(counter.budget_id, counter.start, ZERO, tx.now):
+        return
+    events.budget_refused(tx, tenant_id, counter)
+    target = Target(tenant_id, counter.team_id, counter.employee_id)
+    await _write(tx, target, "budget_refused", {"amount": text(counter.limit)})
+
+
+async def reached(tx: Transaction, budget: Budget, start: datetime, threshold: Decimal) -> None:
+    """Tells of a threshold that a budget reached in a period."""
+    if not await Periods(tx, budget.tenant_id).notice(budget.id, start, threshold, tx.now):
+        return
+    events.budget_reached(tx, budget, start, threshold)
+    target = Target(budget.tenant_id, budget.team_id, budget.employee_id)
+    fills = {"amount": text(budget.amount), "percent": text(threshold)}
+    await _write(tx, target, "budget_reached", fills)
+
+
+async def _write(tx: Transaction, target: Target, template: str, fills: dict[str, str]) -> None:
+    for member_id in await concerned(tx, target):
+        letters.write(tx, target.tenant_id, member_id, template, {"level": target.level, **fills})
+
+
+async def concerned(tx: Transaction, target: Target) -> list[UUID]:
+    """Answers the members who are concerned by what happens to a budget."""
+    recipients = Recipients(tx, target.tenant_id)
+    if target.employee_id is not None:
+        return await recipients.employee(target.employee_id)
+    if target.team_id is not None:
+        chiefs = await recipients.chiefs([target.team_id])
+        if chiefs:
+            return chiefs
+    return await recipients.payers()

@@ -1,0 +1,1 @@
+"""What was used, once, and its sums."""

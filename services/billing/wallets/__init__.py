@@ -1,0 +1,1 @@
+"""Credits: how they come, burn, expire and are told of."""
