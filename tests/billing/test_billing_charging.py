@@ -20,6 +20,7 @@ from chassis.testing.clocks import MovableClock
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from services.billing.errors import EnterpriseUnknown
+from services.billing.models import KnownEnterprise
 from services.billing.plans import subscriptions
 from services.billing.pricing.charging import Agreement, Exchange, ExchangeRate, Rule, RuleKind, Used, charge
 from services.billing.pricing.rating import Rates, Tokens
@@ -136,6 +137,7 @@ async def test_the_rules_of_a_plan_count_while_a_tenant_subscribes_to_it(desk: D
     for plan, percent in ((pro, "50"), (other, "99")):
         await desk.rule(None, plan_id=plan.id, discount_percent=percent)
     async with desk.running.runtime.db.transaction(Scope.of(tenant)) as tx:
+        tx.session.add(KnownEnterprise(tenant_id=tenant, time_zone="UTC", version=1))
         await subscriptions.start(tx, tenant, subscriptions.Wanted(UUID(pro.id), 1, staff=True), trial=False)
     desk.clock.ahead += 3 * MINUTE
     await desk.used(Person(tenant), MILLION, model="openai/gpt-4.1")

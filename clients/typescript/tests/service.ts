@@ -4,9 +4,10 @@ import {
   Control_Kind,
   RecorderServiceService,
   type AttachRequest,
-  type AttachResponse,
+  AttachResponse,
   type Delta,
   type Frame,
+  Opened,
   type OpenConnectionRequest,
 } from "../src/generated/wrtn/sessions/v1/recorder.js";
 
@@ -85,7 +86,8 @@ export class Service {
     const connectionId = `connection-${this.openings.length}`;
     const whose = { tenantId: "tenant", accountId: "account", teamId: "team" };
     const session = { chatSessionId: "session", model: "m/m", lastSequence: this.stored.length };
-    call.write({ opened: { connectionId, ...session, ...whose } });
+    const opened = Opened.fromPartial({ connectionId, ...session, ...whose });
+    call.write(AttachResponse.fromPartial({ opened }));
   }
 
   private frame(call: Call, frame: Frame): void {

@@ -9,18 +9,17 @@ import {
   SpendServiceService,
   type AuthorizeSpendRequest,
 } from "../src/generated/wrtn/billing/v1/spending.js";
-import type { Opened } from "../src/generated/wrtn/sessions/v1/recorder.js";
+import { Opened } from "../src/generated/wrtn/sessions/v1/recorder.js";
 import { Spending, SpendRefused } from "../src/index.js";
 
-const session: Opened = {
+const session = Opened.fromPartial({
   connectionId: "connection",
   chatSessionId: "session",
   accountId: "account",
   tenantId: "tenant",
   teamId: "team",
   model: "m/m",
-  lastSequence: 0,
-};
+});
 
 /** A billing service in this process: what it was asked, and how it answers. */
 const billing = { asked: [] as AuthorizeSpendRequest[], tokens: [] as string[], refusal: "" };
