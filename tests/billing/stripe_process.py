@@ -1,7 +1,7 @@
 """Stripe for tests: localstripe, with what it lacks of Stripe, and faults on demand.
 
 `python -m tests.billing.stripe_process` prints its port. It adds keys of idempotency, lists of PaymentIntents
-by customer, and at /_config/faults the fault of the next requests that change something:
+by customer, events of their end, and at /_config/faults the fault of the next requests that change something:
 
 - "lose": the request takes effect and its answer is lost;
 - "drop": the request is lost, and has no effect.
@@ -14,10 +14,23 @@ from typing import Any
 
 from aiohttp import web
 from localstripe import resources, server
+from localstripe.webhooks import schedule_webhook
 
 Handler = Any
 _faults: list[str] = []
 _answers: dict[str, tuple[int, bytes]] = {}
+_told: set[str] = set()
+
+
+@web.middleware
+async def _telling(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Sends the event of each PaymentIntent that ended with the request."""
+    answer: web.StreamResponse = await handler(request)
+    for intent in _all_intents():
+        if intent.status in ("succeeded", "canceled") and intent.id not in _told:
+            _told.add(intent.id)
+            schedule_webhook(resources.Event(f"payment_intent.{intent.status}", intent))
+    return answer
 
 
 @web.middleware
@@ -51,13 +64,16 @@ async def _set_faults(request: web.Request) -> web.Response:
 
 async def _intents(request: web.Request) -> web.Response:
     wanted = request.query.get("customer")
-    found = [each for key, each in resources.store.items() if key.startswith("payment_intent:")]
-    mine = [each._export() for each in found if wanted in (None, each.customer)]
+    mine = [each._export() for each in _all_intents() if wanted in (None, each.customer)]
     return web.json_response({"object": "list", "data": mine, "has_more": False})
 
 
+def _all_intents() -> list[Any]:
+    return [each for key, each in list(resources.store.items()) if key.startswith("payment_intent:")]
+
+
 def _app() -> web.Application:
-    made = web.Application(middlewares=[_faulty, server.error_middleware, server.auth_middleware])
+    made = web.Application(middlewares=[_telling, _faulty, server.error_middleware, server.auth_middleware])
     made.router.add_post("/_config/faults", _set_faults)
     made.router.add_get("/v1/payment_intents", _intents)
     for resource in list(server.app.router.resources()):
