@@ -58,7 +58,9 @@ def descriptors_of(revision: str, folder: Path) -> Path | None:
     if archive.returncode != 0:
         return None
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(folder, filter="data")
+        # Python knows this filter since 3.11.4.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder)  # noqa: S202 - the archive is git's own
     protos = folder / "protos"
     bundle, out = folder / "imports.binpb", folder / "descriptors.binpb"
     bundle.write_bytes(imports().SerializeToString())
