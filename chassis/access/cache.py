@@ -14,7 +14,8 @@ from chassis.errors import Unavailable
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_ATTEMPTS = 3
+_ATTEMPTS = 10
+"""How often an answer is asked for that is taken back on its way: bursts of changes are shorter."""
 
 
 class _Flight(Generic[V]):
