@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from chassis.audit.acts import PLATFORM
 from chassis.database import Scope
 from chassis.database.roles import connect
 from chassis.testing.callers import Callers
@@ -144,6 +145,7 @@ async def test_the_rules_of_a_plan_count_while_a_tenant_subscribes_to_it(desk: D
     assert await desk.core.rows("SELECT cost, charge FROM wrtn_usages", tenant) == [(2, 1)]
     asked = pb.ListPlanPriceRulesRequest(plan_id=pro.id)
     (kept,) = (await desk.rules.ListPlanPriceRules(asked, metadata=desk.admin.metadata)).price_rules
+    assert [str(row[0]) for row in await desk.audited(PLATFORM, "price_rules.read")] == [pro.id]
     ended = await desk.rules.EndPriceRule(
         pb.EndPriceRuleRequest(price_rule_id=kept.id), metadata=desk.admin.metadata
     )
@@ -175,6 +177,10 @@ async def test_owners_see_what_they_pay_and_nobody_else_does(desk: Desk) -> None
         ):
             with pytest.raises(Exception, match=code):
                 await call
+    assert await desk.audited(tenant, "price_rules.read") == []
+    await desk.rules.GetAgreedPrice(asked, metadata=desk.admin.metadata)
+    await desk.rules.ListPriceRules(listing, metadata=desk.admin.metadata)
+    assert len(await desk.audited(tenant, "price_rules.read")) == 2
     request = pb.CreatePriceRuleRequest(price_rule=discount)
     with pytest.raises(Exception, match="PERMISSION_DENIED"):
         await desk.rules.CreatePriceRule(request, metadata=owner.metadata)

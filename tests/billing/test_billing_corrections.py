@@ -119,6 +119,7 @@ async def test_a_wrong_price_is_corrected_by_entries_after_somebody_else_approve
             assert total.cost == 38
             assert (total.usage_count, len(found)) == (7, count)
     assert [str(row[0]) for row in await desk.audited(PLATFORM, "correction.approved")] == [proposed.id]
+    assert {str(row[0]) for row in await desk.audited(PLATFORM, "correction.read")} == {proposed.id}
 
 
 async def test_what_was_unpriced_is_rated_later_once_and_the_rest_stays(desk: Desk) -> None:

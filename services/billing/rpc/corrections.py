@@ -27,6 +27,7 @@ from wrtn.billing.v1.corrections_pb2_grpc import CorrectionServiceServicer
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _PLATFORM = Scope.of(PLATFORM)
+_READ = "correction.read"
 
 
 class CorrectionRpc(CorrectionServiceServicer):
@@ -64,8 +65,11 @@ class CorrectionRpc(CorrectionServiceServicer):
 
     async def GetCorrection(self, request: pb.GetCorrectionRequest, context: Context) -> pb.Correction:
         """Gets the correction as it stands now."""
-        async with self._db.snapshot(_PLATFORM) as snapshot:
-            return _correction(await corrections.found(snapshot, UUID(request.correction_id)))
+        correction_id = UUID(request.correction_id)
+        async with self._db.transaction(_PLATFORM) as tx:
+            row = await corrections.found(tx, correction_id)
+            tx.audit(_READ, tenant_id=PLATFORM, target_id=correction_id)
+            return _correction(row)
 
     async def ListCorrectionDifferences(
         self, request: pb.ListCorrectionDifferencesRequest, context: Context
@@ -73,8 +77,9 @@ class CorrectionRpc(CorrectionServiceServicer):
         """Lists what the dry run found."""
         page, correction_id = Page.of(request), UUID(request.correction_id)
         after = page.after(lambda tenant, team: (UUID(tenant), UUID(team)))
-        async with self._db.snapshot(_PLATFORM) as snapshot:
-            rows = await Corrections(snapshot).differences(correction_id, after, page.size + 1)
+        async with self._db.transaction(_PLATFORM) as tx:
+            rows = await Corrections(tx).differences(correction_id, after, page.size + 1)
+            tx.audit(_READ, tenant_id=PLATFORM, target_id=correction_id)
         found, token = page.cut(rows, key=lambda row: (str(row.tenant_id), str(row.team_id)))
         return pb.ListCorrectionDifferencesResponse(
             differences=map(_difference, found), next_page_token=token

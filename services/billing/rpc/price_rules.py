@@ -11,7 +11,7 @@ import grpc
 
 from chassis import timestamps
 from chassis.audit.acts import PLATFORM
-from chassis.database import Scope
+from chassis.database import Scope, Snapshot
 from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
@@ -19,11 +19,13 @@ from chassis.settings import ServiceSettings
 from services.billing import convert, models
 from services.billing.pricing import agreed_prices, price_convert, price_rules
 from services.billing.pricing.price_list import PriceList
+from services.billing.readers import reading
 from services.billing.store.rules import ExchangeRates, Rules
 from wrtn.billing.v1 import price_rules_pb2 as pb
 from wrtn.billing.v1.price_rules_pb2_grpc import PriceRuleServiceServicer
 
 Context = grpc.aio.ServicerContext[Any, Any]
+_READ = "price_rules.read"
 
 
 class PriceRules(PriceRuleServiceServicer):
@@ -57,26 +59,23 @@ class PriceRules(PriceRuleServiceServicer):
         self, request: pb.ListPriceRulesRequest, context: Context
     ) -> pb.ListPriceRulesResponse:
         """Lists the rules of an enterprise, the newest first."""
-        return await self._listed(Page.of(request), UUID(request.enterprise_id), None)
+        tenant_id, page = UUID(request.enterprise_id), Page.of(request)
+        async with reading(self._runtime, tenant_id, _READ) as (snapshot, _):
+            return await _listed(snapshot, page, tenant_id, None)
 
     async def ListPlanPriceRules(
         self, request: pb.ListPlanPriceRulesRequest, context: Context
     ) -> pb.ListPriceRulesResponse:
         """Lists the rules of a plan, the newest first."""
-        return await self._listed(Page.of(request), PLATFORM, UUID(request.plan_id))
-
-    async def _listed(self, page: Page, tenant_id: UUID, plan_id: UUID | None) -> pb.ListPriceRulesResponse:
-        async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
-            rows = await Rules(snapshot, tenant_id).page(plan_id, page.after(UUID), page.size + 1)
-        rules, token = page.cut(rows, key=lambda row: (str(row.id),))
-        return pb.ListPriceRulesResponse(
-            price_rules=map(price_convert.price_rule, rules), next_page_token=token
-        )
+        plan_id, page = UUID(request.plan_id), Page.of(request)
+        async with self._runtime.db.transaction(Scope.of(PLATFORM)) as tx:
+            tx.audit(_READ, tenant_id=PLATFORM, target_id=plan_id)
+            return await _listed(tx, page, PLATFORM, plan_id)
 
     async def GetAgreedPrice(self, request: pb.GetAgreedPriceRequest, context: Context) -> pb.AgreedPrice:
         """Says what an enterprise pays for a model now."""
         tenant_id = UUID(request.enterprise_id)
-        async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
+        async with reading(self._runtime, tenant_id, _READ) as (snapshot, _):
             return await agreed_prices.of(snapshot, self._known, tenant_id, request.model)
 
     async def CreateExchangeRate(
@@ -109,6 +108,14 @@ class PriceRules(PriceRuleServiceServicer):
         return pb.ListExchangeRatesResponse(
             exchange_rates=map(price_convert.exchange_rate, rates), next_page_token=token
         )
+
+
+async def _listed(
+    snapshot: Snapshot, page: Page, tenant_id: UUID, plan_id: UUID | None
+) -> pb.ListPriceRulesResponse:
+    rows = await Rules(snapshot, tenant_id).page(plan_id, page.after(UUID), page.size + 1)
+    rules, token = page.cut(rows, key=lambda row: (str(row.id),))
+    return pb.ListPriceRulesResponse(price_rules=map(price_convert.price_rule, rules), next_page_token=token)
 
 
 async def _built(row: Awaitable[models.PriceRule]) -> pb.PriceRule:
