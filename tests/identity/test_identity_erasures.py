@@ -272,9 +272,8 @@ async def test_the_journal_erases_again_what_a_restore_brought_back(suite: World
     )
     await admin.perform(admin.parser().parse_args(["apply-erasures"]), own)
     # Members of other tests of this world may wait for their erasure, too.
-    query = (
-        f"SELECT id::text FROM wrtn_operations WHERE member_id = '{known.member_id}' AND id <> '{erased.id}'"
-    )
+    mine = f"key = '{known.member_id}' AND id <> '{erased.id}'"
+    query = f"SELECT id::text FROM wrtn_operations WHERE kind = 'member.erase' AND {mine}"
     ((again,),) = await as_superuser(suite.identity, query)
     assert await suite.ended(again) == "SUCCEEDED"
     assert await _member_state(suite, known) == MemberState.ERASED
