@@ -97,6 +97,7 @@ def _read(token: str, query: bytes) -> tuple[str, ...]:
     if (
         raw[:_DIGEST] != query
         or not isinstance(cursor, list)
+        or not cursor
         or not all(isinstance(part, str) for part in cursor)
     ):
         raise PageTokenInvalid

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from chassis.idempotency import once
 from chassis.operations import convert
 from chassis.operations.runner import Operations
 from chassis.operations.store import OperationRows, Row
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page, time_and_id
 from chassis.runtime import Runtime
 from wrtn.access.v1.access_pb2 import Title
 from wrtn.operations.v1 import operations_pb2
@@ -58,7 +57,7 @@ class OperationRpc:
     ) -> operations_pb2.ListOperationsResponse:
         """The newest first."""
         page = Page.of(request)
-        after = _place(page.cursor)
+        after = page.after(time_and_id)
         async with self._db.snapshot(await self._sight(current().caller)) as snapshot:
             rows = await OperationRows(snapshot).newest(request.kind, after, page.size + 1)
         found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
@@ -106,13 +105,3 @@ def _found(row: Row | None) -> Row:
     if row is None:
         raise OperationNotFound("The operation does not exist.", field="operation_id")
     return row
-
-
-def _place(cursor: tuple[str, ...] | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    try:
-        time, id_ = cursor
-        return datetime.fromisoformat(time), UUID(id_)
-    except ValueError as error:
-        raise PageTokenInvalid from error

@@ -14,7 +14,6 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis.database import Snapshot, Transaction
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
-from chassis.paging import PageTokenInvalid
 from services.analytics.models import AuditCopy
 from wrtn.analytics.v1 import events_pb2 as analytics
 from wrtn.analytics.v1.audit_pb2 import SearchAuditEntriesRequest
@@ -61,17 +60,6 @@ async def search(
     newest = query.order_by(AuditCopy.create_time.desc(), AuditCopy.id.desc()).limit(limit)
     rows = (await snapshot.session.execute(newest)).all()
     return [Found(time, id_, AuditEntry.FromString(entry)) for time, id_, entry in rows]
-
-
-def place(cursor: tuple[str, ...] | None) -> Place | None:
-    """Reads the place of the last entry of the page before; raises PageTokenInvalid."""
-    if cursor is None:
-        return None
-    try:
-        time, id_ = cursor
-        return datetime.fromisoformat(time), UUID(id_)
-    except ValueError as error:
-        raise PageTokenInvalid from error
 
 
 def _asked(request: SearchAuditEntriesRequest) -> Select[datetime, UUID, bytes]:

@@ -10,7 +10,7 @@ import grpc
 from chassis.audit.acts import PLATFORM
 from chassis.call import current
 from chassis.database import Scope
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
 from services.analytics import audit, convert
@@ -58,7 +58,7 @@ class Audit(AuditServiceServicer):
     ) -> audit_pb2.SearchAuditEntriesResponse:
         """Staff search by the worker role, which sees all tenants, and on record; an owner in their own."""
         page = Page.of(request)
-        after, caller = audit.place(page.cursor), current().caller
+        after, caller = page.after(time_and_id), current().caller
         everywhere = caller.staff and not caller.access
         where = self._runtime.worker if everywhere else self._runtime.db
         scope = Scope() if everywhere else Scope.of(UUID(request.tenant_id))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import grpc
@@ -360,6 +362,30 @@ async def test_prices_are_listed_by_model_page_by_page(world: World) -> None:
     assert len(entries) > 2000
     assert keys == sorted(keys)
     assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("cursor", [[], ["x"], ["x", "y", "z"], ["1", "2", "3", "4"]])
+async def test_a_forged_place_in_a_page_token_is_refused(world: World, cursor: list[str]) -> None:
+    tenant = NEW()
+    owner = world.callers.employee(tenant, Title.TITLE_OWNER)
+    await world.used(*(usage(Person(tenant), tokens(1, 0, 0)) for _ in range(2)))
+    priced = prices_pb2.ListPricesRequest(page_size=1)
+    booked = costs_pb2.ListLedgerEntriesRequest(enterprise_id=str(tenant), page_size=1)
+    lists: list[tuple[Any, Any]] = [
+        (world.prices.ListPrices, priced),
+        (world.costs.ListLedgerEntries, booked),
+    ]
+    for ask, request in lists:
+        request.page_token = forged((await ask(request, metadata=owner.metadata)).next_page_token, cursor)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await ask(request, metadata=owner.metadata)
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def forged(token: str, cursor: list[str]) -> str:
+    """Puts another place into a token, and leaves its query."""
+    query = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[:12]
+    return base64.urlsafe_b64encode(query + json.dumps(cursor).encode()).rstrip(b"=").decode()
 
 
 async def test_the_price_of_a_model_is_found_by_its_other_names(world: World) -> None:

@@ -19,6 +19,7 @@ from chassis.database import Database, Scope, Transaction
 from chassis.decimals import text
 from chassis.errors import DomainError
 from chassis.jobs import Job
+from services.billing.invoices.convert_invoices import number
 from services.billing.models import Invoice
 from services.billing.payments import payments, standings
 from services.billing.store.customers import Customer
@@ -116,7 +117,7 @@ class Dun:
 
 async def _remind(tx: Transaction, invoice: Invoice, step: Step) -> None:
     fills = {
-        "number": f"INV-{invoice.number:06}",
+        "number": number("INV", invoice.number),
         "amount": f"{text(invoice.due)} {invoice.currency}",
         "days": str(step.day),
     }

@@ -14,6 +14,7 @@ from services.billing.pricing.price_list import Addition, PriceList, additions
 from services.billing.pricing.price_source import Source
 from services.billing.pricing.rating import Price
 from services.billing.store import Prices
+from services.billing.store.prices import Place
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ async def import_at_start(db: Database, source: Source) -> None:
 
 
 async def list_prices(
-    db: Database, known: PriceList, model: str, after: tuple[str, ...] | None, size: int
+    db: Database, known: PriceList, model: str, after: Place | None, size: int
 ) -> Sequence[models.Price]:
     """Answers entries by model, the newest of each first; only one model's if named, by whichever name."""
     async with db.snapshot(Scope()) as snapshot:

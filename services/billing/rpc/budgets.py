@@ -13,7 +13,7 @@ from chassis import masks
 from chassis.call import Access, current
 from chassis.database import Scope, Snapshot
 from chassis.idempotency import once
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
 from services.billing import convert
@@ -64,7 +64,7 @@ class Budgets(BudgetServiceServicer):
             found = await Store(snapshot, tenant_id).page(
                 UUID(request.team_id) if request.team_id else None,
                 UUID(request.employee_id) if request.employee_id else None,
-                _after(page),
+                page.after(UUID),
                 page.size + 1,
             )
             rows, token = page.cut(found, key=lambda row: (str(row.id),))
@@ -117,7 +117,7 @@ class Budgets(BudgetServiceServicer):
         tenant_id, access = UUID(request.enterprise_id), await self._access(UUID(request.enterprise_id))
         async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
             row = await _visible(snapshot, tenant_id, access, UUID(request.budget_id))
-            found = await Store(snapshot, tenant_id).changes(row.id, _before(page), page.size + 1)
+            found = await Store(snapshot, tenant_id).changes(row.id, page.after(int), page.size + 1)
             rows, token = page.cut(found, key=lambda change: (str(change.sequence),))
             reasons = [await budgets.reason_of(snapshot, self._runtime.keyring, each) for each in rows]
         return pb.ListBudgetChangesResponse(
@@ -187,21 +187,3 @@ def _id(given: str) -> UUID:
 
 def _not_found() -> BudgetNotFound:
     return BudgetNotFound("The budget does not exist.", field="budget_id")
-
-
-def _after(page: Page) -> UUID | None:
-    if not page.cursor:
-        return None
-    try:
-        return UUID(page.cursor[0])
-    except ValueError as error:
-        raise PageTokenInvalid from error
-
-
-def _before(page: Page) -> int | None:
-    if not page.cursor:
-        return None
-    try:
-        return int(page.cursor[0])
-    except ValueError as error:
-        raise PageTokenInvalid from error

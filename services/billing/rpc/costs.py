@@ -50,7 +50,7 @@ class Costs(CostServiceServicer):
         page = Page.of(request)
         tenant_id = UUID(request.enterprise_id)
         async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
-            after = int(page.cursor[0]) if page.cursor else 0
+            after = page.after(int) or 0
             rows = await LedgerEntries(snapshot, tenant_id).page(after, page.size + 1)
         entries, token = page.cut(rows, key=lambda entry: (str(entry.sequence),))
         return costs_pb2.ListLedgerEntriesResponse(

@@ -19,7 +19,6 @@ from chassis.settings import ServiceSettings
 from services.billing import convert
 from services.billing.errors import BudgetIncreaseNotFound, TimeRangeInvalid
 from services.billing.models import BudgetIncrease
-from services.billing.rpc.cursors import before
 from services.billing.spending import increases
 from services.billing.spending.budgets import Decider, amount_of
 from services.billing.store.increases import Increases as Store
@@ -72,7 +71,7 @@ class Increases(BudgetIncreaseServiceServicer):
         async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
             employee_id = await increases.listed_for(snapshot, tenant_id, reader, budget_id)
             found = await Store(snapshot, tenant_id).page(
-                budget_id, employee_id, request.state, before(page), page.size + 1
+                budget_id, employee_id, request.state, page.after(UUID), page.size + 1
             )
             rows, token = page.cut(found, key=lambda row: (str(row.id),))
             shown = [await self._shown(snapshot, row) for row in rows]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,7 @@ from google.api.httpbody_pb2 import HttpBody
 
 from chassis.database import Scope, Snapshot, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page, time_and_id
 from chassis.service import Runtime
 from services.billing import models
 from services.billing.errors import InvoiceNotFound
@@ -62,7 +61,7 @@ class Invoices(InvoiceServiceServicer):
         """Lists invoices."""
         page, tenant_id = Page.of(request), UUID(request.enterprise_id)
         async with self._read(tenant_id) as snapshot:
-            found = await Store(snapshot, tenant_id).page(_before(page), page.size + 1)
+            found = await Store(snapshot, tenant_id).page(page.after(time_and_id), page.size + 1)
         rows, token = page.cut(found, key=lambda row: (row.create_time.isoformat(), str(row.id)))
         return pb.ListInvoicesResponse(
             invoices=[convert_invoices.invoice(row) for row in rows], next_page_token=token
@@ -139,7 +138,7 @@ class Invoices(InvoiceServiceServicer):
         """Lists credit notes."""
         page, tenant_id = Page.of(request), UUID(request.enterprise_id)
         async with self._read(tenant_id) as snapshot:
-            found = await CreditNotes(snapshot, tenant_id).page(_below(page), page.size + 1)
+            found = await CreditNotes(snapshot, tenant_id).page(page.after(int), page.size + 1)
             rows, token = page.cut(found, key=lambda row: (str(row.number),))
             notes = [await self._note(snapshot, row) for row in rows]
         return pb.ListCreditNotesResponse(credit_notes=notes, next_page_token=token)
@@ -215,21 +214,3 @@ async def _send_as(context: Any, name: str) -> None:
             ("x-http-header-cache-control", "no-store"),
         )
     )
-
-
-def _before(page: Page) -> tuple[datetime, UUID] | None:
-    if not page.cursor:
-        return None
-    try:
-        return datetime.fromisoformat(page.cursor[0]), UUID(page.cursor[1])
-    except (ValueError, IndexError) as error:
-        raise PageTokenInvalid from error
-
-
-def _below(page: Page) -> int | None:
-    if not page.cursor:
-        return None
-    try:
-        return int(page.cursor[0])
-    except ValueError as error:
-        raise PageTokenInvalid from error

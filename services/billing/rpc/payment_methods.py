@@ -17,7 +17,6 @@ from services.billing.payments import payment_methods
 from services.billing.payments.payers import require_payer
 from services.billing.payments.providers import ProviderSilent
 from services.billing.payments.stripe.saving import Saving
-from services.billing.rpc.cursors import before
 from services.billing.settings import BillingSettings
 from services.billing.store.payment_methods import PaymentMethods as Store
 from wrtn.billing.v1 import payment_methods_pb2 as pb
@@ -73,7 +72,7 @@ class PaymentMethods(PaymentMethodServiceServicer):
         """Lists the saved cards."""
         page, tenant_id = Page.of(request), await self._payer(request.tenant_id)
         async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
-            found = await Store(snapshot, tenant_id).page(before(page), page.size + 1)
+            found = await Store(snapshot, tenant_id).page(page.after(UUID), page.size + 1)
             rows, token = page.cut(found, key=lambda row: (str(row.id),))
             cards = [await payment_methods.shown(snapshot, self._runtime.keyring, row) for row in rows]
         return pb.ListPaymentMethodsResponse(payment_methods=cards, next_page_token=token)

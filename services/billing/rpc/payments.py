@@ -19,7 +19,6 @@ from services.billing.payments.convert_payments import payment as shown
 from services.billing.payments.convert_payments import refund as shown_refund
 from services.billing.payments.payers import require_payer
 from services.billing.payments.refunds import Refunding
-from services.billing.rpc.cursors import before
 from services.billing.settings import BillingSettings
 from services.billing.store.payments import Payments as Store
 from wrtn.billing.v1 import payments_pb2 as pb
@@ -74,7 +73,7 @@ class Payments(PaymentServiceServicer):
         page, tenant_id = Page.of(request), await self._payer(request.tenant_id)
         async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
             found = await Store(snapshot, tenant_id).page(
-                _id(request.invoice_id), before(page), page.size + 1
+                _id(request.invoice_id), page.after(UUID), page.size + 1
             )
         rows, token = page.cut(found, key=lambda row: (str(row.id),))
         return pb.ListPaymentsResponse(payments=map(shown, rows), next_page_token=token)

@@ -46,7 +46,7 @@ class Plans(PlanServiceServicer):
     async def ListPlans(self, request: pb.ListPlansRequest, context: Context) -> pb.ListPlansResponse:
         """Lists plans by key."""
         page = Page.of(request)
-        after = page.cursor[0] if page.cursor else ""
+        after = page.after(str) or ""
         async with self._db.snapshot(Scope()) as snapshot:
             found = await Store(snapshot).page(after, page.size + 1, archived=request.show_archived)
         rows, token = page.cut(found, key=lambda each: (each.plan.key,))

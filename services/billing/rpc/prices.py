@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from services.billing import convert, models
 from services.billing.pricing import own_prices, price_convert
 from services.billing.pricing.price_list import PriceList
 from services.billing.pricing.prices import list_prices
+from services.billing.store.prices import Place
 from wrtn.billing.v1 import prices_pb2
 from wrtn.billing.v1.prices_pb2_grpc import PriceServiceServicer
 
@@ -51,7 +53,9 @@ class Prices(PriceServiceServicer):
     ) -> prices_pb2.ListPricesResponse:
         """Lists prices by model, the newest of each first."""
         page = Page.of(request)
-        rows = await list_prices(self._runtime.db, self._known, request.model, page.cursor, page.size + 1)
+        rows = await list_prices(
+            self._runtime.db, self._known, request.model, page.after(_place), page.size + 1
+        )
         entries, token = page.cut(
             rows, key=lambda entry: (entry.model, entry.effective_time.isoformat(), str(entry.sequence))
         )
@@ -60,3 +64,7 @@ class Prices(PriceServiceServicer):
 
 async def _built(entry: Awaitable[models.Price]) -> prices_pb2.Price:
     return price_convert.price(await entry)
+
+
+def _place(model: str, effective_time: str, sequence: str) -> Place:
+    return model, datetime.fromisoformat(effective_time), int(sequence)

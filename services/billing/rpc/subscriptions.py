@@ -12,7 +12,7 @@ import grpc
 from chassis.call import current
 from chassis.database import Scope, Snapshot, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
 from services.billing import models
@@ -69,7 +69,7 @@ class Subscriptions(SubscriptionServiceServicer):
         page, tenant_id = Page.of(request), UUID(request.enterprise_id)
         async with reading(self._runtime, tenant_id, "subscription.read") as (snapshot, reader):
             row = await _newest(snapshot, reader)
-            found = await Store(snapshot, tenant_id).page(row.id, _before(page), page.size + 1)
+            found = await Store(snapshot, tenant_id).page(row.id, page.after(int), page.size + 1)
         rows, token = page.cut(found, key=lambda phase: (str(phase.sequence),))
         return pb.ListSubscriptionPhasesResponse(phases=map(convert_plans.phase, rows), next_page_token=token)
 
@@ -148,12 +148,3 @@ async def _shown(tx: Snapshot, row: models.Subscription) -> pb.Subscription:
     if plan is None:
         raise PlanNotFound("The plan does not exist.", field="plan_id")
     return convert_plans.subscription(row, plan)
-
-
-def _before(page: Page) -> int | None:
-    if not page.cursor:
-        return None
-    try:
-        return int(page.cursor[0])
-    except ValueError as error:
-        raise PageTokenInvalid from error

@@ -49,6 +49,10 @@ OWN = "own"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('wrtn_prices'))"
 
 
+Place = tuple[str, datetime, int]
+"""Where an entry stands in the list: its model, from when it counts, and its sequence."""
+
+
 class Prices:
     """The price list, the same for all tenants."""
 
@@ -91,16 +95,14 @@ class Prices:
         """Answers the entry as it stands now."""
         return await self._snapshot.session.get(models.Price, price_id, populate_existing=True)
 
-    async def page(
-        self, keys: Sequence[str], after: tuple[str, ...] | None, size: int
-    ) -> Sequence[models.Price]:
+    async def page(self, keys: Sequence[str], after: Place | None, size: int) -> Sequence[models.Price]:
         """Answers entries by model, the newest first; only those of `keys` if there are any."""
         entry = models.Price
         query = select(entry).order_by(entry.model, entry.effective_time.desc(), entry.sequence.desc())
         if keys:
             query = query.where(entry.model.in_(keys))
-        if after:
-            model, effective, sequence = after[0], datetime.fromisoformat(after[1]), int(after[2])
+        if after is not None:
+            model, effective, sequence = after
             older = tuple_(entry.effective_time, entry.sequence) < tuple_(effective, sequence)
             query = query.where((entry.model > model) | ((entry.model == model) & older))
         return (await self._snapshot.session.scalars(query.limit(size))).all()

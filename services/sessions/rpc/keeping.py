@@ -10,10 +10,9 @@ from chassis.call import current
 from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.sessions import legal_holds, retentions
 from services.sessions.errors import NotEmployed
-from services.sessions.rpc.cursors import place_of
 from services.sessions.store import LegalHolds, Retentions
 from wrtn.sessions.v1 import legal_holds_pb2, retention_pb2
 from wrtn.sessions.v1.legal_holds_pb2_grpc import LegalHoldServiceServicer
@@ -75,7 +74,7 @@ class LegalHoldRpc(LegalHoldServiceServicer):
         """Lists the holds that last."""
         page, tenant_id = Page.of(request), UUID(request.enterprise_id)
         async with self._db.snapshot(current().caller.scope) as tx:
-            rows = await LegalHolds(tx, tenant_id).page(place_of(page), page.size + 1)
+            rows = await LegalHolds(tx, tenant_id).page(page.after(time_and_id), page.size + 1)
             rows, token = page.cut(rows, lambda row: (row.create_time.isoformat(), str(row.id)))
             key = await self._keyring.key(tx, tenant_id) if rows else None
         shown = [legal_holds.shown(row, key) for row in rows] if key is not None else []

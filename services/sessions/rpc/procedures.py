@@ -14,11 +14,10 @@ from chassis.call import Caller, current
 from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.errors import NotFound
 from chassis.idempotency import once
-from chassis.paging import Page, PageTokenInvalid
+from chassis.paging import Page
 from services.sessions import procedures
 from services.sessions.errors import NotEmployed, ProcedureNotFound, ProcedureVersionNotFound
 from services.sessions.models import PLATFORM, Procedure, ProcedureState
-from services.sessions.rpc.cursors import sequence_of
 from services.sessions.store import Procedures
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR, TITLE_MANAGER
 from wrtn.sessions.v1 import procedures_pb2 as pb
@@ -60,7 +59,11 @@ class ProcedureRpc(ProcedureServiceServicer):
         kept = [each for each in owners if await self._keeps(each)]
         async with self._db.snapshot(Scope.of(*owners)) as tx:
             rows = await Procedures(tx, owners).page(
-                kept, request.state, request.code_prefix, _place(page), page.size + 1
+                kept,
+                request.state,
+                request.code_prefix,
+                page.after(lambda owner, code: (UUID(owner), code)),
+                page.size + 1,
             )
         rows, token = page.cut(rows, lambda row: (str(row.tenant_id), row.code))
         return pb.ListProceduresResponse(procedures=map(procedures.shown, rows), next_page_token=token)
@@ -105,7 +108,7 @@ class ProcedureRpc(ProcedureServiceServicer):
         page, owners = Page.of(request), _seen()
         async with self._db.snapshot(Scope.of(*owners)) as tx:
             procedure = await self._visible(tx, owners, request.procedure_id)
-            before = sequence_of(page) or None
+            before = page.after(int) or 0 or None
             rows = await Procedures(tx, owners).versions(procedure.id, before, page.size + 1)
         rows, token = page.cut(rows, lambda row: (str(row.version),))
         versions = [procedures.shown_version(row) for row in rows]
@@ -164,14 +167,3 @@ def _seen() -> tuple[UUID, ...]:
     """Answers the owners whose procedures the caller sees: the platform, and the tenant of the account."""
     caller: Caller = current().caller
     return (PLATFORM,) if caller.tenant_id is None else (PLATFORM, caller.tenant_id)
-
-
-def _place(page: Page) -> tuple[UUID, str] | None:
-    """Reads a cursor of an owner and a code."""
-    if page.cursor is None:
-        return None
-    try:
-        owner, code = page.cursor
-        return UUID(owner), code
-    except ValueError as error:
-        raise PageTokenInvalid from error

@@ -13,7 +13,6 @@ from chassis.database import Snapshot
 from chassis.paging import Page
 from services.sessions import convert, sessions
 from services.sessions.models import Session
-from services.sessions.rpc.cursors import sequence_of
 from services.sessions.rpc.sessions.base import SessionRpc
 from services.sessions.shapes import Shown
 from services.sessions.store import Histories
@@ -77,7 +76,7 @@ class SessionContents(SessionRpc):
 
         async def read(tx: Snapshot, session: Session) -> ListHistoriesResponse:
             store = Histories(tx, session.tenant_id)
-            rows = await store.page(session.id, sequence_of(page), page.size, _PAGE_BYTES)
+            rows = await store.page(session.id, page.after(int) or 0, page.size, _PAGE_BYTES)
             histories = await sessions.histories(tx, self._keyring, session.tenant_id, rows)
             token = ""
             if rows and rows[-1].sequence < session.last_sequence:

@@ -7,11 +7,10 @@ from uuid import UUID
 
 from chassis.call import current
 from chassis.database import Scope
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.sessions import convert, title_search
 from services.sessions.errors import TeamNotFound
 from services.sessions.filters import Wanted, common
-from services.sessions.rpc.cursors import id_of, place_of
 from services.sessions.rpc.sessions.base import SessionRpc
 from services.sessions.shapes import Shown
 from services.sessions.store import Sessions
@@ -48,7 +47,7 @@ class SessionLists(SessionRpc):
         account_id = UUID(request.account_id) if request.account_id else None
         async with self._db.transaction(Scope.of(tenant_id)) as tx:
             store = Sessions(tx, tenant_id, self.shape.kind)
-            rows = await store.newest(account_id, id_of(page), page.size + 1)
+            rows = await store.newest(account_id, page.after(UUID), page.size + 1)
             rows, token = page.cut(rows, lambda row: (str(row.id),))
             tx.audit(
                 f"{self.shape.kind}s.searched", tenant_id=tenant_id, account_id=account_id, found=len(rows)
@@ -60,6 +59,6 @@ class SessionLists(SessionRpc):
         page, enterprise_id = Page.of(request), UUID(request.enterprise_id)
         async with self._db.snapshot(current().caller.scope) as tx:
             store = Sessions(tx, enterprise_id, self.shape.kind)
-            rows = await store.page(wanted, place_of(page), page.size + 1)
+            rows = await store.page(wanted, page.after(time_and_id), page.size + 1)
         rows, token = page.cut(rows, lambda row: title_search.key_of(wanted, row))
         return [convert.foreign_session(row) for row in rows], token

@@ -12,11 +12,10 @@ from chassis import masks
 from chassis.call import current
 from chassis.database import Transaction
 from chassis.idempotency import once
-from chassis.paging import Page
+from chassis.paging import Page, time_and_id
 from services.sessions import content, convert, sessions, title_search
 from services.sessions.acting import Acting
 from services.sessions.filters import Wanted, common
-from services.sessions.rpc.cursors import place_of
 from services.sessions.rpc.sessions.base import SessionRpc
 from services.sessions.sessions import Opening
 from services.sessions.shapes import Shown
@@ -59,10 +58,10 @@ class OwnSessions(SessionRpc):
             store = Sessions(tx, acting.tenant_id, self.shape.kind)
             if request.title:
                 shown, token = await title_search.search(
-                    tx, self._keyring, store, wanted, request.title, place_of(page), page
+                    tx, self._keyring, store, wanted, request.title, page.after(time_and_id), page
                 )
             else:
-                rows = await store.page(wanted, place_of(page), page.size + 1)
+                rows = await store.page(wanted, page.after(time_and_id), page.size + 1)
                 rows, token = page.cut(rows, lambda row: title_search.key_of(wanted, row))
                 shown = await sessions.shown(tx, self._keyring, rows)
         return self.shape.page(self.shape.own_page, shown, token)
@@ -128,7 +127,7 @@ class OwnSessions(SessionRpc):
         async with self._db.snapshot(caller.scope) as tx:
             session = await sessions.found(tx, Acting.of(caller), self._named(request), self.shape.kind)
             store = Connections(tx, session.tenant_id)
-            rows = await store.page(session.id, place_of(page), page.size + 1)
+            rows = await store.page(session.id, page.after(time_and_id), page.size + 1)
             rows, token = page.cut(rows, lambda row: (row.connect_time.isoformat(), str(row.id)))
             key = await self._keyring.key(tx, session.tenant_id) if rows else None
         origins = [content.open_origin(key, row.id, row.client, row.address) for row in rows] if key else []
