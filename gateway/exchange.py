@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
@@ -12,6 +13,9 @@ from gateway.problems import Problem, refused
 
 BODY_SECONDS = 60.0
 """How long a whole JSON body may take to come, and the longest pause within a streamed one."""
+DISCARDED_BYTES = 16 * 1024 * 1024
+DISCARDED_SECONDS = 5.0
+"""How much of a refused body is still read, and for how long, so that its sender comes to read why."""
 
 RawHeader = tuple[bytes, bytes]
 
@@ -40,6 +44,10 @@ class Exchange:
         self.status = 0
         self.extra: list[RawHeader] = [(b"x-request-id", self.id.encode()), *always]
         self._receive = receive
+        self._receiving = asyncio.Lock()
+        self._ended = self.headers.get(b"content-length") == b"0" or not (
+            b"content-length" in self.headers or b"transfer-encoding" in self.headers
+        )
         self._send = send
 
     async def gone(self) -> None:
@@ -80,13 +88,34 @@ class Exchange:
     async def _parts(self, limit: int) -> AsyncIterator[bytes]:
         size, more = 0, True
         while more:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                raise Gone
-            part, more = message.get("body", b""), message.get("more_body", False)
+            part, more = await self._part()
             size += len(part)
             _bounded(size, limit)
             yield part
+
+    async def _part(self) -> tuple[bytes, bool]:
+        """Answers the next part of the body, and whether more comes. Raises Gone."""
+        # A call that is over may still have its reader in here.
+        async with self._receiving:
+            if self._ended:
+                return b"", False
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self._ended = True
+                raise Gone
+            self._ended = not message.get("more_body", False)
+            return message.get("body", b""), not self._ended
+
+    async def _discard(self) -> None:
+        """Reads on for a while what the client is still sending.
+
+        A connection that is closed with bytes unread is reset, and takes the answer with it.
+        """
+        size = 0
+        with suppress(TimeoutError, Gone):
+            async with asyncio.timeout(DISCARDED_SECONDS):
+                while not self._ended and size < DISCARDED_BYTES:
+                    size += len((await self._part())[0])
 
     async def start(self, status: int, headers: Sequence[RawHeader]) -> None:
         """Sends the status line and the headers."""
@@ -118,6 +147,7 @@ class Exchange:
     async def refuse(self, problem: Problem) -> None:
         """Sends a problem document, unless the response has begun."""
         if not self.status:
+            await self._discard()
             headers = [
                 (b"content-type", problem.content_type),
                 (b"cache-control", b"no-store"),
@@ -133,6 +163,6 @@ def _too_slow() -> Problem:
 
 def _bounded(size: int, limit: int) -> None:
     if size > limit:
-        # Nothing more is read of such a body, so the connection cannot be used again.
+        # Such a body may not be read to its end, and then the connection cannot be used again.
         close = [(b"connection", b"close")]
         raise refused(413, "BODY_TOO_LARGE", f"The body is longer than {limit} bytes.", close)

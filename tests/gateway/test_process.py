@@ -192,3 +192,13 @@ async def test_a_taken_port_is_said_plainly(
             second.kill()
     assert second.returncode == 1
     assert str(process[1]).encode() in said
+
+
+async def test_who_sends_a_large_body_to_a_refused_path_reads_why(
+    process: tuple[asyncio.subprocess.Process, int, int],
+) -> None:
+    _, port, _ = process
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        for _ in range(5):
+            refused = await client.put("/v1/nothing", content=bytes(12 * 1024 * 1024))
+            assert (refused.status_code, refused.json()["reason"]) == (404, "NO_SUCH_PATH")
