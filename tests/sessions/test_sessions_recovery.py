@@ -104,6 +104,18 @@ async def test_a_frame_that_cannot_be_stored_stops_only_itself(
     assert len(await sessions.outbox("usage.recorded")) == 59
 
 
+async def test_frames_that_wait_at_the_same_time_share_one_transaction(
+    sessions: Sessions, committer: Committer
+) -> None:
+    desks = [await desk_of(sessions, await sessions.session()) for _ in range(2)]
+    storing = [desk.store(committer, *(desk.pending(sessions.frame()) for _ in range(30))) for desk in desks]
+    stored = asyncio.gather(*storing)
+    await asyncio.sleep(0)
+    await committer.start()
+    outcomes = [each for desk in await stored for each in desk]
+    assert len({each.create_time for each in outcomes if isinstance(each, Recorded)}) == 1
+
+
 async def test_a_full_recorder_refuses_early(sessions: Sessions, committer: Committer) -> None:
     session = await sessions.session()
     desk = await desk_of(sessions, session)
