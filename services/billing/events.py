@@ -23,6 +23,7 @@ from wrtn.billing.v1.events_pb2 import (
     SubscriptionChanged,
     UsageRated,
     WalletCredited,
+    WalletRefused,
 )
 from wrtn.billing.v1.plans_pb2 import PlanTerms
 from wrtn.billing.v1.wallets_pb2 import WalletLot
@@ -124,6 +125,12 @@ def wallet_credited(tx: Transaction, tenant_id: UUID, currency: str, lot_id: UUI
         amount=decimals.text(lot.amount),
         currency=currency,
     )
+    tx.publish(event, aggregate_id=tenant_id, tenant_id=tenant_id)
+
+
+def wallet_refused(tx: Transaction, tenant_id: UUID, currency: str, left: Decimal) -> None:
+    """Tells that a wallet refused a spending for the first time since credits last came."""
+    event = WalletRefused(left=decimals.text(left), currency=currency)
     tx.publish(event, aggregate_id=tenant_id, tenant_id=tenant_id)
 
 

@@ -18,6 +18,7 @@ from chassis.jobs import Job
 from chassis.rpc.client import Peers
 from services.billing.models import Letter
 from services.billing.store.letters import Letters, tenants_writing
+from services.billing.store.recipients import Recipients
 from wrtn.identity.v1.mails_pb2 import SendMailRequest
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceStub
 
@@ -41,6 +42,12 @@ def write(tx: Transaction, tenant_id: UUID, member_id: UUID, template: str, fill
             create_time=tx.now,
         )
     )
+
+
+async def write_to_payers(tx: Transaction, tenant_id: UUID, template: str, fills: Mapping[str, str]) -> None:
+    """Writes to those who pay for the tenant, as `write`."""
+    for member_id in await Recipients(tx, tenant_id).who_pays():
+        write(tx, tenant_id, member_id, template, fills)
 
 
 @dataclass(frozen=True, slots=True)

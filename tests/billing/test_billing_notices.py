@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,18 +14,20 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from chassis.database import Scope
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
 from services.billing.main import wire
 from services.billing.settings import BillingSettings
+from services.billing.wallets import wallets
 from services.enterprise.webhook_types import by_service
 from services.identity.letters import Letters
 from tests.billing.office import Office, found, refused, replica
 from tests.usage import NEW
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
-from wrtn.billing.v1.events_pb2 import BudgetNoticed
+from wrtn.billing.v1.events_pb2 import BudgetNoticed, WalletRefused
 from wrtn.enterprise.v1.events_pb2 import CompanionAppointed, DutiesChanged, EmployeeHired, TitleChanged
 from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceServicer, add_MailServiceServicer_to_server
@@ -152,6 +155,24 @@ async def test_a_team_without_a_chief_is_the_payers_matter(world: World) -> None
     assert world.mails.told == Counter([("budget_refused", str(owner), "")])
 
 
+async def test_the_first_refusal_of_a_wallet_is_mailed_to_the_payers_again_once_credits_came(
+    world: World,
+) -> None:
+    office, mails = world.office, world.mails
+    _, owner = await world.joined(Title.TITLE_OWNER)
+    await world.joined(Title.TITLE_MANAGER)
+    for times in (1, 2):
+        async with office.database.app.transaction(Scope.of(office.id)) as tx:
+            await wallets.bonus(tx, office.id, Decimal(2), "USD", reference=f"bonus:{times}")
+            await wallets.set_prepaid(tx, office.id, prepaid=True)
+        for _ in range(2):
+            await refused(office.spend("4.5"))
+        await world.all_sent()
+        assert mails.told == Counter({("wallet_refused", str(owner), ""): times})
+    left = [(each.values["amount"], each.values["currency"]) for each in mails.taken.values()]
+    assert left == [("2", "USD"), ("4", "USD")]
+
+
 async def test_duties_end_with_a_later_change_of_title(world: World) -> None:
     employee, _ = await world.joined(Title.TITLE_MANAGER, duties=(Duty.DUTY_BILLING,))
     changed = TitleChanged(employee_id=str(employee), member_id=str(NEW()), title=Title.TITLE_MANAGER)
@@ -169,7 +190,7 @@ async def test_duties_end_with_a_later_change_of_title(world: World) -> None:
 
 
 def test_webhooks_carry_notices() -> None:
-    assert BudgetNoticed in by_service()["billing"]
+    assert {BudgetNoticed, WalletRefused} <= set(by_service()["billing"])
 
 
 @pytest.mark.parametrize("level", ["employee", "team", "enterprise"])
@@ -179,3 +200,10 @@ def test_webhooks_carry_notices() -> None:
 def test_identity_has_the_templates(template: str, level: str) -> None:
     fills = {"level": level, "amount": "4.25", "percent": "50", "outcome": "approved"}
     assert "4.25" in Letters(public_url=None).write(template, "en", fills).text
+
+
+def test_identity_has_the_template_of_wallets() -> None:
+    fills = {"amount": "4.25", "currency": "EUR"}
+    letter = Letters(public_url=None).write("wallet_refused", "en", fills)
+    assert "4.25 EUR" in letter.text
+    assert "4.25 EUR" in letter.html

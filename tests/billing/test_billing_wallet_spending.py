@@ -12,6 +12,7 @@ import grpc
 import pytest_asyncio
 
 from chassis.database import Scope
+from chassis.database.roles import connect
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
@@ -23,6 +24,7 @@ from services.billing.store.reservations import Reservations
 from services.billing.wallets import wallets
 from tests.billing.office import Office, found, refused, replica, told
 from tests.usage import NEW
+from wrtn.billing.v1.events_pb2 import WalletRefused
 from wrtn.billing.v1.spending_pb2 import (
     ExtendReservationRequest,
     ReleaseReservationRequest,
@@ -134,3 +136,8 @@ async def test_two_hundred_spenders_on_two_replicas_spend_fifty_credits(office: 
             outcomes = await asyncio.gather(*map(one, range(200)))
             assert Counter(outcomes) == {"ADMITTED": 50, "WALLET_EXCEEDED": 150}
             assert await stands(office) == (Decimal(50 * each), Decimal(50 * each))
+    # It is told once for each time that credits came, by whichever replica.
+    query = "SELECT payload FROM wrtn_outbox WHERE subject LIKE '%%wallet.refused' AND tenant_id = %s"
+    with connect(office.database.urls.worker) as worker:
+        rows = worker.execute(query, (office.id,)).fetchall()
+    assert [WalletRefused.FromString(row[0]) for row in rows] == [WalletRefused(left="0", currency="USD")] * 3

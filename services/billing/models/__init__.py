@@ -39,6 +39,7 @@ from services.billing.models.wallets import (
     WalletChange,
     WalletHold,
     WalletLot,
+    WalletNotice,
 )
 
 __all__ = [
@@ -98,4 +99,5 @@ __all__ = [
     "WalletChange",
     "WalletHold",
     "WalletLot",
+    "WalletNotice",
 ]

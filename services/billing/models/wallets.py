@@ -107,6 +107,17 @@ class WalletChange(Base):
     create_time: Mapped[datetime]
 
 
+class WalletNotice(Base):
+    """The first refusal since credits last came into a wallet: told once. Insert-only."""
+
+    __tablename__ = "wrtn_wallet_notices"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    start_time: Mapped[datetime] = mapped_column(primary_key=True)
+    """When credits had last come, or when the wallet was made."""
+    create_time: Mapped[datetime]
+
+
 class AccountTenure(Base):
     """From when a member held an account: until the next tenure of it began. Insert-only."""
 

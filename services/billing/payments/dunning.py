@@ -19,6 +19,7 @@ from chassis.database import Database, Scope, Transaction
 from chassis.decimals import text
 from chassis.errors import DomainError
 from chassis.jobs import Job
+from services.billing import letters
 from services.billing.invoices.convert_invoices import number
 from services.billing.models import Invoice
 from services.billing.payments import payments, standings
@@ -122,4 +123,4 @@ async def _remind(tx: Transaction, invoice: Invoice, step: Step) -> None:
         "days": str(step.day),
     }
     template = "payment_overdue" if step.overdue else "payment_reminder"
-    await standings.write(tx, invoice.tenant_id, template, fills)
+    await letters.write_to_payers(tx, invoice.tenant_id, template, fills)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from uuid import UUID
 
 from chassis.database import Transaction
 from services.billing import events, letters
 from services.billing.store.dunnings import Dunnings
-from services.billing.store.recipients import Recipients
 
 
 async def ended(tx: Transaction, tenant_id: UUID, invoice_id: UUID) -> None:
@@ -33,10 +31,4 @@ async def tell(tx: Transaction, tenant_id: UUID) -> None:
     else:
         events.payment_recovered(tx, tenant_id, standing.version)
         tx.audit("payment.recovered", tenant_id=tenant_id)
-        await write(tx, tenant_id, "payment_recovered", {})
-
-
-async def write(tx: Transaction, tenant_id: UUID, template: str, fills: Mapping[str, str]) -> None:
-    """Writes to those who pay for the tenant."""
-    for member_id in await Recipients(tx, tenant_id).who_pays():
-        letters.write(tx, tenant_id, member_id, template, fills)
+        await letters.write_to_payers(tx, tenant_id, "payment_recovered", {})

@@ -299,7 +299,9 @@ def refusal_of(no: Refusal) -> DomainError:
 
 
 async def _tell_refusals(tx: Transaction, batch: _Batch) -> None:
-    """Tells of the first refusal of a budget in a period, once."""
+    """Tells of the first refusal of a budget in a period, or of a wallet since credits last came, once."""
     for no in batch.refused.values():
-        if not no.rate and not no.counter.wallet:
+        if no.counter.wallet:
+            await notices.wallet_refused(tx, batch.tenant_id, max(no.counter.left, ZERO))
+        elif not no.rate:
             await notices.refused(tx, batch.tenant_id, no.counter)

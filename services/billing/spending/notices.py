@@ -1,7 +1,8 @@
-"""What people are told of budgets, once each: by an event, which webhooks carry, and by mail.
+"""What people are told of budgets and wallets, once each: by an event, which webhooks carry, and by mail.
 
 About an employee's budget the employee is written to, about a team's its chiefs, about the enterprise's its
-owners and the managers with the duty of billing; the latter also where a team has no chief.
+owners and the managers with the duty of billing; the latter also where a team has no chief. About a wallet
+those who pay are written to.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from services.billing.models import Budget
 from services.billing.spending.admission import ZERO, Counter
 from services.billing.store.budgets import Periods
 from services.billing.store.recipients import Recipients
+from services.billing.store.wallets import Wallets
 
 
 class Target(NamedTuple):
@@ -42,6 +44,17 @@ async def refused(tx: Transaction, tenant_id: UUID, counter: Counter) -> None:
     events.budget_refused(tx, tenant_id, counter)
     target = Target(tenant_id, counter.team_id, counter.employee_id)
     await _write(tx, target, "budget_refused", {"amount": text(counter.limit)})
+
+
+async def wallet_refused(tx: Transaction, tenant_id: UUID, left: Decimal) -> None:
+    """Tells of the first refusal of a wallet since credits last came, and what was left of them."""
+    wallets = Wallets(tx, tenant_id)
+    if not await wallets.note_refusal():
+        return
+    currency = (await wallets.kept()).currency
+    events.wallet_refused(tx, tenant_id, currency, left)
+    fills = {"amount": text(left), "currency": currency}
+    await letters.write_to_payers(tx, tenant_id, "wallet_refused", fills)
 
 
 async def reached(tx: Transaction, budget: Budget, start: datetime, threshold: Decimal) -> None:

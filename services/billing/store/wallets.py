@@ -71,6 +71,16 @@ WHERE tenant_id = %s AND remaining > 0 AND expire_time <= %s ORDER BY sequence
 """
 
 
+# Of two refusals at a time one tells: they come behind the lock of the hold, and the key is the last word.
+_NOTE_REFUSAL = """
+INSERT INTO wrtn_wallet_notices (tenant_id, start_time, create_time)
+SELECT tenant_id, greatest(create_time, (
+    SELECT max(create_time) FROM wrtn_wallet_lots WHERE tenant_id = %(tenant)s)), %(now)s
+FROM wrtn_wallets WHERE tenant_id = %(tenant)s
+ON CONFLICT DO NOTHING
+"""
+
+
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """As which what does not expire is ordered."""
 
@@ -203,6 +213,10 @@ class Wallets(WalletRead):
         cursor = await (await self._tx.driver()).execute(_HOLD, (self._tenant_id,))
         row = await cursor.fetchone()
         return row[0] if row is not None else Decimal(0)
+
+    async def note_refusal(self) -> bool:
+        """Notes that a refusal is told; False if one was told since credits last came."""
+        return (await (await self._tx.driver()).execute(_NOTE_REFUSAL, self._values)).rowcount == 1
 
     async def expired(self, now: datetime) -> list[tuple[UUID, Decimal]]:
         """Answers the lots that are past their time with what they have left, the oldest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from chassis.database import Transaction
-from services.billing.payments import standings
+from services.billing import letters
 from services.billing.store.payments import Payments
 from services.billing.store.wallets import Wallets
 from services.billing.wallets import wallets
@@ -22,4 +22,4 @@ async def note(tx: Transaction, tenant_id: UUID) -> None:
     if wallet is None or wallet.top_up_threshold is None:
         return
     await wallets.set_top_up(tx, tenant_id, "", {"top_up_threshold": None, "top_up_amount": None})
-    await standings.write(tx, tenant_id, "top_up_stopped", {"times": str(MOST)})
+    await letters.write_to_payers(tx, tenant_id, "top_up_stopped", {"times": str(MOST)})
