@@ -16,7 +16,7 @@ from services.sessions.errors import (
     SessionNotFound,
 )
 from services.sessions.frames import Outcome, Pending, Recorded, canonical
-from services.sessions.usage import Counts
+from services.sessions.usage import Counts, Units
 
 Key = tuple[bytes, bytes]
 """A tenant's id and the id of a thing of it."""
@@ -41,6 +41,7 @@ class Known(NamedTuple):
     reservation: bytes
     files: bytes
     counts: Counts | None
+    units: Units | None
 
 
 @dataclass(slots=True)
@@ -152,7 +153,7 @@ def _judge_twin(frame: Pending, first: Pending, recorded: Recorded) -> Outcome:
 
 def _attributes(of: Pending | Known) -> tuple[object, ...]:
     """Answers what makes two frames of the same id differ, but for their bodies."""
-    return of.type, of.model, of.counts, of.reservation, of.files
+    return of.type, of.model, of.counts, of.units, of.reservation, of.files
 
 
 def _body(frame: Pending, known: Known) -> str:

@@ -13,7 +13,7 @@ from chassis import timestamps
 from services.sessions.models import Connection, Session
 from services.sessions.shapes import SHAPES, Shown
 from services.sessions.store import HistoryRow
-from services.sessions.usage import Counts, usage_of
+from services.sessions.usage import Counts, Units, units_shown, usage_of
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 from wrtn.sessions.v1.token_usage_pb2 import TokenUsage
 
@@ -78,12 +78,17 @@ def history(row: HistoryRow, body: str, file_ids: Sequence[str] = ()) -> pb.Hist
         create_time=timestamp(row.create_time),
         token_usage=usage_of(_counts(row)) if row.input_total is not None else None,
         file_ids=file_ids,
+        units=units_shown(_units(row)) if row.requests is not None else None,
     )
 
 
 def token_usage(row: Session) -> TokenUsage:
     """Answers the usage of a session, every part set."""
     return usage_of(_counts(row))
+
+
+def _units(row: HistoryRow) -> Units:
+    return Units(*(getattr(row, name) for name in Units._fields))
 
 
 def _counts(row: Session | HistoryRow) -> Counts:

@@ -314,7 +314,17 @@ class ReservationUnused(InvalidArgument):
     reason = "RESERVATION_UNUSED"
 
     def __init__(self) -> None:
-        super().__init__("A reservation goes with the token usage that settles it.", field="reservation_id")
+        super().__init__("A reservation goes with the usage that settles it.", field="reservation_id")
+
+
+class UnitsInvalid(InvalidArgument):
+    """More input tokens are said to be of the model's cache than there are."""
+
+    reason = "UNITS_INVALID"
+
+    def __init__(self) -> None:
+        sentence = "Cached and cache-written tokens together may not exceed token_usage.input.total."
+        super().__init__(sentence, field="units.cache_write_tokens")
 
 
 class HistoryRefused(InvalidArgument):

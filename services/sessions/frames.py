@@ -12,8 +12,8 @@ from services.sessions import content
 from services.sessions.attributions import Pinned
 from services.sessions.authority import Authority, Place
 from services.sessions.bodies import check_json
-from services.sessions.errors import ReservationUnused
-from services.sessions.usage import Counts, counts_of
+from services.sessions.errors import ReservationUnused, UnitsInvalid
+from services.sessions.usage import NONE_USED, Counts, Units, counts_of, units_of
 from wrtn.sessions.v1.recorder_pb2 import Frame
 
 
@@ -52,6 +52,8 @@ class Pending:
     model: str
     """The model that the frame names; empty for the session's."""
     counts: Counts | None
+    """None if it is no usage; units without tokens are one of none."""
+    units: Units | None
     authority: Authority
     place: Place
     """Where it is recorded."""
@@ -78,10 +80,11 @@ def prepare(
 ) -> Pending:
     """Checks a validated frame and seals its body.
 
-    Raises BodyInvalid, ReservationUnused, and in a procedure session what its form refuses.
+    Raises BodyInvalid, ReservationUnused, UnitsInvalid, and in a procedure session what its form refuses.
     """
     check_json(frame.body)
-    if frame.reservation_id and not frame.HasField("token_usage"):
+    counts, units = _used(frame)
+    if frame.reservation_id and counts is None:
         raise ReservationUnused
     if authority.form is not None:
         authority.form.check(frame.body)
@@ -92,7 +95,8 @@ def prepare(
         frame.type,
         content.seal_body(authority.key, authority.session_text, history_id, frame.body),
         frame.model,
-        counts_of(frame.token_usage) if frame.HasField("token_usage") else None,
+        counts,
+        units,
         authority,
         authority.place,
         authority.pinned,
@@ -102,6 +106,17 @@ def prepare(
         settle,
         line,
     )
+
+
+def _used(frame: Frame) -> tuple[Counts | None, Units | None]:
+    """Reads what the frame used, which billing can only price if it adds up."""
+    counts = counts_of(frame.token_usage) if frame.HasField("token_usage") else None
+    if not frame.HasField("units"):
+        return counts, None
+    counts, units = counts or NONE_USED, units_of(frame.units)
+    if counts.input_cached + units.cache_write_tokens > counts.input_total:
+        raise UnitsInvalid
+    return counts, units
 
 
 def _id_bytes(text: str) -> bytes:

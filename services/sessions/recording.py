@@ -24,12 +24,13 @@ from chassis.events.envelope import subject_of
 from services.sessions.arrays import Bytes, Numbers, Texts, Uuids, teach
 from services.sessions.batch import Key, Known, Plan, SessionState, attached, decide
 from services.sessions.frames import NO_RESERVATION, Outcome, Pending, canonical
-from services.sessions.usage import Counts, usage_of
+from services.sessions.usage import Counts, Units, units_shown, usage_of
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 Cursor = psycopg.AsyncCursor[tuple[Any, ...]]
 _NO_RESERVATION = UUID(bytes=NO_RESERVATION)
 _COUNTS = ", ".join(Counts._fields)
+_USED = Counts._fields + Units._fields
 
 # Every statement looks rows up by their keys. A plan made while the tables were small would scan them, and
 # stay in use while they grow: so the connections of the recorder are not allowed to plan anything else.
@@ -57,7 +58,7 @@ SELECT uuid_send(wanted.tenant_id), uuid_send(wanted.id),
        uuid_send(coalesce(reservation_id, '{_NO_RESERVATION}')), (
            SELECT string_agg(uuid_send(file_id), ''::bytea ORDER BY f.sequence) FROM wrtn_history_files AS f
            WHERE f.tenant_id = wanted.tenant_id AND f.history_id = wanted.id
-       ), {_COUNTS}
+       ), {", ".join(_USED)}
 FROM unnest(%b, %b) AS wanted (tenant_id, id)
 CROSS JOIN LATERAL (
     SELECT * FROM wrtn_histories AS h WHERE h.tenant_id = wanted.tenant_id AND h.id = wanted.id LIMIT 1
@@ -66,13 +67,13 @@ CROSS JOIN LATERAL (
 # -1 stands for a count that is not there, '' for a text, zeros for a reservation.
 _INSERT = f"""
 INSERT INTO wrtn_histories (tenant_id, id, chat_session_id, connection_id, attribution_id,
-                            sequence, type, body, model, reservation_id, {_COUNTS}, create_time)
+                            sequence, type, body, model, reservation_id, {", ".join(_USED)}, create_time)
 SELECT tenant_id, id, chat_session_id, connection_id, attribution_id,
        sequence, type, body, nullif(model, ''), nullif(reservation_id, '{_NO_RESERVATION}'),
-       {", ".join(f"nullif({name}, -1)" for name in Counts._fields)}, %b
-FROM unnest({", ".join(["%b"] * (10 + len(Counts._fields)))})
+       {", ".join(f"nullif({name}, -1)" for name in _USED)}, %b
+FROM unnest({", ".join(["%b"] * (10 + len(_USED)))})
     AS new (tenant_id, id, chat_session_id, connection_id, attribution_id,
-            sequence, type, body, model, reservation_id, {_COUNTS})
+            sequence, type, body, model, reservation_id, {", ".join(_USED)})
 """  # noqa: S608
 _GROW = f"""
 UPDATE wrtn_chat_sessions AS s
@@ -101,7 +102,8 @@ INSERT INTO wrtn_history_files (tenant_id, history_id, sequence, file_id)
 SELECT tenant_id, history_id, sequence, file_id
 FROM unnest(%b, %b, %b, %b) AS new (tenant_id, history_id, sequence, file_id)
 """
-_ABSENT = Counts(-1, -1, -1, -1, -1, -1)
+_ABSENT = (-1,) * len(Counts._fields)
+_NO_UNITS = (-1,) * len(Units._fields)
 
 
 def connect(url: str, *, lanes: int, clock: Clock) -> Database:
@@ -185,7 +187,8 @@ def _pairs(keys: Sequence[Key]) -> tuple[Uuids, Uuids]:
 
 
 def _known(row: Sequence[Any]) -> Known:
-    session, sequence, create_time, type_, sealed, model, reservation, files, *counts = row
+    session, sequence, create_time, type_, sealed, model, reservation, files, *used = row
+    counts, units = used[: len(Counts._fields)], used[len(Counts._fields) :]
     return Known(
         session,
         sequence,
@@ -196,12 +199,13 @@ def _known(row: Sequence[Any]) -> Known:
         reservation,
         files or b"",
         Counts(*counts) if counts[0] is not None else None,
+        Units(*units) if units[0] is not None else None,
     )
 
 
 def _history_columns(plan: Plan, now: datetime) -> list[object]:
     frames = [frame for frame, _ in plan.new]
-    counts = zip(*[frame.counts or _ABSENT for frame in frames], strict=True)
+    used = zip(*[(frame.counts or _ABSENT) + (frame.units or _NO_UNITS) for frame in frames], strict=True)
     return [
         now,
         Uuids.of([frame.place.tenant for frame in frames]),
@@ -214,7 +218,7 @@ def _history_columns(plan: Plan, now: datetime) -> list[object]:
         Bytes.of([frame.sealed for frame in frames]),
         Texts.of([frame.model for frame in frames]),
         Uuids.of([frame.reservation for frame in frames]),
-        *[Numbers.of(column) for column in counts],
+        *[Numbers.of(column) for column in used],
     ]
 
 
@@ -258,6 +262,7 @@ def _usage_recorded(frame: Pending, use_time: Timestamp) -> UsageRecorded:
         chat_session_id=frame.authority.session_text,
         model=frame.model or frame.authority.model,
         tokens=usage_of(frame.counts) if frame.counts is not None else None,
+        units=units_shown(frame.units) if frame.units is not None else None,
         attribution=frame.pinned.message,
         use_time=use_time,
         procedure_id=frame.authority.procedure,

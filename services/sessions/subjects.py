@@ -33,7 +33,8 @@ ORDER BY id LIMIT %(page)s
 """
 _HISTORIES = """
 SELECT history.id, history.tenant_id, chat_session_id, sequence, type, body, history.create_time,
-    history.model, history.input_total, history.output_total
+    history.model, history.input_total, history.output_total, history.cache_write_tokens, history.requests,
+    history.images, history.seconds
 FROM wrtn_histories AS history
 WHERE history.tenant_id = ANY (%(tenants)s) AND history.id > %(after)s ORDER BY history.id LIMIT %(page)s
 """

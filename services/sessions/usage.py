@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from wrtn.sessions.v1.token_usage_pb2 import TokenUsage, TokenUsageInput, TokenUsageOutput
+from wrtn.sessions.v1.token_usage_pb2 import TokenUsage, TokenUsageInput, TokenUsageOutput, UsageUnits
 
 
 class Counts(NamedTuple):
@@ -16,6 +16,18 @@ class Counts(NamedTuple):
     output_reasoning: int
     output_accepted_prediction: int
     output_rejected_prediction: int
+
+
+class Units(NamedTuple):
+    """What else a history used, in the order of the columns."""
+
+    cache_write_tokens: int
+    requests: int
+    images: int
+    seconds: int
+
+
+NONE_USED = Counts(0, 0, 0, 0, 0, 0)
 
 
 def counts_of(usage: TokenUsage) -> Counts:
@@ -43,3 +55,13 @@ def usage_of(counts: Counts) -> TokenUsage:
             rejected_prediction=counts.output_rejected_prediction,
         ),
     )
+
+
+def units_of(units: UsageUnits) -> Units:
+    """Reads validated units."""
+    return Units(units.cache_write_tokens, units.requests, units.images, units.seconds)
+
+
+def units_shown(units: Units) -> UsageUnits:
+    """Answers the units as they were sent."""
+    return UsageUnits(**units._asdict())

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
+from google.protobuf.json_format import ParseDict
 
 from chassis.testing.waiting import until
 from clients.python.wrtn_recorder import (
@@ -28,7 +29,9 @@ from clients.python.wrtn_recorder import (
 )
 from clients.python.wrtn_recorder import recording as recordings
 from tests.clients.recorder import Code, Service, Stream
+from wrtn.sessions.v1.histories_pb2 import AssistantMessage, ProcedureCall
 from wrtn.sessions.v1.recorder_pb2 import Control, Frame
+from wrtn.sessions.v1.token_usage_pb2 import UsageUnits
 
 OPENING = Opening("ticket", client="test", address="127.0.0.1")
 
@@ -96,6 +99,19 @@ async def test_a_history_is_acknowledged_with_its_place_and_its_body_to_the_lett
     assert (opening.ticket, opening.client, opening.address) == ("ticket", "test", "127.0.0.1")
     assert service.tokens == ["Bearer old"]
     assert not service.open, "the stream was half-closed and has ended"
+
+
+async def test_a_history_of_a_documented_type_is_sent_as_the_json_of_its_message(
+    service: Service, attach: Attach
+) -> None:
+    run = ParseDict({"arguments": {"to": "안녕"}, "success": False, "duration_ms": 2.5}, ProcedureCall())
+    async with await attach() as recording:
+        await recording.send("procedure_call", run, units=UsageUnits(requests=3))
+        await recording.send("assistant_message", AssistantMessage(text="Hi", finish_reason="stop"))
+    call, answer = service.stored
+    assert (call.type, call.units) == ("procedure_call", UsageUnits(requests=3))
+    assert json.loads(call.body) == {"arguments": {"to": "안녕"}, "success": False, "duration_ms": 2.5}
+    assert (answer.body, answer.HasField("units")) == ('{"text": "Hi", "finish_reason": "stop"}', False)
 
 
 async def test_what_was_not_acknowledged_is_sent_again_in_order_on_a_stream_that_resumes(

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 
-from clients.python.wrtn_recorder import Opening, Recorder
+import pytest
+from google.protobuf.json_format import Parse, ParseDict
+
+from clients.python.wrtn_recorder import FrameRejected, Opening, Recorder
 from tests.sessions.make import Session, Sessions
+from tests.sessions.running import Running
 from tests.sessions.watching import watch
+from wrtn.sessions.v1.histories_pb2 import ProcedureCall
+from wrtn.sessions.v1.token_usage_pb2 import UsageUnits
 
 
 def recorder(sessions: Sessions, session: Session) -> Recorder:
@@ -40,3 +46,24 @@ async def test_who_watches_sees_an_answer_grow_until_its_history_is_there(sessio
     (connection,) = await sessions.connections(session)
     assert connection.HasField("disconnect_time")
     assert connection.client == "test"
+
+
+async def test_what_it_records_of_a_procedure_is_checked_by_its_forms(sessions: Sessions) -> None:
+    running = Running(sessions)
+    procedure_id = await running.published()
+    run = await running.session(procedure_id)
+    good, bad = (
+        ParseDict({"arguments": each, "success": True, "value": {"sent": True}}, ProcedureCall())
+        for each in ({"to": "ann@example.com", "copies": 2}, {})
+    )
+    async with recorder(sessions, run) as made:
+        recording = await made.attach(Opening(await running.ticket(run)))
+        opened = await recording.opened()
+        assert (opened.procedure_id, opened.procedure_version) == (procedure_id, 1)
+        with pytest.raises(FrameRejected, match="/arguments"):
+            await recording.send("procedure_call", bad)
+        await recording.send("procedure_call", good, units=UsageUnits(requests=2))
+        await recording.close()
+    (history,) = await running.histories(run)
+    assert (history.type, history.units) == ("procedure_call", UsageUnits(requests=2))
+    assert Parse(history.body, ProcedureCall()) == good

@@ -2,11 +2,12 @@
 
 from .answer import Answer
 from .errors import Broken, EndReason, FrameRejected, RecordingEnded, TooManyPending
+from .frames import Extras, Verbatim
 from .recorder import Recorder
 from .recording import Recording
 from .tokens import Tokens, service_tokens
 from .usage import token_usage
-from .values import Bounds, Event, Opening, Stored, Verbatim
+from .values import Bounds, Event, Opening, Stored
 
 __all__ = [
     "Answer",
@@ -14,6 +15,7 @@ __all__ = [
     "Broken",
     "EndReason",
     "Event",
+    "Extras",
     "FrameRejected",
     "Opening",
     "Recorder",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import grpc
 
@@ -20,18 +18,17 @@ from wrtn.sessions.v1.recorder_pb2 import (
     AttachResponse,
     Control,
     Delta,
-    Frame,
     OpenConnectionRequest,
     Opened,
     Rejection,
 )
-from wrtn.sessions.v1.token_usage_pb2 import TokenUsage
 
 from .answer import Answer
 from .errors import PASSING, Broken, EndReason, FrameRejected, RecordingEnded, TooManyPending
+from .frames import Extras, frame_of
 from .line import Line
 from .tokens import Tokens
-from .values import Bounds, Event, Opening, Stored, Verbatim
+from .values import Bounds, Event, Opening, Stored
 
 if TYPE_CHECKING:
     from wrtn.sessions.v1.recorder_pb2_grpc import RecorderServiceAsyncStub
@@ -96,22 +93,11 @@ class Recording:
             raise self._end or RecordingEnded("closed", "the recording never opened")
         return self._session
 
-    def send(
-        self,
-        kind: str,
-        body: object,
-        *,
-        frame_id: str = "",
-        usage: TokenUsage | None = None,
-        model: str = "",
-        file_ids: Sequence[str] = (),
-        reservation_id: str = "",
-    ) -> asyncio.Future[Stored]:
+    def send(self, kind: str, body: object, **extras: Unpack[Extras]) -> asyncio.Future[Stored]:
         """Sends a history; its future is done when it is durable, and need not be awaited before the next.
 
-        `kind` is its type, as in "user_message", `body` a JSON value or Verbatim, `frame_id` a UUID (chosen
-        here if not given): the same id with the same body is stored once. `usage` are the tokens that it
-        cost, by `model` if not the session's; they settle the reservation.
+        `kind` is its type, as in "user_message", `body` a JSON value, Verbatim, or the message of a
+        documented type (`ProcedureCall` for "procedure_call"; numbers in its arguments are doubles).
 
         Raises RecordingEnded, and TooManyPending if the service falls too far behind. The future raises
         FrameRejected if the service refuses it, and RecordingEnded if the recording ends before.
@@ -122,15 +108,7 @@ class Recording:
             raise RecordingEnded("closed", "the recording is closing")
         if len(self._pending) >= self._bounds.most_pending:
             raise TooManyPending(self._bounds.most_pending)
-        frame = Frame(
-            id=frame_id or str(uuid.uuid4()),
-            type=kind,
-            body=body if isinstance(body, Verbatim) else json.dumps(body, ensure_ascii=False),
-            token_usage=usage,
-            model=model,
-            file_ids=file_ids,
-            reservation_id=reservation_id,
-        )
+        frame = frame_of(kind, body, extras)
         if not self._pending and self._line is not None:
             self._line.heard = monotonic()
         pending = _Pending(AttachRequest(frame=frame), asyncio.get_running_loop().create_future())

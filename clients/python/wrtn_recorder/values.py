@@ -20,7 +20,7 @@ class Opening:
     """By whose right a connection opens, and what is known of its client."""
 
     ticket: str
-    """From `POST /v1/chatSessions/{id}:connect`: single use, 60 seconds."""
+    """From `POST /v1/chatSessions/{id}:connect`, or `procedureSessions`: single use, 60 seconds."""
     client: str = ""
     """What the client says it is, for example its browser's name."""
     address: str = ""
@@ -37,12 +37,6 @@ class Bounds:
     """How long it tries to reach the service again before it gives up."""
     silence: float = 30.0
     """How long a stream may say nothing while frames wait, before it is taken for broken."""
-
-
-class Verbatim(str):
-    """A body that is JSON already, and is sent to the letter."""
-
-    __slots__ = ()
 
 
 class Stored(NamedTuple):

@@ -1,25 +1,28 @@
 /**
- * The histories of a session, in the product's vocabulary. The shapes come from the protos; a type is the name
- * of a field of ChatSessionHistory, and its body is that field's JSON.
+ * The histories of sessions, in the product's vocabulary. The shapes come from the protos; a type is the name of a
+ * field of ChatSessionHistory or ProcedureSessionHistory, and its body is that field's JSON.
  */
-import type { ChatSessionHistory, DeepPartial } from "./generated/wrtn/sessions/v1/histories.js";
+import type { ChatSessionHistory, DeepPartial, ProcedureSessionHistory } from "./generated/wrtn/sessions/v1/histories.js";
 import type { TokenUsage } from "./generated/wrtn/sessions/v1/token_usage.js";
 
 type Whole<T> = { [K in keyof T]-?: Whole<NonNullable<T[K]>> };
 
+type Typed<H> = { [T in keyof H]-?: { type: T; body: DeepPartial<NonNullable<H[T]>> } }[keyof H];
+
 /** How many tokens were used, with plain numbers. */
 export type IWrtnTokenUsage = Whole<TokenUsage>;
 
-/** One thing that was said or done: `type` tells which of the documented bodies it has. */
-export type IWrtnChatSessionHistory = {
-  [T in keyof ChatSessionHistory]-?: { type: T; body: DeepPartial<NonNullable<ChatSessionHistory[T]>> };
-}[keyof ChatSessionHistory];
+/** One thing that was said or done in a chat: `type` tells which of the documented bodies it has. */
+export type IWrtnChatSessionHistory = Typed<ChatSessionHistory>;
+
+/** One thing that was done in a procedure session; its `arguments` and `value` are checked by the procedure's forms. */
+export type IWrtnProcedureSessionHistory = Typed<ProcedureSessionHistory>;
+
+/** A history of a documented type, of either kind of session. */
+export type IWrtnHistory = IWrtnChatSessionHistory | IWrtnProcedureSessionHistory;
 
 /** The body of one type, as in `IWrtnHistoryBody<"user_message">`. */
-export type IWrtnHistoryBody<T extends IWrtnChatSessionHistory["type"]> = Extract<
-  IWrtnChatSessionHistory,
-  { type: T }
->["body"];
+export type IWrtnHistoryBody<T extends IWrtnHistory["type"]> = Extract<IWrtnHistory, { type: T }>["body"];
 
 /** A type of the websocket server's own: stored and returned like the documented ones. */
 export interface OwnHistory {

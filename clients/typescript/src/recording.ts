@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { Metadata, status, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
 import { Answer } from "./answer.js";
 import { FrameRejected, passes, RecordingEnded, TooManyPending, type EndReason } from "./errors.js";
+import { frameOf, type Extras } from "./frames.js";
 import {
   Control_Kind,
   type AttachRequest,
@@ -13,12 +13,12 @@ import {
   type RecorderServiceClient,
   type Rejection,
 } from "./generated/wrtn/sessions/v1/recorder.js";
-import type { IWrtnChatSessionHistory, IWrtnTokenUsage, OwnHistory } from "./histories.js";
+import type { IWrtnHistory, OwnHistory } from "./histories.js";
 import type { Tokens } from "./tokens.js";
 
 /** By whose right a connection opens, and what is known of its client. */
 export interface Opening {
-  /** The ticket from `POST /v1/chatSessions/{id}:connect`: single use, 60 seconds. */
+  /** The ticket from `POST /v1/chatSessions/{id}:connect`, or `procedureSessions`: single use, 60 seconds. */
   ticket: string;
   /** What the client says it is, for example its browser's name. */
   client?: string;
@@ -34,20 +34,6 @@ export interface RecordingOptions {
   patience: number;
   /** How long a stream may say nothing while frames wait, before it is taken for broken. */
   silence: number;
-}
-
-/** What else is known of a history. */
-export interface Extras {
-  /** The id, a UUID; chosen here if not given. The same id with the same body is stored once. */
-  id?: string;
-  /** The tokens that it cost. */
-  tokenUsage?: IWrtnTokenUsage;
-  /** The model that used them, if not the session's. */
-  model?: string;
-  /** The ids of the session's files that are attached, in order. */
-  fileIds?: string[];
-  /** The reservation of billing's AuthorizeSpend that the tokens settle, a UUID. */
-  reservationId?: string;
 }
 
 /** A history is durable. */
@@ -121,27 +107,17 @@ export class Recording extends EventEmitter {
    * Sends a history; resolves when it is durable. Rejects with FrameRejected if the service refuses it, RecordingEnded
    * if the recording ends before, TooManyPending if the service falls too far behind.
    */
-  send(history: IWrtnChatSessionHistory | OwnHistory, extras: Extras = {}): Promise<Stored> {
+  send(history: IWrtnHistory | OwnHistory, extras: Extras = {}): Promise<Stored> {
     if (this.end) return Promise.reject(this.end);
     if (this.closing) return Promise.reject(new RecordingEnded("closed", "the recording is closing"));
     if (this.pending.size >= this.options.mostPending) {
       return Promise.reject(new TooManyPending(this.options.mostPending));
     }
-    const id = extras.id ?? randomUUID();
-    const request: AttachRequest = {
-      frame: {
-        id,
-        type: history.type,
-        body: JSON.stringify(history.body),
-        tokenUsage: extras.tokenUsage,
-        model: extras.model ?? "",
-        reservationId: extras.reservationId ?? "",
-        fileIds: extras.fileIds ?? [],
-      },
-    };
+    const frame = frameOf(history, extras);
+    const request: AttachRequest = { frame };
     return new Promise((resolve, reject) => {
       if (this.pending.size === 0) this.lastSign = Date.now();
-      this.pending.set(id, { request, resolve, reject });
+      this.pending.set(frame.id, { request, resolve, reject });
       if (this.live) this.stream?.write(request);
       this.watch();
     });

@@ -52,8 +52,8 @@ export class Spending {
    * Rejects with SpendRefused if a budget, or anything else, does not allow it.
    */
   async authorize(session: Opened, tokens: TokenEstimate, model = session.model): Promise<Reservation> {
-    const { tenantId, accountId, teamId } = session;
-    const spender = { tenantId, accountId, teamId, procedureId: "" };
+    const { tenantId, accountId, teamId, procedureId } = session;
+    const spender = { tenantId, accountId, teamId, procedureId };
     const request = { reservationId: randomUUID(), ...spender, model, estimate: { tokens } };
     return this.call((metadata, patience, done) => this.client.authorizeSpend(request, metadata, patience, done));
   }

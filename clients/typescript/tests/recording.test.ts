@@ -3,7 +3,14 @@ import { once } from "node:events";
 import { afterEach, beforeEach, test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { Control_Kind } from "../src/generated/wrtn/sessions/v1/recorder.js";
-import { FrameRejected, Recorder, RecordingEnded, TooManyPending, tokenUsage } from "../src/index.js";
+import {
+  FrameRejected,
+  Recorder,
+  RecordingEnded,
+  TooManyPending,
+  tokenUsage,
+  type IWrtnProcedureSessionHistory,
+} from "../src/index.js";
 import { fail, Service } from "./service.js";
 
 let service: Service;
@@ -44,6 +51,20 @@ test("a history is acknowledged with its place, its body to the letter", async (
   assert.equal(service.tokens[0], "Bearer old");
   await recording.close();
   assert.equal(service.calls.size, 0);
+});
+
+test("a run of a procedure is a history of a documented type", async () => {
+  const recording = await made().attach(opening);
+  const run: IWrtnProcedureSessionHistory = { type: "procedure_call", body: { arguments: { to: "ann" }, success: false, error: "away" } };
+  // @ts-expect-error: the types of the body are those of the contract.
+  const wrong: IWrtnProcedureSessionHistory = { type: "procedure_call", body: { arguments: {}, duration_ms: "long" } };
+  await recording.send(run, { units: { requests: 3 } });
+  await recording.send(wrong);
+  assert.deepEqual(service.stored.map((each) => each.type), ["procedure_call", "procedure_call"]);
+  assert.equal(service.stored[0]?.body, '{"arguments":{"to":"ann"},"success":false,"error":"away"}');
+  assert.deepEqual(service.stored[0]?.units, { cacheWriteTokens: 0, requests: 3, images: 0, seconds: 0 });
+  assert.equal(service.stored[1]?.units, undefined);
+  await recording.close();
 });
 
 test("what was not acknowledged is sent again, in order, on a stream that resumes the connection", async () => {

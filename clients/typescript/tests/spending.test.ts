@@ -75,8 +75,14 @@ test("what a call may cost is reserved for the account and team of the session, 
     [asked?.tenantId, asked?.accountId, asked?.teamId, asked?.model, asked?.estimate?.tokens],
     ["tenant", "account", "team", "m/m", { input: 10, output: 20 }],
   );
+  assert.equal(asked?.procedureId, "");
   assert.equal(held.id, asked?.reservationId);
   assert.equal((await spending.release(held)).state, Reservation_State.STATE_RELEASED);
+});
+
+test("what a run of a procedure may cost is reserved of the budgets of the procedure, too", async () => {
+  await spending.authorize({ ...session, model: "procedure/p", procedureId: "p" }, { input: 0, output: 0 });
+  assert.deepEqual([billing.asked[0]?.model, billing.asked[0]?.procedureId], ["procedure/p", "p"]);
 });
 
 test("a refusal says in words what is used up, and as facts which level", async () => {

@@ -74,7 +74,8 @@ class Attribution(Base):
 
 
 class History(Base):
-    """One history. The body is encrypted; the counts are null if it cost no tokens. Insert-only.
+    """One history. The body is encrypted; the counts are null if it is no usage, the last four if no units
+    were told. Insert-only.
 
     Of a purged session the bodies are empty; nothing else of a history ever changes.
     """
@@ -97,6 +98,10 @@ class History(Base):
     output_accepted_prediction: Mapped[int | None] = _count()
     output_rejected_prediction: Mapped[int | None] = _count()
     reservation_id: Mapped[UUID | None]
+    cache_write_tokens: Mapped[int | None] = _count()
+    requests: Mapped[int | None] = _count()
+    images: Mapped[int | None] = _count()
+    seconds: Mapped[int | None] = _count()
     __table_args__ = (
         UniqueConstraint("chat_session_id", "tenant_id", "sequence", name="wrtn_histories_sequence_key"),
     )
