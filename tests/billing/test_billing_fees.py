@@ -96,5 +96,5 @@ def test_the_months_of_a_year_add_up_to_its_fee() -> None:
 def test_parts_of_a_term_always_add_up_to_its_fee(cuts: list[datetime]) -> None:
     of = Span(utc(2026, 3, 1), utc(2026, 4, 1))
     places = sorted({of.start, utc(2026, 4, 1), *(cut.replace(tzinfo=UTC) for cut in cuts)})
-    parts = [share(Decimal("99.99"), of, Span(a, b), "USD") for a, b in pairwise(places)]
+    parts = [share(Decimal("99.99"), of, Span(a, b), 2) for a, b in pairwise(places)]
     assert sum(parts) == Decimal("99.99")

@@ -17,9 +17,10 @@ from services.billing.invoices import invoice_settings
 from services.billing.ledger.money import rounded
 from services.billing.models import Subscription, SubscriptionPhase
 from services.billing.plans.fees import Fee, Stretch, fees
+from services.billing.plans.included_tokens import Allowance, allowance
 from services.billing.spending.admission import ZERO
 from services.billing.spending.budgets import line_of
-from services.billing.store.billed import Billed, Closings, UsageSum
+from services.billing.store.billed import Billed, Closings, Covered, UsageSum
 from services.billing.store.customers import Customer
 from services.billing.store.plans import Plans
 from services.billing.store.subscriptions import Subscriptions
@@ -27,6 +28,8 @@ from wrtn.billing.v1.invoice_settings_pb2 import InvoiceSettings
 from wrtn.billing.v1.invoices_pb2 import InvoiceLine
 from wrtn.billing.v1.plans_pb2 import PlanTerms
 from wrtn.billing.v1.subscriptions_pb2 import Subscription as Wire
+
+_USED = (InvoiceLine.KIND_USAGE, InvoiceLine.KIND_INCLUDED)
 
 
 class Line(NamedTuple):
@@ -73,20 +76,35 @@ class Drafter:
     tax_rates: Mapping[str, Decimal]
     """In percent, by country."""
 
-    async def draw(self, tx: Snapshot, tenant_id: UUID, start: datetime, end: datetime) -> Drawn:
-        """Answers what the invoice of the time between two moments says now."""
+    async def draw(
+        self,
+        tx: Snapshot,
+        tenant_id: UUID,
+        start: datetime,
+        end: datetime,
+        period_end: datetime | None = None,
+    ) -> Drawn:
+        """Answers what the invoice of the time between two moments says now.
+
+        Of a period that ends later, all of the tokens are included that it will have had.
+        """
         customer, billed = Customer(tx, tenant_id), Billed(tx, tenant_id)
         currency, zone = await customer.currency(), ZoneInfo(await customer.time_zone())
         buyer = await invoice_settings.get(tx, self.keyring, tenant_id)
         centres = _Centres(buyer, await customer.parents())
-        stretches = await _stretches(tx, tenant_id, end)
+        until = period_end or end
+        stretches = await _stretches(tx, tenant_id, until)
         lines = [
             *_of_fees(fees(stretches, zone, start, end), currency),
             *(_of_usage(each, centres, currency) for each in await billed.sums(start, end)),
         ]
+        granted = allowance(stretches, zone, start, until)
+        if granted is not None:
+            covered = await billed.covered(start, end, granted.tokens, granted.spans)
+            lines += _of_included(covered, granted, lines, currency)
         closing = await Closings(tx, tenant_id).get()
         burnt = closing.credits + await billed.burnt(closing.sequence)
-        lines += _of_credits(burnt, lines, currency)
+        lines += _taken_off(Line(InvoiceLine.KIND_CREDITS, burnt, ZERO), lines, currency)
         return Drawn(currency, lines, self.tax_rates.get(buyer.country, ZERO), buyer)
 
 
@@ -128,29 +146,47 @@ def _of_usage(each: UsageSum, centres: _Centres, currency: str) -> Line:
     )
 
 
-def _of_credits(burnt: Decimal, lines: Sequence[Line], currency: str) -> list[Line]:
-    """Answers the credits, up to what was used; more of them is for the next invoice."""
-    used = sum((line.exact_amount for line in lines if line.kind == InvoiceLine.KIND_USAGE), ZERO)
-    applied = min(burnt, used)
-    if applied <= 0:
+def _of_included(covered: Covered, granted: Allowance, lines: Sequence[Line], currency: str) -> list[Line]:
+    """Answers what the plan covers."""
+    line = Line(InvoiceLine.KIND_INCLUDED, covered.charge, ZERO, granted.description, quantity=covered.tokens)
+    return _taken_off(line, lines, currency)
+
+
+def _taken_off(line: Line, lines: Sequence[Line], currency: str) -> list[Line]:
+    """Answers what is taken off what was used, up to all that is left of it: the line, negative and rounded.
+
+    Of credits, more is for the next invoice.
+    """
+    used = [each for each in lines if each.kind in _USED]
+    left = sum((each.exact_amount for each in used), ZERO)
+    off = min(line.exact_amount, left)
+    if off <= 0:
         return []
-    # Credits that cover all of the usage leave nothing of what its lines were rounded to.
-    shown = sum((line.amount for line in lines if line.kind == InvoiceLine.KIND_USAGE), ZERO)
-    amount = shown if applied == used else rounded(applied, currency)
-    return [Line(InvoiceLine.KIND_CREDITS, -applied, -amount)]
+    # What takes all of the usage off leaves nothing of what its lines were rounded to.
+    amount = sum((each.amount for each in used), ZERO) if off == left else rounded(off, currency)
+    return [line._replace(exact_amount=-off, amount=-amount)]
 
 
 async def _stretches(tx: Snapshot, tenant_id: UUID, end: datetime) -> list[Stretch]:
-    """Answers the times in which fees were due, from what the subscriptions were."""
+    """Answers the times in which something was subscribed to, from what the subscriptions were."""
     phases = await Subscriptions(tx, tenant_id).phases()
     terms = await Plans(tx).versions({(phase.plan_id, phase.plan_version) for _, phase in phases})
     ends = [after.start_time for (_, _), (_, after) in pairwise(phases)] + [end]
     return [
         _stretch(row, phase, terms[phase.plan_id, phase.plan_version], until)
         for (row, phase), until in zip(phases, ends, strict=False)
-        if phase.state == Wire.STATE_ACTIVE
+        if phase.state in (Wire.STATE_TRIALING, Wire.STATE_ACTIVE)
     ]
 
 
 def _stretch(row: Subscription, phase: SubscriptionPhase, terms: PlanTerms, until: datetime) -> Stretch:
-    return Stretch(phase.start_time, until, row.start_time, terms, row.currency, phase.seats, phase.discount)
+    return Stretch(
+        phase.start_time,
+        until,
+        row.start_time,
+        terms,
+        row.currency,
+        phase.seats,
+        phase.discount,
+        trial=phase.state == Wire.STATE_TRIALING,
+    )

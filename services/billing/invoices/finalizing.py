@@ -27,6 +27,7 @@ from services.billing.spending.admission import ZERO
 from services.billing.store.billed import Billed, lock_closing
 from services.billing.store.budgets import Budgets
 from services.billing.store.invoices import Invoices, next_number
+from services.billing.wallets import wallets
 from wrtn.billing.v1.invoice_settings_pb2 import InvoiceSettings
 from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
 from wrtn.billing.v1.invoices_pb2 import InvoiceLine as WireLine
@@ -70,6 +71,7 @@ async def finalize(tx: Transaction, drafter: Drafter, tenant_id: UUID, invoice_i
     drawn = await drafter.draw(tx, tenant_id, row.start_time, row.end_time)
     billed = Billed(tx, tenant_id)
     closing.credits += await billed.burnt(closing.sequence) + drawn.exact(WireLine.KIND_CREDITS)
+    closing.credits -= await _returned(tx, row, min(closing.credits, -drawn.exact(WireLine.KIND_INCLUDED)))
     closing.end_time = max(closing.end_time, row.end_time)
     await queries.replace_lines(row.id, _lines(row, drawn))
     _say(tx, row, drawn)
@@ -141,6 +143,13 @@ async def buyer_of(tx: Snapshot, keyring: Keyring, row: Invoice) -> InvoiceSetti
     return InvoiceSettings.FromString(key.decrypt(row.buyer, _BUYER, row.tenant_id, row.id))
 
 
+async def _returned(tx: Transaction, row: Invoice, amount: Decimal) -> Decimal:
+    """Returns credits that burnt for what the plan covers; answers how many found their place again."""
+    if amount <= 0:
+        return ZERO
+    return await wallets.give_back(tx, row.tenant_id, amount, row.currency, reference=f"covered:{row.id}")
+
+
 def _say(tx: Transaction, row: Invoice, drawn: Drawn) -> Invoice:
     row.subtotal, row.tax_rate, row.tax = drawn.subtotal, drawn.tax_rate, drawn.tax
     row.total = drawn.subtotal + drawn.tax
@@ -162,5 +171,6 @@ def _posting(lines: Iterable[DrawnLine | InvoiceLine], tax: Decimal) -> list[Lin
         left = line.amount - line.exact_amount
         found += [Line(chart.RECEIVABLE, left), Line(chart.ROUNDING, -left)]
         if line.kind not in _POSTED:
-            found += [Line(chart.RECEIVABLE, line.exact_amount), Line(chart.FEE_REVENUE, -line.exact_amount)]
+            account = chart.INCLUDED if line.kind == WireLine.KIND_INCLUDED else chart.FEE_REVENUE
+            found += [Line(chart.RECEIVABLE, line.exact_amount), Line(account, -line.exact_amount)]
     return found

@@ -41,6 +41,7 @@ _KINDS = {
     InvoiceLine.KIND_PLAN_FEE: "Plan",
     InvoiceLine.KIND_SEATS: "Further seats",
     InvoiceLine.KIND_PRORATION: "For a part of the time",
+    InvoiceLine.KIND_INCLUDED: "Tokens included",
     InvoiceLine.KIND_DISCOUNT: "Discount",
     InvoiceLine.KIND_CREDITS: "Paid with credits",
     InvoiceLine.KIND_CORRECTION: "Correction",

@@ -34,6 +34,8 @@ class Stretch(NamedTuple):
     currency: str
     seats: int
     discount: Decimal
+    trial: bool = False
+    """Whether it costs no fees."""
 
 
 class Fee(NamedTuple):
@@ -74,21 +76,24 @@ def fees(stretches: Sequence[Stretch], zone: ZoneInfo, start: datetime, end: dat
     return [
         fee
         for stretch in stretches
-        for part, of in _parts(stretch, zone, start, end)
+        if not stretch.trial
+        for part, of in parts(stretch, stretch.terms.interval, zone, start, end)
         for fee in _fees(stretch, part, of, whole=part == Span(start, end))
     ]
 
 
-def share(amount: Decimal, of: Span, part: Span, currency: str) -> Decimal:
-    """Answers what a part of a term costs, so that all parts of it add up to the amount."""
-    return _due(amount, of, part.end, currency) - _due(amount, of, part.start, currency)
+def share(amount: Decimal, of: Span, part: Span, digits: int) -> Decimal:
+    """Answers the part's share of what is for a term; those of all its parts add up to the amount."""
+    return _due(amount, of, part.end, digits) - _due(amount, of, part.start, digits)
 
 
-def _parts(stretch: Stretch, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[Span, Span]]:
-    """Yields the parts of the stretch that lie in the time, each with the term in which it lies."""
+def parts(
+    stretch: Stretch, interval: int, zone: ZoneInfo, start: datetime, end: datetime
+) -> Iterator[tuple[Span, Span]]:
+    """Yields the parts of the stretch that lie in the time, each with the month or year in which it lies."""
     moment, last = max(start, stretch.start), min(end, stretch.end)
     while moment < last:
-        of = term(stretch.terms.interval, zone, stretch.anchor, moment)
+        of = term(interval, zone, stretch.anchor, moment)
         until = min(last, of.end or last)
         yield Span(moment, until), of
         moment = until
@@ -104,19 +109,19 @@ def _fees(stretch: Stretch, part: Span, of: Span, *, whole: bool) -> Iterator[Fe
         (InvoiceLine.KIND_SEATS, seats, seats * Decimal(price.seat_fee or 0)),
     )
     for kind, quantity, amount in found:
-        due = share(amount, of, part, stretch.currency)
+        due = share(amount, of, part, money.digits(stretch.currency))
         if due:
             shown = kind if whole else InvoiceLine.KIND_PRORATION
             yield Fee(shown, stretch.terms.display_name, quantity, due, due * stretch.discount / 100)
 
 
-def _due(amount: Decimal, of: Span, until: datetime | None, currency: str) -> Decimal:
-    """Answers what of a fee is due up to a moment of its term, in the smallest unit."""
+def _due(amount: Decimal, of: Span, until: datetime | None, digits: int) -> Decimal:
+    """Answers what of an amount is due up to a moment of its term, with so many digits after the point."""
     if until is None or of.end is None:
-        raise ValueError("a fee is for a term that ends")
+        raise ValueError("a share is of a term that ends")
     gone = Fraction((until - of.start) // _INSTANT, (of.end - of.start) // _INSTANT)
-    units = round(Fraction(amount) * gone * 10 ** money.digits(currency))
-    return Decimal(units).scaleb(-money.digits(currency))
+    units = round(Fraction(amount) * gone * 10**digits)
+    return Decimal(units).scaleb(-digits)
 
 
 def _leap(year: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import UUID
 
 from chassis.audit.acts import PLATFORM
@@ -74,3 +75,10 @@ def _check(terms: PlanTerms) -> None:
     currencies = [price.currency for price in terms.prices]
     if len(set(currencies)) < len(currencies):
         raise PlanInvalid("A plan has one price in each currency.", field="terms.prices")
+    if terms.included_tokens and any(Decimal(price.included_credits or 0) for price in terms.prices):
+        raise PlanInvalid("A plan includes credits or tokens, not both.", field="terms.included_tokens")
+    if terms.included_tokens and not terms.overage_allowed:
+        raise PlanInvalid(
+            "Without overage the credits are the limit: include credits, not tokens.",
+            field="terms.included_tokens",
+        )

@@ -72,7 +72,7 @@ class Invoices(InvoiceServiceServicer):
         tenant_id = UUID(request.enterprise_id)
         async with self._read(tenant_id) as snapshot:
             period = await invoice_cycle.running_period(snapshot, tenant_id)
-            drawn = await self._drafter.draw(snapshot, tenant_id, period.start, snapshot.now)
+            drawn = await self._drafter.draw(snapshot, tenant_id, period.start, snapshot.now, period.end)
         return convert_invoices.preview(tenant_id, period, drawn)
 
     async def DownloadInvoice(

@@ -18,21 +18,41 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis.database import Snapshot, Transaction
 from services.billing.ledger.chart import WALLET, PostingKind
 from services.billing.models import Closing, Ledger, SubscriptionPhase, Usage
-from services.billing.periods import BEGINNING
+from services.billing.periods import BEGINNING, Span
 
 _BILLED = """(
-    SELECT * FROM wrtn_usages AS used
+    SELECT used.*, use_time AS bill_time FROM wrtn_usages AS used
     WHERE tenant_id = %(tenant)s AND use_time >= %(start)s AND use_time < %(end)s AND NOT EXISTS (
         SELECT FROM wrtn_late_usages AS late
         WHERE late.tenant_id = used.tenant_id AND late.history_id = used.history_id)
     UNION ALL
-    SELECT used.* FROM wrtn_late_usages AS late JOIN wrtn_usages AS used USING (tenant_id, history_id)
+    SELECT used.*, late.bill_time
+    FROM wrtn_late_usages AS late JOIN wrtn_usages AS used USING (tenant_id, history_id)
     WHERE late.tenant_id = %(tenant)s AND late.bill_time >= %(start)s AND late.bill_time < %(end)s
 ) AS billed"""
+
+_PLACES = 18
+"""After the point: with so many a share of a charge is rounded."""
 
 _SUMS = f"""
 SELECT team_id, model, count(*), sum(charge) FROM {_BILLED}
 GROUP BY team_id, model ORDER BY team_id NULLS FIRST, model
+"""  # noqa: S608
+
+# By time alone, whatever came first: of the usage in which the tokens run out the share of what was left.
+_COVERED = f"""
+SELECT coalesce(sum(covered), 0)::bigint, coalesce(sum(
+    CASE covered WHEN tokens THEN charge ELSE trim_scale(round(charge * covered / tokens, {_PLACES})) END), 0)
+FROM (
+    SELECT charge, tokens, least(tokens, %(tokens)s - coalesce(sum(tokens) OVER before, 0)) AS covered
+    FROM (SELECT *, input_tokens + output_tokens AS tokens FROM {_BILLED}) AS counted
+    WHERE tokens > 0 AND EXISTS (
+        SELECT FROM unnest(%(span_starts)s::timestamptz[], %(span_ends)s::timestamptz[])
+            AS span (start_time, end_time)
+        WHERE bill_time >= span.start_time AND bill_time < span.end_time)
+    WINDOW before AS (ORDER BY bill_time, use_time, history_id
+                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+) AS used WHERE covered > 0
 """  # noqa: S608
 
 DETAIL = (
@@ -67,6 +87,13 @@ class UsageSum(NamedTuple):
     charge: Decimal
 
 
+class Covered(NamedTuple):
+    """What an allowance covers."""
+
+    tokens: int
+    charge: Decimal
+
+
 class Billed:
     """What a tenant is invoiced for."""
 
@@ -79,6 +106,13 @@ class Billed:
         values = {"tenant": self._tenant_id, "start": start, "end": end}
         cursor = await (await self._tx.driver()).execute(_SUMS, values)
         return [UsageSum._make(row) for row in await cursor.fetchall()]
+
+    async def covered(self, start: datetime, end: datetime, tokens: int, spans: Sequence[Span]) -> Covered:
+        """Answers what the first so many tokens were charged of those that were used within the spans."""
+        values = {"tenant": self._tenant_id, "start": start, "end": end, "tokens": tokens}
+        values |= {"span_starts": [each.start for each in spans], "span_ends": [each.end for each in spans]}
+        row = await (await (await self._tx.driver()).execute(_COVERED, values)).fetchone()
+        return Covered._make(row) if row is not None else Covered(0, Decimal(0))
 
     async def page(
         self, start: datetime, end: datetime, after: tuple[datetime, UUID], size: int

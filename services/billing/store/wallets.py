@@ -13,7 +13,7 @@ from sqlalchemy import func, select, tuple_
 from chassis.database import Snapshot, Transaction
 from services.billing.models import LotKind, Wallet, WalletHold, WalletLot
 from services.billing.pricing.price_source import CURRENCY
-from services.billing.wallets.burning import BURN
+from services.billing.wallets.burning import BURN, UNBURN
 
 # A tenant is one that events told of: an enterprise, or an account that is its own tenant.
 _TENANT = """
@@ -49,6 +49,10 @@ FROM lot WHERE wallet.tenant_id = lot.tenant_id
 _BURN = f"""
 WITH wanted AS (SELECT %(tenant)s::uuid AS tenant_id, %(amount)s::numeric AS amount),{BURN}
 SELECT amount FROM burnt
+"""  # noqa: S608
+_UNBURN = f"""
+WITH wanted AS (SELECT %(tenant)s::uuid AS tenant_id, %(amount)s::numeric AS amount),{UNBURN}
+SELECT amount FROM returned
 """  # noqa: S608
 _TAKE = """
 WITH lot AS (
@@ -194,6 +198,12 @@ class Wallets(WalletRead):
     async def burn(self, amount: Decimal) -> Decimal:
         """Takes credits in the order in which they burn; answers how much of the amount they cover."""
         cursor = await (await self._tx.driver()).execute(_BURN, self._values | {"amount": amount})
+        row = await cursor.fetchone()
+        return row[0] if row is not None else Decimal(0)
+
+    async def unburn(self, amount: Decimal) -> Decimal:
+        """Returns credits to the lots that burnt last; answers how many found their place."""
+        cursor = await (await self._tx.driver()).execute(_UNBURN, self._values | {"amount": amount})
         row = await cursor.fetchone()
         return row[0] if row is not None else Decimal(0)
 

@@ -91,6 +91,20 @@ async def burn(
     return covered
 
 
+async def give_back(
+    tx: Transaction, tenant_id: UUID, amount: Decimal, currency: str, *, reference: str
+) -> Decimal:
+    """Returns credits that burnt, as far as their lots still last; answers how many. Raises as `burn`.
+
+    To be called once for each reference.
+    """
+    wallets = await _open(tx, tenant_id, amount, currency)
+    returned = await wallets.unburn(amount)
+    lines = [Line(chart.RECEIVABLE, returned), Line(chart.WALLET, -returned)]
+    await post(tx, tenant_id, currency, PostingKind.RETURN, lines, reference)
+    return returned
+
+
 async def fine(tx: Transaction, tenant_id: UUID, amount: Decimal, currency: str, *, reference: str) -> None:
     """Fines the tenant: credits are taken, and what they do not cover is owed; raises as `burn`."""
     wallets = await _open(tx, tenant_id, amount, currency)
