@@ -100,6 +100,7 @@ def subscription_changed(tx: Transaction, row: Subscription, terms: PlanTerms) -
         plan_version=row.plan_version,
         seats=row.seats,
         limits=terms.limits,
+        start_time=timestamps.of(row.start_time),
     )
     tx.publish(event, aggregate_id=row.id, version=row.version, tenant_id=row.tenant_id)
 

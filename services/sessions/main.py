@@ -93,7 +93,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
             (add_WatchServiceServicer_to_server, WatchRpc(watchers)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime, blobs)),
         ],
-        consumers=[consumers.transfers()],
+        consumers=[consumers.transfers(), consumers.plans()],
         jobs=[
             Job("close-dead-processes", timedelta(seconds=10), close_dead_processes),
             Job("close-idle-connections", timedelta(minutes=5), close_idle_connections),

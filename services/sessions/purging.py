@@ -15,11 +15,10 @@ import structlog
 from chassis.database import Database, Scope, Transaction
 from chassis.errors import Unavailable
 from chassis.jobs import Job
-from services.sessions import events
+from services.sessions import events, retentions
 from services.sessions.files.clearing import Clearing
 from services.sessions.models import Session
-from services.sessions.retentions import DELETED_DAYS
-from services.sessions.store import Connections, Purges, Retentions, Tickets, tenants_to_purge
+from services.sessions.store import Connections, Purges, Tickets, tenants_to_purge
 
 EVERY = timedelta(minutes=10)
 _TENANTS = 200
@@ -67,10 +66,8 @@ class Purging:
         async with self._db.transaction(Scope.of(tenant_id)) as tx:
             purges = Purges(tx, tenant_id)
             await purges.exclude_holds()
-            setting = await Retentions(tx, tenant_id).get()
-            keep = timedelta(days=setting.keep_days) if setting is not None and setting.keep_days else None
-            deleted = timedelta(days=setting.deleted_days if setting is not None else DELETED_DAYS)
-            rows = await purges.due(keep, deleted, _SESSIONS)
+            time = await retentions.kept(tx, tenant_id)
+            rows = await purges.due(time.idle, time.deleted, _SESSIONS)
             for row in rows:
                 await _begin(tx, row)
             return len(rows)

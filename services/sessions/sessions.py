@@ -11,12 +11,11 @@ from uuid import UUID
 from chassis.access.employment import AccessCache
 from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
-from services.sessions import content, convert, events, tickets
+from services.sessions import content, convert, events, retentions, tickets
 from services.sessions.acting import Acting
 from services.sessions.authority import Holder
 from services.sessions.errors import NotEmployed, SessionNotFound, TeamNotJoined
 from services.sessions.models import Session, SessionKind, Ticket
-from services.sessions.retentions import deleted_for
 from services.sessions.rights import asked, resources_of
 from services.sessions.shapes import Shown
 from services.sessions.store import Connections, Files, HistoryRow, Sessions, Tickets
@@ -106,7 +105,7 @@ async def found_deleted(tx: Snapshot, acting: Acting, session_id: UUID, kind: Se
     row = await Sessions(tx, acting.tenant_id, kind).deleted(session_id, acting.account_id)
     if row is None or row.delete_time is None:
         raise SessionNotFound
-    if tx.now >= row.delete_time + await deleted_for(tx, row.tenant_id):
+    if tx.now >= row.delete_time + (await retentions.kept(tx, row.tenant_id)).deleted:
         raise SessionNotFound
     return row
 

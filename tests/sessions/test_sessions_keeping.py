@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -14,13 +14,18 @@ import pytest_asyncio
 
 from chassis.blobs import Blobs
 from chassis.database import Scope
+from chassis.events.envelope import Event
 from chassis.testing.callers import Known
+from chassis.testing.waiting import until
 from services.sessions import purging
 from services.sessions.files.clearing import Clearing
 from services.sessions.purging import Purging
 from tests.sessions.make import MODEL, RECORD, Session, Sessions, refusal, tokens
+from tests.usage import NEW, NOON, publish
 from wrtn.access.v1.access_pb2 import DUTY_SECURITY, TITLE_MANAGER, TITLE_MEMBER, TITLE_OWNER
 from wrtn.audit.v1.audit_pb2 import AuditEntry
+from wrtn.billing.v1.events_pb2 import SubscriptionChanged
+from wrtn.billing.v1.plans_pb2 import PlanLimits
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 from wrtn.sessions.v1 import legal_holds_pb2, retention_pb2
 from wrtn.sessions.v1.events_pb2 import AuditRecorded
@@ -67,6 +72,19 @@ class Keeping:
             update_mask={"paths": list(days)},  # type: ignore[arg-type]
         )
         return await self.retention.UpdateRetention(request, metadata=(by or self.owner).metadata)
+
+    async def plan(self, days: int, version: int, *, start: int = 1, tenant: UUID | None = None) -> None:
+        """Has billing tell for how long the plan lets sessions be kept."""
+        fact = SubscriptionChanged(limits=PlanLimits(retention_days=days))
+        fact.start_time.FromSeconds(start)
+        told = Event(NEW(), NOON, tenant or self.tenant, NEW(), version, fact)
+        await publish(self.sessions.running.runtime.bus, "billing", [told])
+
+    async def plan_days(self, by: Known | None = None) -> int:
+        """Answers what the retention says of the plan."""
+        by = by or self.owner
+        request = retention_pb2.GetRetentionRequest(enterprise_id=str(by.enterprise_id))
+        return (await self.retention.GetRetention(request, metadata=by.metadata)).plan_days
 
     async def hold(self, by: Known | None = None, **subject: str) -> legal_holds_pb2.LegalHold:
         """Places a hold."""
@@ -222,6 +240,41 @@ async def test_a_shorter_time_for_deleted_sessions_counts_for_both_undeletion_an
     assert refusal(error.value) == NOT_FOUND
     await keeping.purging.run()
     assert await keeping.bodies() == [0, 0]
+
+
+async def test_a_plan_shortens_what_the_enterprise_says_and_older_news_of_it_count_for_nothing(
+    keeping: Keeping,
+) -> None:
+    other = keeping.sessions.callers.employee(keeping.sessions.clock.new_id(), TITLE_OWNER)
+    await keeping.age(days=100)
+    for days, version, start in ((101, 3, 2), (101, 3, 2), (7, 2, 2), (7, 9, 1)):
+        await keeping.plan(days, version, start=start)
+    await keeping.plan(5, 1, tenant=other.enterprise_id)
+    await until(lambda: _is(keeping.plan_days(other), 5))
+    assert await keeping.plan_days() == 101
+    await keeping.keep(keep_days=4000, deleted_days=90)
+    await keeping.purging.run()
+    assert all(await keeping.bodies())
+    await keeping.plan(99, 4, start=2)
+    await until(lambda: _is(keeping.plan_days(), 99))
+    await keeping.purging.run()
+    assert await keeping.bodies() == [0, 0]
+
+
+async def test_a_plan_shortens_the_time_of_deleted_sessions_too(keeping: Keeping) -> None:
+    await keeping.sessions.delete(keeping.session)
+    await keeping.age(days=20)
+    await keeping.plan(19, 1)
+    await until(lambda: _is(keeping.plan_days(), 19))
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await keeping.undelete()
+    assert refusal(error.value) == NOT_FOUND
+    await keeping.purging.run()
+    assert await keeping.bodies() == [0, 0]
+
+
+async def _is(days: Awaitable[int], wanted: int) -> bool:
+    return await days == wanted
 
 
 @pytest.mark.parametrize("of", ["session", "account"])

@@ -2,7 +2,7 @@
 
 from services.sessions.models.base import Base
 from services.sessions.models.files import File, FilePiece, FileState, HistoryFile
-from services.sessions.models.keeping import LegalHold, Retention
+from services.sessions.models.keeping import LegalHold, PlanRetention, Retention
 from services.sessions.models.procedures import PLATFORM, Procedure, ProcedureState, ProcedureVersion
 from services.sessions.models.recorded import (
     Attribution,
@@ -25,6 +25,7 @@ __all__ = [
     "History",
     "HistoryFile",
     "LegalHold",
+    "PlanRetention",
     "Procedure",
     "ProcedureState",
     "ProcedureVersion",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.sessions.models.base import Base
@@ -19,6 +19,17 @@ class Retention(Base):
     keep_days: Mapped[int]
     deleted_days: Mapped[int]
     update_time: Mapped[datetime]
+
+
+class PlanRetention(Base):
+    """How many days the plan of an enterprise lets sessions be kept, as billing told last; 0 for no limit."""
+
+    __tablename__ = "wrtn_plan_retentions"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    days: Mapped[int]
+    start_time: Mapped[datetime]
+    """When the subscription started. An older one, or an older version of it, changes nothing."""
+    version: Mapped[int] = mapped_column(BigInteger)
 
 
 class LegalHold(Base):

@@ -13,7 +13,7 @@ from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
 from services.sessions import legal_holds, retentions
 from services.sessions.errors import NotEmployed
-from services.sessions.store import LegalHolds, Retentions
+from services.sessions.store import LegalHolds, PlanRetentions, Retentions
 from wrtn.sessions.v1 import legal_holds_pb2, retention_pb2
 from wrtn.sessions.v1.legal_holds_pb2_grpc import LegalHoldServiceServicer
 from wrtn.sessions.v1.retention_pb2_grpc import RetentionServiceServicer
@@ -31,7 +31,8 @@ class RetentionRpc(RetentionServiceServicer):
         """Gets the retention."""
         tenant_id = UUID(request.enterprise_id)
         async with self._db.snapshot(current().caller.scope) as tx:
-            return retentions.shown(tenant_id, await Retentions(tx, tenant_id).get())
+            row = await Retentions(tx, tenant_id).get()
+            return retentions.shown(tenant_id, row, await PlanRetentions(tx, tenant_id).days())
 
     async def UpdateRetention(
         self, request: retention_pb2.UpdateRetentionRequest, context: Any
@@ -42,7 +43,7 @@ class RetentionRpc(RetentionServiceServicer):
 
         async def work(tx: Transaction) -> retention_pb2.Retention:
             row = await retentions.change(tx, tenant_id, changes, request.reason)
-            return retentions.shown(tenant_id, row)
+            return retentions.shown(tenant_id, row, await PlanRetentions(tx, tenant_id).days())
 
         return await once(self._db, current().caller.scope, request, work)
 

@@ -3,7 +3,7 @@
 from services.sessions.store.connections import Connections, IdleConnections, connection_of
 from services.sessions.store.files import Files, tenants_with_files_to_clear
 from services.sessions.store.histories import Attributions, Histories, HistoryRow
-from services.sessions.store.keeping import LegalHolds, Purges, Retentions, tenants_to_purge
+from services.sessions.store.keeping import LegalHolds, PlanRetentions, Purges, Retentions, tenants_to_purge
 from services.sessions.store.procedures import Procedures, VersionRow
 from services.sessions.store.processes import NO_PROCESS, Processes
 from services.sessions.store.sessions import Sessions, Tickets
@@ -17,6 +17,7 @@ __all__ = [
     "HistoryRow",
     "IdleConnections",
     "LegalHolds",
+    "PlanRetentions",
     "Procedures",
     "Processes",
     "Purges",

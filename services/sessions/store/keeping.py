@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_, union, 
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.database import Snapshot, Transaction
-from services.sessions.models import Connection, History, LegalHold, Retention, Session
+from services.sessions.models import Connection, History, LegalHold, PlanRetention, Retention, Session
 
 
 class Retentions:
@@ -30,6 +30,28 @@ class Retentions:
         statement = upsert(Retention).values(tenant_id=self._tenant_id, **values)
         statement = statement.on_conflict_do_update(index_elements=["tenant_id"], set_=values)
         return (await self._session.scalars(statement.returning(Retention))).one()
+
+
+class PlanRetentions:
+    """What the plan of a tenant lets be kept."""
+
+    def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
+        self._session = tx.session
+        self._tenant_id = tenant_id
+
+    async def days(self) -> int:
+        """Answers the most days; 0 for no limit."""
+        query = select(PlanRetention.days).where(PlanRetention.tenant_id == self._tenant_id)
+        return await self._session.scalar(query) or 0
+
+    async def note(self, days: int, start_time: datetime, version: int) -> None:
+        """Notes what billing told, unless something newer was told."""
+        values = {"days": days, "start_time": start_time, "version": version}
+        newer = tuple_(PlanRetention.start_time, PlanRetention.version) < tuple_(start_time, version)
+        statement = upsert(PlanRetention).values(tenant_id=self._tenant_id, **values)
+        await self._session.execute(
+            statement.on_conflict_do_update(index_elements=["tenant_id"], set_=values, where=newer)
+        )
 
 
 class LegalHolds:
@@ -153,7 +175,9 @@ async def tenants_to_purge(worker: Snapshot, after: UUID, count: int) -> Sequenc
         Session.delete_time.is_not(None), ~Session.purged, Session.tenant_id > after
     )
     limited = select(Retention.tenant_id).where(Retention.keep_days > 0, Retention.tenant_id > after)
-    found = union(deleted, limited).subquery()
+    plan = PlanRetention
+    planned = select(plan.tenant_id).where(plan.days > 0, plan.tenant_id > after)
+    found = union(deleted, limited, planned).subquery()
     return (await worker.session.scalars(select(found.c.tenant_id).order_by("tenant_id").limit(count))).all()
 
 
