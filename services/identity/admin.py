@@ -25,12 +25,15 @@ from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope
 from chassis.errors import DomainError
-from services.identity import addresses, credentials, erasures, members, staff
-from services.identity.members import Person
+from services.identity.credentials import credentials
+from services.identity.credentials.signing import Signer
+from services.identity.members import addresses, members
+from services.identity.members.members import Person
 from services.identity.models import PLATFORM
-from services.identity.passwords import Passwords
+from services.identity.personal_data import erasures
 from services.identity.settings import AdminSettings
-from services.identity.signing import Signer
+from services.identity.sign_in.passwords import Passwords
+from services.identity.staff import staff
 from services.identity.store import Members
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 

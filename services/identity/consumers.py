@@ -10,8 +10,8 @@ from chassis.database import Transaction
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
 from services.identity import events as told
-from services.identity import members
-from services.identity.accounts import Opening, open_for_employee
+from services.identity.accounts.accounts import Opening, open_for_employee
+from services.identity.members import members
 from services.identity.store import Standing, admit_member, keep_standings
 from wrtn.enterprise.v1.events_pb2 import (
     EmployeeHired,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from chassis import settings
 from chassis.service import Parts, Runtime, run
-from services.identity import principals
-from services.identity.passwords import Passwords
+from services.identity.credentials import principals
 from services.identity.settings import IdentitySettings
+from services.identity.sign_in.passwords import Passwords
 from services.identity.wiring import accounts, members, sign_in, staff, subjects
 from services.identity.wiring.core import Core
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest

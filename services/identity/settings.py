@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chassis.settings import ServiceSettings, SettingsError
-from services.identity.passkeys import Party
-from services.identity.smtp import MailServer
+from services.identity.factors.passkeys import Party
+from services.identity.mail.smtp import MailServer
 
 LOCAL = "http://localhost:8080"
 """The origin of the local gateway."""
@@ -63,7 +63,7 @@ class IdentitySettings(ServiceSettings):
         return Party(domain, origins)
 
     oidc_providers_file: Path | None = None
-    """The OpenID providers that anybody may sign in by, TOML; `oidc/providers.py` says what stands in it."""
+    """The OpenID providers that anybody may sign in by, TOML: see `federation/oidc/providers.py`."""
     outbound_inside: bool = False
     """Lets the single sign-on of enterprises reach addresses inside, by plain HTTP too: local runs, tests."""
 

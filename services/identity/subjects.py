@@ -11,8 +11,8 @@ from sqlalchemy import delete, select, update
 from chassis.database import Snapshot, Transaction
 from chassis.runtime import Runtime
 from chassis.subjects import Subject, SubjectRpc
-from services.identity import events, logins
-from services.identity.documents import documents
+from services.identity import events
+from services.identity.logins import logins
 from services.identity.models import (
     Account,
     AccountKind,
@@ -37,6 +37,7 @@ from services.identity.models import (
     TotpFactor,
     VerifiedAddress,
 )
+from services.identity.personal_data.documents import documents
 from services.identity.store import Members
 
 DELETED: tuple[type[Base], ...] = (

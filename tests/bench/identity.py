@@ -15,16 +15,16 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope
 from chassis.database.roles import Urls
 from chassis.service import start
-from services.identity import members
 from services.identity.main import wire
-from services.identity.members import Person
+from services.identity.members import members
+from services.identity.members.members import Person
 from services.identity.settings import IdentitySettings
 from tests.bench.floors import say
 
 MEMBERS = 8
 PASSWORD = "seven purple giraffes"
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-"""As services.identity.passwords has it."""
+"""As services.identity.sign_in.passwords has it."""
 
 
 async def identity(urls: Urls, nats_url: str, folder: Path) -> None:

@@ -23,7 +23,7 @@ from services.billing.main import wire
 from services.billing.settings import BillingSettings
 from services.billing.wallets import wallets
 from services.enterprise.webhook_types import by_service
-from services.identity.letters import Letters
+from services.identity.mail.letters import Letters
 from tests.billing.office import Office, found, refused, replica
 from tests.usage import NEW
 from wrtn.access.v1.access_pb2 import Duty, Role, Title

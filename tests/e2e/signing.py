@@ -14,8 +14,8 @@ from chassis.auth.tokens import AccessToken
 from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database
+from services.identity.credentials.signing import Signer
 from services.identity.settings import AdminSettings
-from services.identity.signing import Signer
 from tests.e2e.forging import read
 
 

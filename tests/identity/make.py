@@ -34,9 +34,9 @@ from chassis.testing.callers import Callers, Metadata
 from chassis.testing.databases import ServiceDatabase
 from services.identity import main
 from services.identity.models import PLATFORM
-from services.identity.passwords import Passwords
 from services.identity.settings import IdentitySettings
-from services.identity.staff import appoint
+from services.identity.sign_in.passwords import Passwords
+from services.identity.staff.staff import appoint
 from tests.identity.smtp_server import Mailbox, code_in
 from wrtn.access.v1.access_pb2 import Duty, StaffRight, Title
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest

@@ -12,7 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.clock import Clock
 from chassis.testing.waiting import until
-from services.identity import bearers, keys
+from services.identity import bearers
+from services.identity.credentials import keys
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn
 from wrtn.access.v1.access_pb2 import Duty, StaffRight, Title

@@ -11,8 +11,8 @@ import pytest
 
 from chassis.clock import Clock
 from chassis.database import Scope
-from services.identity import logins
-from services.identity.logins import Origin, Proof
+from services.identity.logins import logins
+from services.identity.logins.logins import Origin, Proof
 from services.identity.models import LoginMethod
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn

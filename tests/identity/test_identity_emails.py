@@ -15,9 +15,10 @@ from grpc_status import rpc_status
 
 from chassis.clock import Clock
 from chassis.database import Scope
-from services.identity import bearers, emails, members
-from services.identity.letters import Letter
-from services.identity.post import Post
+from services.identity import bearers
+from services.identity.mail.letters import Letter
+from services.identity.mail.post import Post
+from services.identity.members import emails, members
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn
 from tests.identity.smtp_server import code_in, text_of

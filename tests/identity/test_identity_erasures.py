@@ -18,8 +18,9 @@ from chassis.crypto import KeyDestroyed
 from chassis.database import Scope
 from chassis.database.roles import conninfo
 from chassis.testing.waiting import until
-from services.identity import admin, certificates, erasures
+from services.identity import admin
 from services.identity.models import MemberState
+from services.identity.personal_data import certificates, erasures
 from services.identity.settings import AdminSettings
 from services.sessions import content
 from tests.identity.data import NEW, World, refused

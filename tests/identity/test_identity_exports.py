@@ -17,10 +17,11 @@ import pytest
 from chassis.blobs import Blobs
 from chassis.database import Scope
 from chassis.testing.waiting import until
-from services.identity import exports, identities
+from services.identity.federation import identities
+from services.identity.federation.oidc.client import Asserted
+from services.identity.federation.oidc.providers import Provider
 from services.identity.models import Passkey
-from services.identity.oidc.client import Asserted
-from services.identity.oidc.providers import Provider
+from services.identity.personal_data import exports
 from tests.identity.data import World, documents, refused
 from tests.identity.make import (
     as_superuser,

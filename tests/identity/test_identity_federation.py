@@ -31,7 +31,7 @@ from chassis.settings import SettingsError
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.waiting import until
-from services.identity.oidc import providers
+from services.identity.federation.oidc import providers
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn
 from tests.identity.oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider, provider

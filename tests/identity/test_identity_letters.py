@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.identity.errors import MailTemplateUnknown, MailValueMissing
-from services.identity.letters import Letters, one_line
+from services.identity.mail.letters import Letters, one_line
 
 
 def letters(public_url: str | None = "https://chat.example/") -> Letters:
@@ -101,7 +101,7 @@ def test_an_unknown_template_is_refused(name: str) -> None:
 
 
 def test_every_template_has_its_three_files_in_english() -> None:
-    folder = Path("services/identity/templates")
+    folder = Path("services/identity/mail/templates")
     for name in letters().names:
         for kind in ("subject", "txt", "html"):
             assert (folder / name / f"en.{kind}").is_file(), f"{name} lacks en.{kind}"

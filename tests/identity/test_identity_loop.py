@@ -8,7 +8,7 @@ import time
 import pytest
 from argon2 import PasswordHasher
 
-from services.identity.passwords import HASHER
+from services.identity.sign_in.passwords import HASHER
 from tests.identity import make
 from tests.identity.make import Identity
 

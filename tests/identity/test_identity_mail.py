@@ -21,10 +21,10 @@ from chassis.embedded.postgres import Postgres
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from chassis.testing.waiting import until
-from services.identity import sender
-from services.identity.post import Post, opened
-from services.identity.sender import Sender, delay_after
-from services.identity.smtp import Connection, MailServer
+from services.identity.mail import sender
+from services.identity.mail.post import Post, opened
+from services.identity.mail.sender import Sender, delay_after
+from services.identity.mail.smtp import Connection, MailServer
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock
 from tests.identity.smtp_server import Mailbox, smtp_server

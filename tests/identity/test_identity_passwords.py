@@ -15,10 +15,12 @@ from google.protobuf.empty_pb2 import Empty
 from sqlalchemy import event
 
 from chassis.database import Scope
-from services.identity import addresses, bearers, password_changes
+from services.identity import bearers
 from services.identity.errors import PasswordTooWeak
-from services.identity.passwords import HASHER, check_strength
-from services.identity.post import Post
+from services.identity.mail.post import Post
+from services.identity.members import addresses
+from services.identity.sign_in import password_changes
+from services.identity.sign_in.passwords import HASHER, check_strength
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock, SignedIn
 from tests.identity.smtp_server import code_in, text_of

@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 import pytest
 
-from services.identity import purge as job
-from services.identity.purge import Purge
+from services.identity.personal_data import purge as job
+from services.identity.personal_data.purge import Purge
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock
 from tests.identity.smtp_server import code_in

@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
-from services.identity import certificates
+from services.identity.personal_data import certificates
 from tests.identity import make
 from tests.identity.data import refused
 from tests.identity.make import Identity, MovableClock, SignedIn

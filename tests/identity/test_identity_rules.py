@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.clock import Clock
-from services.identity import addresses, bearers, codes
+from services.identity import bearers
+from services.identity.accounts import codes
 from services.identity.errors import AddressInvalid, PasswordChecksBusy, PasswordTooWeak
-from services.identity.passwords import Passwords, check_strength
+from services.identity.members import addresses
+from services.identity.sign_in.passwords import Passwords, check_strength
 
 CLOCK = Clock()
 

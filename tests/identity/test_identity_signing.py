@@ -18,7 +18,7 @@ from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
-from services.identity.signing import OVERLAP, Key, Signer, good, signing
+from services.identity.credentials.signing import OVERLAP, Key, Signer, good, signing
 from tests.identity import make
 from tests.identity.make import Identity, MovableClock
 from tests.identity.smtp_server import Mailbox

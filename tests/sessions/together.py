@@ -14,8 +14,8 @@ from chassis.embedded.nats import Nats
 from chassis.service import Parts, Runtime, start
 from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import ServiceDatabase
-from services.identity import credentials
-from services.identity.credentials import Wanted
+from services.identity.credentials import credentials
+from services.identity.credentials.credentials import Wanted
 from services.identity.models import PLATFORM
 from services.sessions.main import wire
 from services.sessions.settings import SessionsSettings

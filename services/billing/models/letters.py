@@ -20,7 +20,7 @@ class Letter(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     member_id: Mapped[UUID]
     template: Mapped[str]
-    """One of identity's (services/identity/templates)."""
+    """One of identity's (services/identity/mail/templates)."""
     fills: Mapped[dict[str, str]] = mapped_column(JSONB)
     """What the template fills in, by name."""
     create_time: Mapped[datetime]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from services.identity import avatars, members
 from services.identity.convert.times import timestamp
-from services.identity.emails import Shown
-from services.identity.holds import Entry
-from services.identity.members import Profile
+from services.identity.members import avatars, members
+from services.identity.members.emails import Shown
+from services.identity.members.holds import Entry
+from services.identity.members.members import Profile
 from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.identity.v1 import (
     avatars_pb2,

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from services.identity import models
-from services.identity.challenges import Challenge
 from services.identity.convert.times import timestamp
-from services.identity.factors import Standing
-from services.identity.logins import Seen
-from services.identity.passkeys import Named
-from services.identity.signing_in import Tokens
+from services.identity.factors.factors import Standing
+from services.identity.factors.passkeys import Named
+from services.identity.logins.logins import Seen
+from services.identity.sign_in.challenges import Challenge
+from services.identity.sign_in.signing_in import Tokens
 from wrtn.identity.v1 import (
     auth_pb2,
     federation_pb2,

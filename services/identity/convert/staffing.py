@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from services.identity import models
-from services.identity.break_glass import Use
 from services.identity.convert.times import timestamp
+from services.identity.staff.break_glass import Use
 from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.identity.v1 import (
     break_glass_pb2,

@@ -49,3 +49,9 @@ class RangeInvalid(InvalidArgument):
     """The text is no network."""
 
     reason = "RANGE_INVALID"
+
+
+class LastWayToSignIn(FailedPrecondition):
+    """Nothing else would be left to sign in with."""
+
+    reason = "LAST_WAY_TO_SIGN_IN"

@@ -13,10 +13,12 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import accounts, convert, members
-from services.identity.accounts import Opening
+from services.identity import convert
+from services.identity.accounts import accounts
+from services.identity.accounts.accounts import Opening
+from services.identity.accounts.reach import Reach, require_acting
+from services.identity.members import members
 from services.identity.models import AccountKind
-from services.identity.reach import Reach, require_acting
 from services.identity.rpc.callers import member_of
 from services.identity.store import Accounts, Holdings
 from wrtn.identity.v1 import accounts_pb2

@@ -9,7 +9,7 @@ import grpc
 
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope
-from services.identity import addresses, members
+from services.identity.members import addresses, members
 from services.identity.models import MemberState
 from services.identity.store import Members
 from wrtn.identity.v1.addresses_pb2 import (

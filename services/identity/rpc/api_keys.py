@@ -13,7 +13,9 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import accounts, convert, credentials, keys
+from services.identity import convert
+from services.identity.accounts import accounts
+from services.identity.credentials import credentials, keys
 from services.identity.models import CredentialKind
 from services.identity.rpc.callers import member_of, signed_in
 from services.identity.store import ApiKeys, Credentials

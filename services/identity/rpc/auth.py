@@ -12,14 +12,16 @@ from chassis import call
 from chassis.access.principals import Principals
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
-from services.identity import convert, credentials, logins
-from services.identity.logins import Origin
+from services.identity import convert
+from services.identity.credentials import credentials
+from services.identity.credentials.signing import Signer
+from services.identity.credentials.uses import LastUses
+from services.identity.factors.passkeys import refused
+from services.identity.logins import logins
+from services.identity.logins.logins import Origin
 from services.identity.models import LoginMethod
-from services.identity.passkeys import refused
 from services.identity.rpc.callers import credential_of, signed_in
-from services.identity.signing import Signer
-from services.identity.signing_in import Credentials, SecondFactor, SignIns
-from services.identity.uses import LastUses
+from services.identity.sign_in.signing_in import Credentials, SecondFactor, SignIns
 from wrtn.identity.v1 import auth_pb2
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceServicer
 from wrtn.identity.v1.passkeys_pb2 import PasskeyOptions

@@ -13,8 +13,10 @@ from chassis import call
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.idempotency import once
-from services.identity import avatars, convert, members, staff_reads
+from services.identity import convert
+from services.identity.members import avatars, members
 from services.identity.rpc.callers import oneself
+from services.identity.staff import staff_reads
 from services.identity.store import Avatars
 from wrtn.identity.v1 import avatars_pb2
 from wrtn.identity.v1.avatars_pb2_grpc import AvatarServiceServicer

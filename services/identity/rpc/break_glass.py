@@ -15,11 +15,14 @@ from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import accounts, break_glass, convert, mails, staff_reads
+from services.identity import convert
+from services.identity.accounts import accounts
 from services.identity.errors import MemberHasNoAddress
+from services.identity.mail import mails
+from services.identity.mail.post import Post
 from services.identity.models import AccountKind, BreakGlass
-from services.identity.post import Post
 from services.identity.rpc.callers import member_of, signed_in
+from services.identity.staff import break_glass, staff_reads
 from services.identity.store import Accounts, BreakGlasses, admit_member
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 from wrtn.identity.v1 import break_glass_pb2 as pb

@@ -10,9 +10,9 @@ from google.protobuf.struct_pb2 import Struct
 
 from chassis import call
 from chassis.errors import DomainError
-from services.identity import members
-from services.identity.passkeys import Json
-from services.identity.proofs import Given
+from services.identity.factors.passkeys import Json
+from services.identity.members import members
+from services.identity.sign_in.proofs import Given
 from wrtn.identity.v1 import second_factors_pb2
 
 

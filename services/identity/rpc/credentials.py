@@ -12,8 +12,9 @@ from chassis.access.principals import Principals
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import convert, credentials
-from services.identity.credentials import Wanted
+from services.identity import convert
+from services.identity.credentials import credentials
+from services.identity.credentials.credentials import Wanted
 from services.identity.store import Credentials
 from wrtn.identity.v1 import credentials_pb2
 from wrtn.identity.v1.credentials_pb2_grpc import CredentialServiceServicer

@@ -14,9 +14,10 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import addresses, convert, emails
-from services.identity.emails import Shown
-from services.identity.post import Post
+from services.identity import convert
+from services.identity.mail.post import Post
+from services.identity.members import addresses, emails
+from services.identity.members.emails import Shown
 from services.identity.rpc.callers import oneself
 from wrtn.identity.v1 import emails_pb2, members_pb2
 from wrtn.identity.v1.emails_pb2_grpc import EmailServiceServicer

@@ -13,13 +13,15 @@ from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.operations import Operations, convert
 from chassis.paging import Page, time_and_id
-from services.identity import certificates, erasures, members, staff_reads
+from services.identity.accounts.reach import Reach
 from services.identity.errors import ErasureReasonMissing
+from services.identity.mail.post import Post
+from services.identity.members import members
 from services.identity.models import PLATFORM, ErasureCertificate
-from services.identity.post import Post
-from services.identity.proofs import Proofs
-from services.identity.reach import Reach
+from services.identity.personal_data import certificates, erasures
 from services.identity.rpc.callers import given, signed_in
+from services.identity.sign_in.proofs import Proofs
+from services.identity.staff import staff_reads
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 from wrtn.identity.v1 import erasures_pb2
 from wrtn.identity.v1.erasures_pb2_grpc import ErasureServiceServicer

@@ -15,7 +15,7 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.operations import Operations, convert
-from services.identity import exports
+from services.identity.personal_data import exports
 from services.identity.rpc.callers import signed_in
 from wrtn.identity.v1 import exports_pb2
 from wrtn.identity.v1.exports_pb2_grpc import ExportServiceServicer

@@ -13,12 +13,13 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import convert, identities
-from services.identity.federation import Begun, By, Federation, Returned
-from services.identity.logins import Origin
-from services.identity.post import Post
-from services.identity.proofs import Proofs
+from services.identity import convert
+from services.identity.federation import identities
+from services.identity.federation.federation import Begun, By, Federation, Returned
+from services.identity.logins.logins import Origin
+from services.identity.mail.post import Post
 from services.identity.rpc.callers import given, member_of, signed_in
+from services.identity.sign_in.proofs import Proofs
 from wrtn.identity.v1 import auth_pb2, federation_pb2
 from wrtn.identity.v1.federation_pb2_grpc import FederationServiceServicer
 

@@ -14,7 +14,8 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import convert, logins
+from services.identity import convert
+from services.identity.logins import logins
 from services.identity.models import LoginEnd
 from services.identity.rpc.callers import signed_in
 from wrtn.identity.v1 import logins_pb2

@@ -10,9 +10,9 @@ import grpc
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from services.identity import mails
-from services.identity.letters import LOCALE
-from services.identity.post import Post
+from services.identity.mail import mails
+from services.identity.mail.letters import LOCALE
+from services.identity.mail.post import Post
 from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
 from wrtn.identity.v1.mails_pb2_grpc import MailServiceServicer
 

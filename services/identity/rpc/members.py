@@ -13,13 +13,16 @@ from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from services.identity import addresses, bearers, closing, convert, guesses, members, profiles, staff_reads
-from services.identity.guesses import Spent
-from services.identity.passwords import Passwords
-from services.identity.post import Post
-from services.identity.proofs import Given, Proofs
-from services.identity.proving import PasswordCheck
+from services.identity import bearers, convert
+from services.identity.mail.post import Post
+from services.identity.members import addresses, closing, members, profiles
 from services.identity.rpc.callers import oneself, signed_in
+from services.identity.sign_in import guesses
+from services.identity.sign_in.guesses import Spent
+from services.identity.sign_in.passwords import Passwords
+from services.identity.sign_in.proofs import Given, Proofs
+from services.identity.sign_in.proving import PasswordCheck
+from services.identity.staff import staff_reads
 from wrtn.identity.v1 import members_pb2
 from wrtn.identity.v1.members_pb2_grpc import MemberServiceServicer
 

@@ -13,11 +13,12 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import convert, passkeys
-from services.identity.passkeys import Party
-from services.identity.post import Post
-from services.identity.proofs import Proofs
+from services.identity import convert
+from services.identity.factors import passkeys
+from services.identity.factors.passkeys import Party
+from services.identity.mail.post import Post
 from services.identity.rpc.callers import credential_of, given, signed_in
+from services.identity.sign_in.proofs import Proofs
 from wrtn.identity.v1 import passkeys_pb2
 from wrtn.identity.v1.passkeys_pb2_grpc import PasskeyServiceServicer
 

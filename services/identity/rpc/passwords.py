@@ -14,12 +14,14 @@ from chassis.access.principals import Principals
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once, replayed
-from services.identity import addresses, bearers, guesses, password_changes
+from services.identity import bearers
+from services.identity.mail.post import Post
+from services.identity.members import addresses
 from services.identity.models import Member
-from services.identity.passwords import Passwords
-from services.identity.post import Post
-from services.identity.proving import PasswordCheck
 from services.identity.rpc.callers import oneself, signed_in
+from services.identity.sign_in import guesses, password_changes
+from services.identity.sign_in.passwords import Passwords
+from services.identity.sign_in.proving import PasswordCheck
 from wrtn.identity.v1 import passwords_pb2
 from wrtn.identity.v1.passwords_pb2_grpc import PasswordServiceServicer
 

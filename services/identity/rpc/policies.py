@@ -11,7 +11,8 @@ from chassis import call, masks
 from chassis.access.principals import Principals
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
-from services.identity import convert, policies
+from services.identity import convert
+from services.identity.logins import policies
 from services.identity.rpc.callers import signed_in
 from wrtn.identity.v1 import policies_pb2
 from wrtn.identity.v1.policies_pb2_grpc import PolicyServiceServicer

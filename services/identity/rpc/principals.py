@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 
 from chassis.database import Database
-from services.identity import principals
-from services.identity.uses import LastUses
+from services.identity.credentials import principals
+from services.identity.credentials.uses import LastUses
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 from wrtn.identity.v1.principals_pb2_grpc import PrincipalServiceServicer
 

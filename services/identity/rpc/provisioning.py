@@ -10,7 +10,7 @@ import grpc
 from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database
-from services.identity import provisioning
+from services.identity.members import provisioning
 from wrtn.identity.v1.provisioning_pb2 import ProvisionMemberRequest, ProvisionMemberResponse
 from wrtn.identity.v1.provisioning_pb2_grpc import ProvisioningServiceServicer
 

@@ -11,11 +11,13 @@ from chassis import call
 from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
-from services.identity import convert, factors, guesses
-from services.identity.guesses import Bound, Guessing
-from services.identity.post import Post
-from services.identity.proofs import Proofs
+from services.identity import convert
+from services.identity.factors import factors
+from services.identity.mail.post import Post
 from services.identity.rpc.callers import given, signed_in
+from services.identity.sign_in import guesses
+from services.identity.sign_in.guesses import Bound, Guessing
+from services.identity.sign_in.proofs import Proofs
 from wrtn.identity.v1 import second_factors_pb2
 from wrtn.identity.v1.second_factors_pb2_grpc import SecondFactorServiceServicer
 

@@ -11,8 +11,9 @@ from google.protobuf.empty_pb2 import Empty
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
-from services.identity import convert, single_sign_on
-from services.identity.single_sign_on import Connections, Wanted
+from services.identity import convert
+from services.identity.federation import single_sign_on
+from services.identity.federation.single_sign_on import Connections, Wanted
 from wrtn.identity.v1 import single_sign_on_pb2
 from wrtn.identity.v1.single_sign_on_pb2_grpc import SingleSignOnServiceServicer
 

@@ -14,10 +14,12 @@ from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import addresses, convert, members, staff, staff_reads
-from services.identity.members import Profile
+from services.identity import convert
+from services.identity.members import addresses, members
+from services.identity.members.members import Profile
 from services.identity.models import PLATFORM, Member
 from services.identity.rpc.callers import member_of
+from services.identity.staff import staff, staff_reads
 from services.identity.store import Members, Staffs, admit_member
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 from wrtn.identity.v1 import members_pb2

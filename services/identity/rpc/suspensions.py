@@ -14,11 +14,13 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import convert, holds, members, staff_reads
-from services.identity.holds import Order
+from services.identity import convert
+from services.identity.mail.post import Post
+from services.identity.members import holds, members
+from services.identity.members.holds import Order
 from services.identity.models import Member
-from services.identity.post import Post
 from services.identity.rpc.callers import signed_in
+from services.identity.staff import staff_reads
 from wrtn.identity.v1 import members_pb2, suspensions_pb2
 from wrtn.identity.v1.suspensions_pb2_grpc import SuspensionServiceServicer
 

@@ -16,19 +16,22 @@ from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
-from services.identity import convert, mails, members, transfers
+from services.identity import convert
+from services.identity.accounts import transfers
+from services.identity.accounts.reach import Reach, require_acting
+from services.identity.accounts.transfers import Decision, Replacement
 from services.identity.errors import (
     MemberHasNoAddress,
     ReceiverNotEmployed,
     TransferNotAllowed,
     TransferToOneself,
 )
+from services.identity.mail import mails
+from services.identity.mail.post import Post
+from services.identity.members import members
 from services.identity.models import Account, AccountKind, AccountTransfer, MemberState, TransferState
-from services.identity.post import Post
-from services.identity.reach import Reach, require_acting
 from services.identity.rpc.callers import member_of, signed_in
 from services.identity.store import Accounts, Members, Transfers, admit_member
-from services.identity.transfers import Decision, Replacement
 from wrtn.access.v1.access_pb2 import Title
 from wrtn.identity.v1 import transfers_pb2 as pb
 from wrtn.identity.v1.transfers_pb2_grpc import TransferServiceServicer

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from chassis.runtime import Runtime
-from services.identity.guesses import Guessing
-from services.identity.passwords import Passwords
-from services.identity.post import Post
-from services.identity.proofs import Proofs
-from services.identity.proving import PasswordCheck
-from services.identity.reach import Reach
+from services.identity.accounts.reach import Reach
+from services.identity.credentials.signing import Signer
+from services.identity.credentials.uses import LastUses
+from services.identity.mail.post import Post
 from services.identity.settings import IdentitySettings
-from services.identity.signing import Signer
-from services.identity.signing_in import SignIns
-from services.identity.uses import LastUses
+from services.identity.sign_in.guesses import Guessing
+from services.identity.sign_in.passwords import Passwords
+from services.identity.sign_in.proofs import Proofs
+from services.identity.sign_in.proving import PasswordCheck
+from services.identity.sign_in.signing_in import SignIns
 
 
 class Core:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chassis.runtime import Parts
-from services.identity.purge import Purge
+from services.identity.mail.sender import Sender
+from services.identity.personal_data.purge import Purge
 from services.identity.rpc.addresses import AddressRpc
 from services.identity.rpc.avatars import AvatarRpc
 from services.identity.rpc.emails import EmailRpc
@@ -11,7 +12,6 @@ from services.identity.rpc.mails import MailRpc
 from services.identity.rpc.members import MemberRpc
 from services.identity.rpc.passwords import PasswordRpc
 from services.identity.rpc.provisioning import ProvisioningRpc
-from services.identity.sender import Sender
 from services.identity.wiring.core import Core
 from wrtn.identity.v1.addresses_pb2_grpc import add_AddressServiceServicer_to_server
 from wrtn.identity.v1.avatars_pb2_grpc import add_AvatarServiceServicer_to_server

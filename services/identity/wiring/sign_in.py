@@ -9,10 +9,11 @@ from dns.asyncresolver import Resolver
 from chassis.jobs import Job
 from chassis.outbound import Outbound
 from chassis.runtime import Parts
-from services.identity.domains import Domains
-from services.identity.federation import Federation
-from services.identity.oidc import providers
-from services.identity.oidc.client import Client
+from services.identity.federation.domains import Domains
+from services.identity.federation.federation import Federation
+from services.identity.federation.oidc import providers
+from services.identity.federation.oidc.client import Client
+from services.identity.federation.single_sign_on import Connections
 from services.identity.rpc.auth import AuthRpc
 from services.identity.rpc.federation import FederationRpc
 from services.identity.rpc.logins import LoginRpc
@@ -20,7 +21,6 @@ from services.identity.rpc.passkeys import PasskeyRpc
 from services.identity.rpc.policies import PolicyRpc
 from services.identity.rpc.second_factors import SecondFactorRpc
 from services.identity.rpc.single_sign_on import SingleSignOnRpc
-from services.identity.single_sign_on import Connections
 from services.identity.wiring.core import Core
 from wrtn.identity.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from wrtn.identity.v1.federation_pb2_grpc import add_FederationServiceServicer_to_server

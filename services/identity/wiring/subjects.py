@@ -9,10 +9,11 @@ from chassis.jobs import Job
 from chassis.operations import Operations
 from chassis.operations.rpc import OperationRpc
 from chassis.runtime import Parts
-from services.identity import exports, subjects
-from services.identity.erasures import Erasures
-from services.identity.exports import Exports
-from services.identity.holders import Holders
+from services.identity import subjects
+from services.identity.personal_data import exports
+from services.identity.personal_data.erasures import Erasures
+from services.identity.personal_data.exports import Exports
+from services.identity.personal_data.holders import Holders
 from services.identity.rpc.erasures import ErasureRpc
 from services.identity.rpc.exports import ExportRpc
 from services.identity.wiring.core import Core

@@ -1,0 +1,1 @@
+"""Accounts: their codes, who holds them, and how they are handed over."""

@@ -1,0 +1,1 @@
+"""What acts besides people: API keys, service credentials, and what every principal may do."""

@@ -1,0 +1,1 @@
+"""The ways to sign in besides the password: authenticator apps, recovery codes, passkeys."""

@@ -1,0 +1,1 @@
+"""Signing in by other providers of identities, those of enterprises included."""

@@ -1,0 +1,1 @@
+"""Mails: their texts, and how they leave."""

@@ -1,0 +1,1 @@
+"""Members: who they are, their addresses, and what holds them back."""

@@ -1,0 +1,1 @@
+"""Personal data: exported, erased, forgotten."""

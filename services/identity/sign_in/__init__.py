@@ -1,0 +1,1 @@
+"""Signing in: passwords, guessing, the second step, and proving again who one is."""
