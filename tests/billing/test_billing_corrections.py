@@ -20,7 +20,7 @@ from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
 from services.billing.usage.sums import Asked, By, sums
-from tests.billing.desk import MODEL, Desk, refused, served
+from tests.billing.desk import Desk, refused, served
 from tests.billing.make import know
 from tests.usage import NEW, Person, tokens
 from wrtn.access.v1.access_pb2 import StaffRight
@@ -105,12 +105,9 @@ async def test_a_wrong_price_is_corrected_by_entries_after_somebody_else_approve
     assert entries[: len(ledger)] == ledger
     whole = 31 - 12  # six of 5 euros and one of 1, then four of them 3 less
     balances = dict(await desk.core.rows("SELECT ledger_account, balance FROM wrtn_ledger_balances", tenant))
-    assert balances == {"usage_revenue": -whole, "receivable": 31, "refunds": -12}
-    notes = await desk.core.rows("SELECT total, currency FROM wrtn_credit_notes", tenant)
-    lines = await desk.core.rows(
-        "SELECT team_id, model, exact_amount FROM wrtn_credit_note_lines ORDER BY team_id", tenant
-    )
-    assert (notes, lines) == ([(12, "EUR")], [(team, MODEL, 6), (None, MODEL, 6)])
+    # Nothing of it was invoiced: there is nothing to credit, and less to invoice.
+    assert balances == {"usage_revenue": -whole, "receivable": whole}
+    assert await desk.core.rows("SELECT * FROM wrtn_credit_notes", tenant) == []
     for span in ((None, None), (times[0] - DAY / 24, None)):
         for by, count in ((By.TEAM, 2), (By.MEMBER, 2), (By.MODEL, 2)):
             async with desk.database.app.snapshot(Scope.of(tenant)) as snapshot:

@@ -12,14 +12,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis import timestamps
 from services.billing import models
 from services.billing.invoices.drafting import Drawn, Line
+from services.billing.invoices.numbers import numbered
 from services.billing.periods import Span
 from wrtn.billing.v1 import invoices_pb2 as pb
 from wrtn.billing.v1.invoice_settings_pb2 import InvoiceSettings
-
-
-def number(series: str, value: int | None) -> str:
-    """Answers a number as people read it: INV-000042; empty if there is none."""
-    return "" if value is None else f"{series}-{value:06}"
 
 
 def invoice(
@@ -32,7 +28,7 @@ def invoice(
         id=str(row.id),
         enterprise_id=str(row.tenant_id),
         state=row.state,  # type: ignore[arg-type]
-        number=number("INV", row.number),
+        number=numbered("INV", row.number),
         currency=row.currency,
         start_time=timestamps.of(row.start_time),
         end_time=timestamps.of(row.end_time),
@@ -80,7 +76,7 @@ def credit_note(row: models.CreditNote, lines: Iterable[models.CreditNoteLine], 
     return pb.CreditNote(
         id=str(row.id),
         enterprise_id=str(row.tenant_id),
-        number=number("CN", row.number),
+        number=numbered("CN", row.number),
         invoice_id=str(row.invoice_id or ""),
         currency=row.currency,
         lines=map(_line, lines),
@@ -93,6 +89,7 @@ def credit_note(row: models.CreditNote, lines: Iterable[models.CreditNoteLine], 
 
 
 def _line(line: models.InvoiceLine | models.CreditNoteLine | Line) -> pb.InvoiceLine:
+    corrected = None if isinstance(line, models.CreditNoteLine) else line.corrected_invoice_id
     return pb.InvoiceLine(
         kind=line.kind,  # type: ignore[arg-type]
         description=line.description,
@@ -102,6 +99,7 @@ def _line(line: models.InvoiceLine | models.CreditNoteLine | Line) -> pb.Invoice
         quantity=line.quantity,
         exact_amount=_amount(line.exact_amount),
         amount=_amount(line.amount),
+        corrected_invoice_id=str(corrected or ""),
     )
 
 

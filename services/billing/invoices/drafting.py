@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 from chassis.crypto import Keyring
 from chassis.database import Snapshot
 from services.billing.invoices import invoice_settings
+from services.billing.invoices.numbers import numbered
 from services.billing.ledger.money import rounded
 from services.billing.models import Subscription, SubscriptionPhase
 from services.billing.plans.fees import Fee, Stretch, fees
 from services.billing.plans.included_tokens import Allowance, allowance
 from services.billing.spending.admission import ZERO
 from services.billing.spending.budgets import line_of
-from services.billing.store.billed import Billed, Closings, Covered, UsageSum
+from services.billing.store.billed import Billed, Closings, Covered, Increase, UsageSum
 from services.billing.store.customers import Customer
 from services.billing.store.plans import Plans
 from services.billing.store.subscriptions import Subscriptions
@@ -29,7 +30,7 @@ from wrtn.billing.v1.invoices_pb2 import InvoiceLine
 from wrtn.billing.v1.plans_pb2 import PlanTerms
 from wrtn.billing.v1.subscriptions_pb2 import Subscription as Wire
 
-_USED = (InvoiceLine.KIND_USAGE, InvoiceLine.KIND_INCLUDED)
+_USED = (InvoiceLine.KIND_USAGE, InvoiceLine.KIND_CORRECTION, InvoiceLine.KIND_INCLUDED)
 
 
 class Line(NamedTuple):
@@ -43,6 +44,8 @@ class Line(NamedTuple):
     model: str = ""
     cost_centre: str = ""
     quantity: int = 1
+    corrected_invoice_id: UUID | None = None
+    """The finalised invoice that a correction corrects."""
 
 
 class Drawn(NamedTuple):
@@ -97,6 +100,7 @@ class Drafter:
         lines = [
             *_of_fees(fees(stretches, zone, start, end), currency),
             *(_of_usage(each, centres, currency) for each in await billed.sums(start, end)),
+            *(_of_increase(each, centres, currency) for each in await billed.increases(start, end)),
         ]
         granted = allowance(stretches, zone, start, until)
         if granted is not None:
@@ -143,6 +147,20 @@ def _of_usage(each: UsageSum, centres: _Centres, currency: str) -> Line:
         model=each.model,
         cost_centre=centres.of(each.team_id),
         quantity=each.usages,
+    )
+
+
+def _of_increase(each: Increase, centres: _Centres, currency: str) -> Line:
+    return Line(
+        InvoiceLine.KIND_CORRECTION,
+        each.charge,
+        rounded(each.charge, currency),
+        numbered("INV", each.number),
+        each.team_id,
+        each.model,
+        centres.of(each.team_id),
+        each.usages,
+        each.invoice_id,
     )
 
 

@@ -33,8 +33,8 @@ from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
 from wrtn.billing.v1.invoices_pb2 import InvoiceLine as WireLine
 
 _BUYER = "wrtn_invoices.buyer"
-_POSTED = (WireLine.KIND_USAGE, WireLine.KIND_CREDITS)
-"""What is in the ledger since it was used or burnt."""
+_POSTED = (WireLine.KIND_USAGE, WireLine.KIND_CREDITS, WireLine.KIND_CORRECTION)
+"""What is in the ledger since it was used, burnt or corrected."""
 
 
 async def draft(tx: Transaction, tenant_id: UUID, period: Span, drawn: Drawn) -> Invoice:

@@ -7,7 +7,6 @@ import io
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
 
 from google.protobuf.json_format import MessageToJson
 
@@ -16,13 +15,11 @@ from chassis.decimals import text
 from chassis.typesetting import TypesettingFailed, typeset
 from services.billing.errors import DocumentFailed
 from services.billing.models import Invoice
-from services.billing.periods import BEGINNING
-from services.billing.store.billed import DETAIL, Billed
+from services.billing.store.billed_detail import DETAIL, FIRST, BilledDetail, Place
 from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
 
 _TYPESETTER = "services.billing.invoices.invoice_typesetting"
 _PAGE = 1000
-_FIRST = (BEGINNING, UUID(int=0))
 
 
 async def pdf(invoice: Wire, zone: str, seller: str) -> AsyncIterator[bytes]:
@@ -36,21 +33,18 @@ async def pdf(invoice: Wire, zone: str, seller: str) -> AsyncIterator[bytes]:
 
 
 async def usage_csv(db: Database, row: Invoice) -> AsyncIterator[bytes]:
-    """Yields each usage of an invoice by time; no transaction is open while the reader is slow.
+    """Yields each usage of an invoice by time, and each entry that corrects one.
 
-    What is finalised changes no more, so that the pages fit together.
+    No transaction is open while the reader is slow. What is finalised changes no more, so that the pages fit
+    together.
     """
     yield _written([DETAIL])
-    after = _FIRST
-    while True:
+    after: Place | None = FIRST
+    while after is not None:
         async with db.snapshot(Scope.of(row.tenant_id)) as snapshot:
-            billed = Billed(snapshot, row.tenant_id)
-            rows = await billed.page(row.start_time, row.end_time, after, _PAGE)
-        if rows:
-            yield _written([[_cell(value) for value in each] for each in rows])
-            after = (rows[-1][0], rows[-1][1])
-        if len(rows) < _PAGE:
-            return
+            detail = BilledDetail(snapshot, row.tenant_id)
+            rows, after = await detail.page(row.start_time, row.end_time, after, _PAGE)
+        yield _written([[_cell(value) for value in each] for each in rows])
 
 
 def _written(rows: Iterable[Iterable[str]]) -> bytes:

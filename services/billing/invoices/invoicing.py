@@ -13,11 +13,10 @@ from chassis.decimals import text
 from services.billing import events
 from services.billing.errors import AmountInvalid, InvoiceNotOpen, InvoiceOverpaid
 from services.billing.ledger import chart
-from services.billing.ledger.chart import RECEIVABLE, REFUNDS, ROUNDING, TAX, PostingKind
+from services.billing.ledger.chart import BAD_DEBT, RECEIVABLE, REFUNDS, ROUNDING, TAX, PostingKind
 from services.billing.ledger.ledger import Line, post
 from services.billing.ledger.money import rounded
 from services.billing.models import CreditNote, CreditNoteLine, Invoice
-from services.billing.store.customers import Customer
 from services.billing.store.invoices import CreditNotes, Invoices, next_number
 from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
 from wrtn.billing.v1.invoices_pb2 import InvoiceLine as WireLine
@@ -56,6 +55,7 @@ class CreditLine(NamedTuple):
     description: str = ""
     team_id: UUID | None = None
     model: str = ""
+    cost_centre: str = ""
     ledger_account: str = chart.USAGE_REVENUE
     """What earned it, and loses it now."""
     posted: bool = False
@@ -66,32 +66,29 @@ async def credit_note(
     tx: Transaction,
     keyring: Keyring,
     tenant_id: UUID,
+    invoice_id: UUID,
     lines: Sequence[CreditLine],
     reason: str,
-    invoice_id: UUID | None = None,
 ) -> CreditNote:
-    """Credits lines of a finalised invoice with its tax, or, without an invoice, of what is owed at all.
+    """Credits lines of a finalised invoice with their share of its tax.
 
-    What is due of it is less by that; what was paid already is owed back. Raises InvoiceNotOpen for one
-    that is neither open nor paid, InvoiceOverpaid for more than it says, and AmountInvalid for nothing.
+    What is due of it is less by that; what was paid already is owed back. Raises InvoiceNotOpen for a draft
+    and one that was withdrawn, InvoiceOverpaid for more than is left of it, and AmountInvalid for nothing.
     """
-    notes = CreditNotes(tx, tenant_id)
-    invoice = await _creditable(tx, tenant_id, invoice_id) if invoice_id is not None else None
-    currency = invoice.currency if invoice is not None else await Customer(tx, tenant_id).currency()
+    invoice = await _creditable(tx, tenant_id, invoice_id)
+    currency = invoice.currency
     amounts = [rounded(line.exact_amount, currency) for line in lines]
     subtotal = sum(amounts, rounded(Decimal(0), currency))
-    tax = rounded(subtotal * (invoice.tax_rate if invoice is not None else 0) / 100, currency)
-    total = subtotal + tax
     if subtotal <= 0:
         raise AmountInvalid("The amount to credit must be above zero.", field="amount")
-    if invoice is not None and total > (left := invoice.total - await notes.total_of(invoice.id)):
-        raise InvoiceOverpaid("Less than that is left of the invoice.", field="amount", left=text(left))
+    tax = await _tax(tx, invoice, subtotal)
+    total = subtotal + tax
     note_id = tx.clock.new_id()
     key = await keyring.key(tx, tenant_id)
-    taken = (
-        min(total, invoice.due) if invoice is not None and invoice.state == Wire.STATE_OPEN else Decimal(0)
-    )
+    taken = min(total, invoice.due)
     posting = [*_posting(lines, amounts, tax), Line(RECEIVABLE, total - taken), Line(REFUNDS, taken - total)]
+    if invoice.state == Wire.STATE_UNCOLLECTIBLE:
+        posting += [Line(RECEIVABLE, taken), Line(BAD_DEBT, -taken)]
     await post(tx, tenant_id, currency, PostingKind.CREDIT_NOTE, posting, f"credit-note:{note_id}")
     row = CreditNote(
         tenant_id=tenant_id,
@@ -108,7 +105,7 @@ async def credit_note(
     tx.session.add(row)
     await tx.session.flush()
     tx.session.add_all(_note_lines(row, lines, amounts))
-    if invoice is not None and taken:
+    if taken:
         invoice.credited += taken
         settle(tx, invoice)
     tx.audit("credit_note.issued", tenant_id=tenant_id, target_id=note_id, number=row.number, reason=reason)
@@ -123,7 +120,7 @@ async def reason_of(tx: Snapshot, keyring: Keyring, note: CreditNote) -> str:
 
 def settle(tx: Transaction, row: Invoice) -> None:
     """Ends the claim if nothing is due any more, and tells of the change."""
-    if row.due == 0:
+    if row.due == 0 and row.state == Wire.STATE_OPEN:
         row.state, row.pay_time = Wire.STATE_PAID, tx.now
     row.version, row.update_time = row.version + 1, tx.now
     events.invoice_changed(tx, row)
@@ -131,9 +128,20 @@ def settle(tx: Transaction, row: Invoice) -> None:
 
 async def _creditable(tx: Transaction, tenant_id: UUID, invoice_id: UUID) -> Invoice:
     row = await Invoices(tx, tenant_id).lock(invoice_id)
-    if row is None or row.state not in (Wire.STATE_OPEN, Wire.STATE_PAID):
-        raise InvoiceNotOpen("An invoice that is open or paid can be credited.", field="invoice_id")
+    if row is None or row.state in (Wire.STATE_DRAFT, Wire.STATE_VOID):
+        raise InvoiceNotOpen("A draft, or what was withdrawn, cannot be credited.", field="invoice_id")
     return row
+
+
+async def _tax(tx: Snapshot, invoice: Invoice, subtotal: Decimal) -> Decimal:
+    """Answers the tax on a part of what is left of an invoice: all that is left of its tax with the last."""
+    credited, taxed = await CreditNotes(tx, invoice.tenant_id).of_invoice(invoice.id)
+    left, tax_left = invoice.subtotal - credited, invoice.tax - taxed
+    if subtotal > left:
+        raise InvoiceOverpaid("Less than that is left of the invoice.", field="amount", left=text(left))
+    if subtotal == left:
+        return tax_left
+    return min(rounded(subtotal * invoice.tax_rate / 100, invoice.currency), tax_left)
 
 
 def _posting(lines: Sequence[CreditLine], amounts: Sequence[Decimal], tax: Decimal) -> Iterator[Line]:
@@ -160,7 +168,7 @@ def _note_lines(
             description=line.description,
             team_id=line.team_id,
             model=line.model,
-            cost_centre="",
+            cost_centre=line.cost_centre,
             quantity=1,
             exact_amount=line.exact_amount,
             amount=amount,

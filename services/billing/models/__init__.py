@@ -2,7 +2,12 @@
 
 from services.billing.models.base import Base
 from services.billing.models.budgets import Budget, BudgetChange, BudgetNotice, BudgetPeriodRow
-from services.billing.models.corrections import Correction, CorrectionDifference, UsageCorrection
+from services.billing.models.corrections import (
+    Correction,
+    CorrectionDifference,
+    LateCorrection,
+    UsageCorrection,
+)
 from services.billing.models.dunnings import Dunning, PaymentStanding
 from services.billing.models.increases import BudgetExtra, BudgetIncrease
 from services.billing.models.invoices import (
@@ -70,6 +75,7 @@ __all__ = [
     "KnownEmployee",
     "KnownEnterprise",
     "KnownTeam",
+    "LateCorrection",
     "LateUsage",
     "Ledger",
     "LedgerBalance",

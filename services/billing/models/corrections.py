@@ -74,3 +74,22 @@ class UsageCorrection(Base):
     """1 if the usage had no price before, else 0."""
     use_time: Mapped[datetime]
     create_time: Mapped[datetime]
+
+
+class LateCorrection(Base):
+    """A correcting entry whose usage was on a finalised invoice already. Insert-only.
+
+    Together with the others of the correction, invoice, team and model it was an increase, and is on the
+    invoice of `bill_time`; or a decrease, of which a credit note or credits came back.
+    """
+
+    __tablename__ = "wrtn_late_corrections"
+    __table_args__ = (Index("wrtn_late_corrections_bill_time_idx", "tenant_id", "bill_time"),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    history_id: Mapped[UUID] = mapped_column(primary_key=True)
+    correction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    invoice_id: Mapped[UUID]
+    """The invoice that has the usage; nil for entries from before there was this table."""
+    bill_time: Mapped[datetime | None]
+    """The end of the closed periods, which is where the next one begins; null for a decrease."""

@@ -90,6 +90,8 @@ class InvoiceLine(_Line, Base):
     )
 
     invoice_id: Mapped[UUID] = mapped_column(primary_key=True)
+    corrected_invoice_id: Mapped[UUID | None]
+    """The finalised invoice that a line of KIND_CORRECTION corrects."""
 
 
 class CreditNote(Base):

@@ -20,7 +20,7 @@ from chassis.decimals import text
 from chassis.errors import DomainError
 from chassis.jobs import Job
 from services.billing import letters
-from services.billing.invoices.convert_invoices import number
+from services.billing.invoices.numbers import numbered
 from services.billing.models import Invoice
 from services.billing.payments import payments, standings
 from services.billing.store.customers import Customer
@@ -118,7 +118,7 @@ class Dun:
 
 async def _remind(tx: Transaction, invoice: Invoice, step: Step) -> None:
     fills = {
-        "number": number("INV", invoice.number),
+        "number": numbered("INV", invoice.number),
         "amount": f"{text(invoice.due)} {invoice.currency}",
         "days": str(step.day),
     }

@@ -13,10 +13,7 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction, arrays
 from chassis.operations import Kind, Work
 from services.billing.errors import CorrectionNotFound
-from services.billing.invoices.invoicing import CreditLine, credit_note
-from services.billing.ledger.chart import RECEIVABLE, USAGE_REVENUE, PostingKind
-from services.billing.ledger.ledger import Line, post
-from services.billing.ledger.money import rounded
+from services.billing.invoices.correcting_invoices import CorrectedTenant
 from services.billing.models import Correction, CorrectionDifference
 from services.billing.pricing.charging import Agreement, Exchange, Used, charge
 from services.billing.pricing.price_list import PriceList
@@ -30,7 +27,6 @@ from wrtn.billing.v1.corrections_pb2 import Correction as Wire
 
 PREPARE = "corrections.prepare"
 APPLY = "corrections.apply"
-_DESCRIPTION = "Correction of a price"
 _PAGE = 1000
 _TENANTS = 100
 _LONGEST = 600.0
@@ -156,20 +152,13 @@ class _Tenant:
         ]
 
     async def book(self, keyring: Keyring) -> None:
-        """Posts the difference, and issues a credit note if it was too much."""
+        """Books what was entered, if anything was."""
+        if not self._found:
+            return
         whole = sum((each.charge for each in self._found.values()), ZERO)
-        currency, reference = self._agreement.currency, f"correction:{self._correction.id}"
-        lines = [Line(RECEIVABLE, whole), Line(USAGE_REVENUE, -whole)]
-        await post(self._tx, self._tenant_id, currency, PostingKind.CORRECTION, lines, reference)
-        credited = [
-            CreditLine(
-                -each.charge, _DESCRIPTION, team_id if team_id != NO_TEAM else None, model, posted=True
-            )
-            for (team_id, model), each in sorted(self._found.items())
-            if each.charge
-        ]
-        if sum((rounded(each.exact_amount, currency) for each in credited), ZERO) > 0:
-            await credit_note(self._tx, keyring, self._tenant_id, credited, _DESCRIPTION)
+        currency = self._agreement.currency
+        tenant = CorrectedTenant(self._tx, keyring, self._tenant_id, self._correction, currency)
+        await tenant.book(whole)
 
     def _entry(self, usage: Wrong) -> Entry | None:
         """Rates a usage anew; None if nothing changes, or nothing can be found for it yet."""

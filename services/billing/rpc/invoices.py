@@ -27,6 +27,7 @@ from services.billing.invoices import (
 )
 from services.billing.invoices.drafting import Drafter
 from services.billing.invoices.invoicing import CreditLine
+from services.billing.invoices.numbers import numbered
 from services.billing.readers import reading
 from services.billing.settings import BillingSettings
 from services.billing.store.customers import Customer
@@ -94,7 +95,7 @@ class Invoices(InvoiceServiceServicer):
         tenant_id = UUID(request.enterprise_id)
         async with self._read(tenant_id) as snapshot:
             row = await _found(snapshot, tenant_id, request.invoice_id)
-        name = convert_invoices.number("INV", row.number) or "draft"
+        name = numbered("INV", row.number) or "draft"
         await _send_as(context, f"{name}.csv")
         async for data in invoice_documents.usage_csv(self._db, row):
             yield HttpBody(content_type="text/csv; charset=utf-8", data=data)
@@ -127,7 +128,7 @@ class Invoices(InvoiceServiceServicer):
         async def work(tx: Transaction) -> pb.CreditNote:
             row = await _found(tx, tenant_id, request.invoice_id)
             keyring = self._drafter.keyring
-            note = await invoicing.credit_note(tx, keyring, tenant_id, [line], request.reason, row.id)
+            note = await invoicing.credit_note(tx, keyring, tenant_id, row.id, [line], request.reason)
             return await self._note(tx, note)
 
         return await once(self._db, Scope.of(tenant_id), request, work)

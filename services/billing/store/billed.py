@@ -1,7 +1,8 @@
 """The queries on what of usage and credits an invoice is about.
 
 A usage is invoiced at its use time, or, if its period was closed when it came, at the end of what was closed:
-that is where the next period begins.
+that is where the next period begins. What corrects it is invoiced with it, unless its invoice was finalised
+before: then an increase is a line of its own, on the invoice of that next period.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -20,7 +21,7 @@ from services.billing.ledger.chart import WALLET, PostingKind
 from services.billing.models import Closing, Ledger, SubscriptionPhase, Usage
 from services.billing.periods import BEGINNING, Span
 
-_BILLED = """(
+BILLED = """(
     SELECT used.*, use_time AS bill_time FROM wrtn_usages AS used
     WHERE tenant_id = %(tenant)s AND use_time >= %(start)s AND use_time < %(end)s AND NOT EXISTS (
         SELECT FROM wrtn_late_usages AS late
@@ -30,12 +31,24 @@ _BILLED = """(
     FROM wrtn_late_usages AS late JOIN wrtn_usages AS used USING (tenant_id, history_id)
     WHERE late.tenant_id = %(tenant)s AND late.bill_time >= %(start)s AND late.bill_time < %(end)s
 ) AS billed"""
+"""The usages of an invoice from `start` to `end`."""
+
+IN_TIME = """NOT EXISTS (
+    SELECT FROM wrtn_late_corrections AS late WHERE (late.tenant_id, late.history_id, late.correction_id)
+        = (entry.tenant_id, entry.history_id, entry.correction_id))"""
+"""Of `entry`, those that are invoiced with their usage."""
 
 _PLACES = 18
 """After the point: with so many a share of a charge is rounded."""
 
+_CORRECTED = f"""{BILLED} LEFT JOIN (
+    SELECT history_id, sum(charge) AS difference FROM wrtn_usage_corrections AS entry
+    WHERE tenant_id = %(tenant)s AND {IN_TIME} GROUP BY history_id
+) AS entry USING (history_id)"""  # noqa: S608
+_CHARGE = "charge + coalesce(difference, 0)"
+
 _SUMS = f"""
-SELECT team_id, model, count(*), sum(charge) FROM {_BILLED}
+SELECT team_id, model, count(*), sum({_CHARGE}) FROM {_CORRECTED}
 GROUP BY team_id, model ORDER BY team_id NULLS FIRST, model
 """  # noqa: S608
 
@@ -45,7 +58,8 @@ SELECT coalesce(sum(covered), 0)::bigint, coalesce(sum(
     CASE covered WHEN tokens THEN charge ELSE trim_scale(round(charge * covered / tokens, {_PLACES})) END), 0)
 FROM (
     SELECT charge, tokens, least(tokens, %(tokens)s - coalesce(sum(tokens) OVER before, 0)) AS covered
-    FROM (SELECT *, input_tokens + output_tokens AS tokens FROM {_BILLED}) AS counted
+    FROM (SELECT history_id, use_time, bill_time, {_CHARGE} AS charge, input_tokens + output_tokens AS tokens
+        FROM {_CORRECTED}) AS counted
     WHERE tokens > 0 AND EXISTS (
         SELECT FROM unnest(%(span_starts)s::timestamptz[], %(span_ends)s::timestamptz[])
             AS span (start_time, end_time)
@@ -55,18 +69,15 @@ FROM (
 ) AS used WHERE covered > 0
 """  # noqa: S608
 
-DETAIL = (
-    *("use_time", "history_id", "team_id", "account_id", "member_id", "employee_id", "chat_session_id"),
-    *("model", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"),
-    *("price_id", "cost", "currency", "charge", "charge_currency"),
-)
-"""What is told of each usage, in this order."""
-
-_PAGE = f"""
-SELECT {", ".join(DETAIL)} FROM {_BILLED}
-WHERE (use_time, history_id) > (%(after_time)s, %(after_id)s)
-ORDER BY use_time, history_id LIMIT %(size)s
-"""  # noqa: S608
+_INCREASES = """
+SELECT invoice.id, invoice.number, team_id, model, count(*), sum(entry.charge)
+FROM wrtn_late_corrections AS late JOIN wrtn_usage_corrections AS entry
+    USING (tenant_id, history_id, correction_id)
+JOIN wrtn_usages AS used USING (tenant_id, history_id)
+JOIN wrtn_invoices AS invoice ON (invoice.tenant_id, invoice.id) = (late.tenant_id, late.invoice_id)
+WHERE late.tenant_id = %(tenant)s AND late.bill_time >= %(start)s AND late.bill_time < %(end)s
+GROUP BY invoice.id, invoice.number, team_id, model ORDER BY invoice.number, team_id NULLS FIRST, model
+"""
 
 _BURNT = f"""
 SELECT coalesce(sum(entry.amount), 0)
@@ -94,6 +105,17 @@ class Covered(NamedTuple):
     charge: Decimal
 
 
+class Increase(NamedTuple):
+    """By how much what was used on a finalised invoice was too little."""
+
+    invoice_id: UUID
+    number: int
+    team_id: UUID | None
+    model: str
+    usages: int
+    charge: Decimal
+
+
 class Billed:
     """What a tenant is invoiced for."""
 
@@ -102,7 +124,7 @@ class Billed:
         self._tenant_id = tenant_id
 
     async def sums(self, start: datetime, end: datetime) -> list[UsageSum]:
-        """Answers what was used by team and model; usage without a team first."""
+        """Answers what was used by team and model, as corrected in time; usage without a team first."""
         values = {"tenant": self._tenant_id, "start": start, "end": end}
         cursor = await (await self._tx.driver()).execute(_SUMS, values)
         return [UsageSum._make(row) for row in await cursor.fetchall()]
@@ -114,13 +136,11 @@ class Billed:
         row = await (await (await self._tx.driver()).execute(_COVERED, values)).fetchone()
         return Covered._make(row) if row is not None else Covered(0, Decimal(0))
 
-    async def page(
-        self, start: datetime, end: datetime, after: tuple[datetime, UUID], size: int
-    ) -> list[tuple[Any, ...]]:
-        """Answers usages by time, each as `DETAIL` says."""
-        values = {"tenant": self._tenant_id, "start": start, "end": end, "size": size}
-        values |= {"after_time": after[0], "after_id": after[1]}
-        return await (await (await self._tx.driver()).execute(_PAGE, values)).fetchall()
+    async def increases(self, start: datetime, end: datetime) -> list[Increase]:
+        """Answers what is invoiced now of invoices that were finalised before, the oldest first."""
+        values = {"tenant": self._tenant_id, "start": start, "end": end}
+        cursor = await (await self._tx.driver()).execute(_INCREASES, values)
+        return [Increase._make(row) for row in await cursor.fetchall()]
 
     async def burnt(self, after: int) -> Decimal:
         """Answers the credits that paid for usage after this sequence of the ledger."""

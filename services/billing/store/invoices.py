@@ -30,6 +30,12 @@ class Invoices:
         key = (self._tenant_id, invoice_id)
         return await self._session.get(Invoice, key, with_for_update=True, populate_existing=True)
 
+    async def lock_after(self, moment: datetime) -> None:
+        """Locks all that end after a moment, the oldest first: none of them is finalised until the commit."""
+        row = Invoice
+        query = select(row.id).where(row.tenant_id == self._tenant_id, row.end_time > moment)
+        await self._session.execute(query.order_by(row.start_time, row.id).with_for_update())
+
     async def open(self, invoice_id: UUID) -> Invoice | None:
         """Answers the invoice, locked, if it is to be paid."""
         row = await self.lock(invoice_id)
@@ -81,12 +87,13 @@ class CreditNotes:
         """Answers the credit note."""
         return await self._session.get(CreditNote, (self._tenant_id, note_id))
 
-    async def total_of(self, invoice_id: UUID) -> Decimal:
-        """Answers what was credited of an invoice, paid back or not."""
+    async def of_invoice(self, invoice_id: UUID) -> tuple[Decimal, Decimal]:
+        """Answers what was credited of an invoice before tax, and the tax, paid back or not."""
         note = CreditNote
-        query = select(func.coalesce(func.sum(note.total), 0))
+        query = select(func.coalesce(func.sum(note.subtotal), 0), func.coalesce(func.sum(note.tax), 0))
         query = query.where(note.tenant_id == self._tenant_id, note.invoice_id == invoice_id)
-        return Decimal(await self._session.scalar(query) or 0)
+        subtotal, tax = (await self._session.execute(query)).one()
+        return Decimal(subtotal), Decimal(tax)
 
     async def page(self, before: int | None, size: int) -> Sequence[CreditNote]:
         """Answers credit notes, the newest first."""

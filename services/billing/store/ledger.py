@@ -79,6 +79,12 @@ class Ledgers:
         self._tx = tx
         self._tenant_id = tenant_id
 
+    async def lock(self, currency: str) -> None:
+        """Lets nobody else enter anything until the commit."""
+        driver, values = await self._tx.driver(), {"tenant": self._tenant_id, "currency": currency}
+        await driver.execute(_OPEN, values)
+        await driver.execute(_LOCK, values)
+
     async def post(self, currency: str, posting: Posting, lines: Sequence[tuple[str, Decimal]]) -> Kept:
         """Enters the lines, unless the reference is taken or the ledger is kept in another currency."""
         rows = [(self._tx.clock.new_id(), *line) for line in lines]

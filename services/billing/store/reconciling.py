@@ -8,7 +8,7 @@ from uuid import UUID
 from chassis.database import Snapshot
 from services.billing.ledger.chart import USAGE_REVENUE, PostingKind
 from services.billing.store.billed import Billed
-from wrtn.billing.v1.invoices_pb2 import InvoiceLine
+from wrtn.billing.v1.invoices_pb2 import Invoice, InvoiceLine
 
 # Of the revenue only what comes of usage: a credit note that is no correction changes none of the sums.
 _SUMS = f"""
@@ -38,8 +38,9 @@ SELECT coalesce(sum(abs(balance - summed)), 0) FROM (
 _INVOICED = f"""
 SELECT start_time, end_time, (SELECT coalesce(sum(exact_amount), 0) FROM wrtn_invoice_lines AS line
     WHERE line.tenant_id = invoice.tenant_id AND line.invoice_id = invoice.id
-        AND line.kind = {InvoiceLine.KIND_USAGE})
-FROM wrtn_invoices AS invoice WHERE tenant_id = %s AND number IS NOT NULL
+        AND line.kind IN ({InvoiceLine.KIND_USAGE}, {InvoiceLine.KIND_CORRECTION}))
+FROM wrtn_invoices AS invoice
+WHERE tenant_id = %s AND number IS NOT NULL AND state <> {Invoice.STATE_VOID}
 """  # noqa: S608
 
 
@@ -65,9 +66,11 @@ class Books:
         return found | {"balances": ledger + off[0], "invoices": ledger + await self._invoices_off()}
 
     async def _invoices_off(self) -> Decimal:
-        """Answers by how much finalised invoices differ from the usages that they are about."""
+        """Answers by how much finalised invoices differ from what they are about."""
         driver, billed = await self._snapshot.driver(), Billed(self._snapshot, self._tenant_id)
         off = Decimal(0)
         for start, end, invoiced in await (await driver.execute(_INVOICED, (self._tenant_id,))).fetchall():
-            off += abs(invoiced - sum(each.charge for each in await billed.sums(start, end)))
+            used = sum(each.charge for each in await billed.sums(start, end))
+            increased = sum(each.charge for each in await billed.increases(start, end))
+            off += abs(invoiced - used - increased)
         return off

@@ -105,6 +105,14 @@ async def give_back(
     return returned
 
 
+async def compensate(
+    tx: Transaction, tenant_id: UUID, amount: Decimal, currency: str, *, reference: str
+) -> WalletLot:
+    """Gives credits, for good, instead of what was paid too much otherwise; raises as `purchase`."""
+    lot = NewLot(LotKind.BONUS, amount, BONUS_PRIORITY, None)
+    return await _credit(tx, tenant_id, currency, lot, PostingKind.RETURN, chart.RECEIVABLE, reference)
+
+
 async def fine(tx: Transaction, tenant_id: UUID, amount: Decimal, currency: str, *, reference: str) -> None:
     """Fines the tenant: credits are taken, and what they do not cover is owed; raises as `burn`."""
     wallets = await _open(tx, tenant_id, amount, currency)
