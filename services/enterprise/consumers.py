@@ -8,7 +8,8 @@ from uuid import UUID
 from chassis.database import Transaction
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
-from services.enterprise import letters, states
+from services.enterprise import letters
+from services.enterprise.enterprises import states
 from services.enterprise.store import Enterprises, Handovers
 from wrtn.billing.v1.events_pb2 import PaymentOverdue, PaymentRecovered
 from wrtn.identity.v1.events_pb2 import AccountTransferred, BreakGlassOpened

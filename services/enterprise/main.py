@@ -10,15 +10,16 @@ from chassis.operations import Operations
 from chassis.operations.rpc import OperationRpc
 from chassis.outbound import Outbound
 from chassis.service import Parts, Runtime, run
-from services.enterprise import access, rechecks, subjects
+from services.enterprise import subjects
 from services.enterprise.consumers import CONSUMERS
-from services.enterprise.dispatching import Dispatcher
-from services.enterprise.handovers import HandoverSaga
+from services.enterprise.domains import rechecks
+from services.enterprise.domains.proofs import Proofs
+from services.enterprise.domains.rechecks import Rechecks
 from services.enterprise.identity import Identity
-from services.enterprise.importing import Importing
+from services.enterprise.imports.importing import Importing
 from services.enterprise.letters import Postman
-from services.enterprise.proofs import Proofs
-from services.enterprise.rechecks import Rechecks
+from services.enterprise.people.handovers import HandoverSaga
+from services.enterprise.rights import access
 from services.enterprise.rpc.access import Access
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.rpc.deputies import Deputies
@@ -35,9 +36,10 @@ from services.enterprise.rpc.teams import Teams
 from services.enterprise.rpc.visibility import Visibility
 from services.enterprise.rpc.webhooks import WebhookRpc
 from services.enterprise.settings import EnterpriseSettings
-from services.enterprise.settling import Settling
-from services.enterprise.webhook_events import Webhooks
-from services.enterprise.webhooks import Endpoints
+from services.enterprise.webhooks.dispatching import Dispatcher
+from services.enterprise.webhooks.settling import Settling
+from services.enterprise.webhooks.webhook_events import Webhooks
+from services.enterprise.webhooks.webhooks import Endpoints
 from wrtn.enterprise.v1.access_pb2_grpc import add_AccessServiceServicer_to_server
 from wrtn.enterprise.v1.deputies_pb2_grpc import add_DeputyServiceServicer_to_server
 from wrtn.enterprise.v1.domains_pb2_grpc import add_DomainServiceServicer_to_server

@@ -22,7 +22,8 @@ from chassis.database import Database, Scope
 from chassis.database.migrate import migrate
 from chassis.database.roles import provision
 from chassis.embedded.postgres import Postgres
-from services.enterprise import access, teams
+from services.enterprise.rights import access
+from services.enterprise.teams import teams
 from tests.bench import enterprises
 from tests.bench.enterprises import DENIED, Enterprise
 from wrtn.enterprise.v1.access_pb2 import ResolveAccessRequest

@@ -22,7 +22,7 @@ from chassis.testing.waiting import until
 from services.billing.main import wire
 from services.billing.settings import BillingSettings
 from services.billing.wallets import wallets
-from services.enterprise.webhook_types import by_service
+from services.enterprise.webhooks.webhook_types import by_service
 from services.identity.mail.letters import Letters
 from tests.billing.office import Office, found, refused, replica
 from tests.usage import NEW

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from chassis.call import Access, TeamPlace
-from services.enterprise.appointing import (
+from services.enterprise.people.appointing import (
     Standing,
     may_appoint,
     may_give,

@@ -12,7 +12,9 @@ import pytest
 from psycopg import AsyncCursor
 
 from chassis.database import Scope
-from services.enterprise import access, teams, tree
+from services.enterprise.rights import access
+from services.enterprise.store import tree
+from services.enterprise.teams import teams
 from tests.enterprise.make import Worker, World
 from wrtn.access.v1.access_pb2 import ROLE_CHIEF, TITLE_MEMBER
 from wrtn.enterprise.v1.access_pb2 import ResolveAccessRequest

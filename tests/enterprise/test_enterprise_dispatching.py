@@ -21,8 +21,8 @@ from chassis.testing import web
 from chassis.testing.clocks import MovableClock
 from chassis.testing.waiting import until
 from chassis.testing.web import WebServer
-from services.enterprise.dispatching import Dispatcher
-from services.enterprise.settling import Settling
+from services.enterprise.webhooks.dispatching import Dispatcher
+from services.enterprise.webhooks.settling import Settling
 from tests.enterprise import hooks
 from tests.enterprise.hooks import DELIVERED, PENDING
 from tests.enterprise.make import World

@@ -14,9 +14,9 @@ from chassis.clock import Clock
 from chassis.testing.clocks import MovableClock
 from chassis.testing.names import NameServer
 from chassis.testing.waiting import until
+from services.enterprise.domains.proofs import Proofs
+from services.enterprise.domains.rechecks import Rechecks
 from services.enterprise.identity import Identity
-from services.enterprise.proofs import Proofs
-from services.enterprise.rechecks import Rechecks
 from services.enterprise.settings import EnterpriseSettings
 from tests.enterprise.make import Worker, World, refusal
 from wrtn.access.v1.access_pb2 import TITLE_MANAGER, TITLE_MEMBER

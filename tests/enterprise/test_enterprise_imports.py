@@ -17,7 +17,7 @@ from chassis.operations import Operations
 from chassis.operations.work import Work
 from chassis.testing.processes import environment, process
 from chassis.testing.waiting import until
-from services.enterprise import import_results, spreadsheets
+from services.enterprise.imports import import_results, spreadsheets
 from tests.enterprise.make import Worker, World, refused
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,

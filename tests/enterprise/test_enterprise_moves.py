@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.enterprise import ranks
-from services.enterprise.tree import MOST_DEEP
+from services.enterprise.store.tree import MOST_DEEP
+from services.enterprise.teams import ranks
 from tests.enterprise.make import Worker, World, refusal, refused
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,

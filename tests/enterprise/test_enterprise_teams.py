@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from chassis.embedded.nats import Nats
-from services.enterprise.tree import MOST_DEEP
+from services.enterprise.store.tree import MOST_DEEP
 from tests.enterprise.make import Worker, World, refusal, refused
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from chassis.clock import Clock
 from chassis.database import Database, Scope
 from chassis.testing.databases import DatabaseFactory
-from services.enterprise import tree
 from services.enterprise.models import Companion, Employee, Enterprise, Slug, Team
-from services.enterprise.store import Rights, Teams
+from services.enterprise.store import Rights, Teams, tree
 
 
 def shape(wanted: Sequence[int | None]) -> list[int | None]:

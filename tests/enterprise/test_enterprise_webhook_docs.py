@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from services.enterprise import webhook_types
+from services.enterprise.webhooks import webhook_types
 
 PAGE = Path(__file__).parents[2] / "docs" / "webhooks.md"
 

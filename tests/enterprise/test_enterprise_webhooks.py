@@ -18,8 +18,8 @@ from chassis.testing import web
 from chassis.testing.clocks import MovableClock
 from chassis.testing.waiting import until
 from chassis.testing.web import Request, Response, WebServer
-from services.enterprise import settling, webhook_types
 from services.enterprise.settings import EnterpriseSettings
+from services.enterprise.webhooks import settling, webhook_types
 from tests.enterprise import hooks
 from tests.enterprise.hooks import DELIVERED, FAILED, PENDING
 from tests.enterprise.make import Worker, World, refusal
@@ -37,7 +37,7 @@ def clock() -> Clock:
 @pytest.fixture(autouse=True)
 def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the moved clock makes due is found at once, and not within a second."""
-    monkeypatch.setattr("services.enterprise.dispatching._IDLE", 0.05)
+    monkeypatch.setattr("services.enterprise.webhooks.dispatching._IDLE", 0.05)
 
 
 @pytest_asyncio.fixture

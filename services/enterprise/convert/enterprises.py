@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from chassis import timestamps
-from services.enterprise import models, proofs
+from services.enterprise import models
 from services.enterprise.convert import fields
+from services.enterprise.domains import proofs
 from wrtn.enterprise.v1.domains_pb2 import Domain
 from wrtn.enterprise.v1.enterprises_pb2 import (
     Enterprise,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.message import Message
 
 from chassis import timestamps
-from services.enterprise import models, webhook_types
+from services.enterprise import models
 from services.enterprise.convert import fields
 from wrtn.enterprise.v1 import webhooks_pb2 as pb
 
@@ -59,9 +61,8 @@ def attempt(row: models.WebhookAttempt, excerpt: str) -> pb.WebhookAttempt:
     )
 
 
-def event_types() -> list[pb.WebhookEventType]:
+def event_types(catalogue: Mapping[str, type[Message]]) -> list[pb.WebhookEventType]:
     """Answers the catalogue."""
     return [
-        pb.WebhookEventType(type=name, message=kind.DESCRIPTOR.full_name)
-        for name, kind in webhook_types.catalogue().items()
+        pb.WebhookEventType(type=name, message=kind.DESCRIPTOR.full_name) for name, kind in catalogue.items()
     ]

@@ -10,7 +10,8 @@ import grpc
 from chassis.call import current
 from chassis.paging import Page
 from chassis.service import Runtime
-from services.enterprise import convert, deputies, store
+from services.enterprise import convert, store
+from services.enterprise.people import deputies
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.settings import EnterpriseSettings
 from wrtn.enterprise.v1 import deputies_pb2

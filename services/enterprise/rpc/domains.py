@@ -12,10 +12,11 @@ from chassis.call import Caller, current
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import once, replayed
 from chassis.paging import Page
-from services.enterprise import convert, domain_names, domains
+from services.enterprise import convert
+from services.enterprise.domains import domain_names, domains
+from services.enterprise.domains.proofs import Proofs
 from services.enterprise.identity import Identity
 from services.enterprise.models import DomainProof
-from services.enterprise.proofs import Proofs
 from services.enterprise.rpc.asking import sure
 from services.enterprise.store import Domains, ProvenDomains, Rights
 from wrtn.access.v1.access_pb2 import TITLE_OWNER

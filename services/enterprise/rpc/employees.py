@@ -11,10 +11,11 @@ from chassis.call import current
 from chassis.idempotency import replayed
 from chassis.paging import Page
 from chassis.service import Runtime
-from services.enterprise import appointments, convert, dismissals, employees, handovers, models, store
+from services.enterprise import convert, models, store
 from services.enterprise.errors import EmployeeNotFound, TeamNotFound
-from services.enterprise.handovers import HandoverSaga
 from services.enterprise.identity import Identity
+from services.enterprise.people import appointments, dismissals, employees, handovers
+from services.enterprise.people.handovers import HandoverSaga
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.settings import EnterpriseSettings
 from wrtn.enterprise.v1 import employees_pb2

@@ -14,7 +14,8 @@ from chassis.errors import NotFound
 from chassis.idempotency import once
 from chassis.paging import Page, time_and_id
 from chassis.service import Runtime
-from services.enterprise import convert, enterprises, reasons, states, store
+from services.enterprise import convert, reasons, store
+from services.enterprise.enterprises import enterprises, states
 from services.enterprise.identity import Identity
 from services.enterprise.models import Enterprise
 from services.enterprise.rpc.asking import sure

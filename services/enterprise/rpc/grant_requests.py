@@ -13,9 +13,10 @@ from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.enterprise import grant_requests, grants, store
+from services.enterprise import store
 from services.enterprise.errors import GrantRequestNotFound, TeamNotFound
 from services.enterprise.identity import Identity
+from services.enterprise.rights import grant_requests, grants
 from services.enterprise.rpc.asking import sure
 from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER
 from wrtn.enterprise.v1 import grant_requests_pb2 as pb

@@ -15,9 +15,10 @@ from chassis.idempotency import once
 from chassis.paging import Page
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.enterprise import access, convert, explaining, grants, reasons, store
+from services.enterprise import convert, reasons, store
 from services.enterprise.errors import EmployeeNotFound, ExplanationAboveRight, TeamNotFound
 from services.enterprise.identity import Identity
+from services.enterprise.rights import access, explaining, grants
 from services.enterprise.rpc.asking import sure
 from services.enterprise.store.grants import Place
 from wrtn.enterprise.v1 import grants_pb2 as pb

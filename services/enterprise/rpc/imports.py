@@ -15,9 +15,10 @@ from chassis.database import Database, Transaction
 from chassis.operations import Operations, convert
 from chassis.operations.store import OperationRows
 from chassis.paging import Page
-from services.enterprise import import_results, models, spreadsheets
+from services.enterprise import models
 from services.enterprise.errors import ImportNotFound
-from services.enterprise.importing import KIND
+from services.enterprise.imports import import_results, spreadsheets
+from services.enterprise.imports.importing import KIND
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.store import ImportRows
 from wrtn.enterprise.v1 import imports_pb2 as pb

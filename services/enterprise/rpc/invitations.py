@@ -13,10 +13,11 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope
 from chassis.idempotency import once, replayed
 from chassis.paging import Page
-from services.enterprise import convert, invitations, invitees
+from services.enterprise import convert
 from services.enterprise.errors import InvitationInvalid
 from services.enterprise.identity import Identity
-from services.enterprise.invitees import Token
+from services.enterprise.invitations import invitations, invitees
+from services.enterprise.invitations.invitees import Token
 from services.enterprise.models import InvitationState
 from services.enterprise.rpc.asking import sure
 from services.enterprise.rpc.deciding import Deciding

@@ -16,10 +16,10 @@ from chassis.database import Scope, Transaction
 from chassis.errors import DomainError
 from chassis.idempotency import once, replayed
 from chassis.service import Runtime
-from services.enterprise import states
-from services.enterprise.appointments import Key
+from services.enterprise.enterprises import states
 from services.enterprise.identity import Identity
 from services.enterprise.models import Employee
+from services.enterprise.people.appointments import Key
 from services.enterprise.rpc.asking import sure
 from services.enterprise.scim import discovery, documents, filters, groups, users
 from services.enterprise.scim.documents import Group, User

@@ -10,10 +10,12 @@ import grpc
 from chassis.call import current
 from chassis.paging import Page
 from chassis.service import Runtime
-from services.enterprise import companions, convert, store, teams
+from services.enterprise import convert, store
 from services.enterprise.errors import TeamNotFound
+from services.enterprise.people import companions
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.settings import EnterpriseSettings
+from services.enterprise.teams import teams
 from wrtn.enterprise.v1 import teams_pb2
 from wrtn.enterprise.v1.teams_pb2_grpc import TeamServiceServicer
 

@@ -13,8 +13,9 @@ from chassis.database import Transaction
 from chassis.idempotency import once
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
-from services.enterprise import convert, store, visibility
+from services.enterprise import convert, store
 from services.enterprise.identity import Identity
+from services.enterprise.rights import visibility
 from services.enterprise.rpc.asking import sure
 from wrtn.enterprise.v1 import visibility_pb2 as pb
 from wrtn.enterprise.v1.visibility_pb2_grpc import VisibilityServiceServicer

@@ -14,10 +14,11 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Transaction
 from chassis.idempotency import once
 from chassis.paging import Page
-from services.enterprise import convert, deliveries, settling, webhooks
-from services.enterprise.dispatching import Dispatcher
+from services.enterprise import convert
 from services.enterprise.store import Deliveries, WebhookEndpoints
-from services.enterprise.webhooks import Endpoints
+from services.enterprise.webhooks import deliveries, settling, webhook_types, webhooks
+from services.enterprise.webhooks.dispatching import Dispatcher
+from services.enterprise.webhooks.webhooks import Endpoints
 from wrtn.enterprise.v1 import webhooks_pb2 as pb
 from wrtn.enterprise.v1.webhooks_pb2_grpc import WebhookServiceServicer
 
@@ -129,7 +130,7 @@ class WebhookRpc(WebhookServiceServicer):
         self, request: pb.ListWebhookEventTypesRequest, context: Context
     ) -> pb.ListWebhookEventTypesResponse:
         """Lists the catalogue."""
-        return pb.ListWebhookEventTypesResponse(event_types=convert.event_types())
+        return pb.ListWebhookEventTypesResponse(event_types=convert.event_types(webhook_types.catalogue()))
 
     async def GetWebhookDelivery(
         self, request: pb.GetWebhookDeliveryRequest, context: Context

@@ -12,8 +12,8 @@ import scim2_models
 from pydantic import ValidationError
 from scim2_models import Context, ResponseParameters, SCIMException, ScimPolicy
 
-from services.enterprise import invitees
 from services.enterprise.errors import AddressInvalid
+from services.enterprise.invitations import invitees
 from services.enterprise.scim.errors import ScimDocumentTooLarge, ScimSyntaxInvalid, ScimValueInvalid, refusal
 
 User: TypeAlias = scim2_models.User[scim2_models.EnterpriseUser]

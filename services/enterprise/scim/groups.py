@@ -10,9 +10,10 @@ import scim2_models
 from sqlalchemy import func
 
 from chassis.database import Snapshot, Transaction
-from services.enterprise import companions, events, models, ranks, team_changes
-from services.enterprise.appointments import Act
+from services.enterprise import events, models
 from services.enterprise.models import Enterprise, ScimGroup, Team
+from services.enterprise.people import companions
+from services.enterprise.people.appointments import Act
 from services.enterprise.scim import documents
 from services.enterprise.scim.documents import Group
 from services.enterprise.scim.errors import (
@@ -25,7 +26,8 @@ from services.enterprise.scim.errors import (
 from services.enterprise.scim.filters import Column, as_id
 from services.enterprise.scim.users import Directory, locked, require_version
 from services.enterprise.store import Companions, GroupRow, ScimGroups, ScimUsers, Teams
-from services.enterprise.team_changes import Kind
+from services.enterprise.teams import ranks, team_changes
+from services.enterprise.teams.team_changes import Kind
 from wrtn.access.v1.access_pb2 import ROLE_MEMBER, ROLE_UNSPECIFIED, TITLE_UNSPECIFIED
 
 _REASON = "SCIM"

@@ -10,9 +10,11 @@ from sqlalchemy import any_, literal
 
 from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
-from services.enterprise import dismissals, domain_names, employees, states
-from services.enterprise.appointments import Act, Key
+from services.enterprise.domains import domain_names
+from services.enterprise.enterprises import states
 from services.enterprise.models import Employee, Enterprise, ScimUser
+from services.enterprise.people import dismissals, employees
+from services.enterprise.people.appointments import Act, Key
 from services.enterprise.scim import documents
 from services.enterprise.scim.documents import User
 from services.enterprise.scim.errors import (

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.database import Snapshot
-from services.enterprise import tree
+from services.enterprise.store import tree
 
 
 class Rows:

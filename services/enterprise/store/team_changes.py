@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from services.enterprise import tree
+from services.enterprise.store import tree
 from services.enterprise.store.rows import Rows
 
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select, tuple_
 
-from services.enterprise import tree
 from services.enterprise.models import Companion, Team
+from services.enterprise.store import tree
 from services.enterprise.store.rows import Rows
 
 

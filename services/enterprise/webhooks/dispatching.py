@@ -22,8 +22,6 @@ from chassis.database import Database, Scope
 from chassis.errors import DomainError
 from chassis.outbound import Answer, Outbound, OutboundFailed, OutboundRefused
 from chassis.rest import rest
-from services.enterprise import signing, webhooks
-from services.enterprise.settling import Outcome, Settling
 from services.enterprise.store import (
     Claimed,
     Deliveries,
@@ -31,6 +29,8 @@ from services.enterprise.store import (
     claim_deliveries,
     tenants_with_due,
 )
+from services.enterprise.webhooks import signing, webhooks
+from services.enterprise.webhooks.settling import Outcome, Settling
 
 EXCERPT_BYTES = 1000
 _CLAIM = timedelta(seconds=60)
@@ -41,7 +41,7 @@ _LANES = 3
 """Transactions of deliveries at once, in each process."""
 _IDLE = 1.0
 
-_log = structlog.get_logger("services.enterprise.dispatching")
+_log = structlog.get_logger("services.enterprise.webhooks.dispatching")
 _sent = Counter("wrtn_webhook_attempts_total", "Attempts to deliver to webhooks, by outcome.", ("outcome",))
 
 

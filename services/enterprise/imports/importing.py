@@ -10,12 +10,15 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.errors import DomainError, Unauthenticated
 from chassis.operations import Kind, Wait, Work
-from services.enterprise import appointments, companions, employees, invitations, spreadsheets, teams
 from services.enterprise.errors import ImportRefused, MemberNotFound, TeamAmbiguous
 from services.enterprise.identity import Identity
+from services.enterprise.imports import spreadsheets
+from services.enterprise.imports.spreadsheets import Person
+from services.enterprise.invitations import invitations
 from services.enterprise.models import Employee, ImportOutcome, ImportRow
-from services.enterprise.spreadsheets import Person
+from services.enterprise.people import appointments, companions, employees
 from services.enterprise.store import Companions, Employees, ImportRows, Teams
+from services.enterprise.teams import teams
 from wrtn.access.v1.access_pb2 import ROLE_UNSPECIFIED, TITLE_MEMBER, TITLE_UNSPECIFIED, Role
 from wrtn.enterprise.v1.employees_pb2 import ChangeTitleRequest
 from wrtn.enterprise.v1.imports_pb2 import ImportEmployeesRequest

@@ -10,8 +10,7 @@ from uuid import UUID
 from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.database import Transaction
-from services.enterprise import appointing, appointments, convert, events, models
-from services.enterprise.appointments import Act
+from services.enterprise import convert, events, models
 from services.enterprise.errors import (
     AppointmentAboveRight,
     DeputyNotFound,
@@ -20,6 +19,8 @@ from services.enterprise.errors import (
     NothingToStandInFor,
     TeamNotFound,
 )
+from services.enterprise.people import appointing, appointments
+from services.enterprise.people.appointments import Act
 from services.enterprise.store import Companions, Deputies
 from wrtn.access.v1.access_pb2 import ROLE_MANAGER, ROLE_UNSPECIFIED, TITLE_MANAGER, TITLE_UNSPECIFIED
 from wrtn.enterprise.v1.deputies_pb2 import AppointDeputyRequest, Deputy, EndDeputyRequest

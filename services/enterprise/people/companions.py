@@ -8,9 +8,10 @@ from uuid import UUID
 from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.database import Transaction
-from services.enterprise import appointing, appointments, convert, deputies, events, models
-from services.enterprise.appointments import Act
+from services.enterprise import convert, events, models
 from services.enterprise.errors import AppointmentAboveRight, CompanionNotFound, TeamNotFound
+from services.enterprise.people import appointing, appointments, deputies
+from services.enterprise.people.appointments import Act
 from services.enterprise.store import Companions
 from wrtn.access.v1.access_pb2 import ROLE_UNSPECIFIED
 from wrtn.enterprise.v1.teams_pb2 import (

@@ -6,9 +6,10 @@ from enum import IntEnum
 from uuid import UUID
 
 from chassis.database import Transaction
-from services.enterprise import appointments, models
-from services.enterprise.appointments import Decider
+from services.enterprise import models
 from services.enterprise.models import Enterprise
+from services.enterprise.people import appointments
+from services.enterprise.people.appointments import Decider
 from services.enterprise.store import TeamChanges
 
 

@@ -15,8 +15,7 @@ from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.currencies import CURRENCIES
 from chassis.database import Transaction
-from services.enterprise import appointments, convert, events
-from services.enterprise.appointments import Act
+from services.enterprise import convert, events
 from services.enterprise.errors import (
     AppointmentAboveRight,
     CurrencyUnknown,
@@ -28,6 +27,8 @@ from services.enterprise.errors import (
     ValueMissing,
 )
 from services.enterprise.models import Employee, Enterprise
+from services.enterprise.people import appointments
+from services.enterprise.people.appointments import Act
 from services.enterprise.store import Enterprises
 from wrtn.access.v1.access_pb2 import TITLE_OWNER
 from wrtn.enterprise.v1 import enterprises_pb2

@@ -11,16 +11,7 @@ from uuid import UUID
 from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
 from chassis.errors import NotFound
-from services.enterprise import (
-    appointing,
-    appointments,
-    companions,
-    convert,
-    employees,
-    events,
-    invitees,
-    letters,
-)
+from services.enterprise import convert, events, letters
 from services.enterprise.errors import (
     AppointmentAboveRight,
     HandoverPending,
@@ -32,8 +23,10 @@ from services.enterprise.errors import (
     TeamArchived,
     TeamNotFound,
 )
-from services.enterprise.invitees import Token
+from services.enterprise.invitations import invitees
+from services.enterprise.invitations.invitees import Token
 from services.enterprise.models import Enterprise, Invitation, InvitationState
+from services.enterprise.people import appointing, appointments, companions, employees
 from services.enterprise.store import Enterprises, Invitations, Rights, Teams
 from wrtn.access.v1.access_pb2 import Role, Title
 from wrtn.enterprise.v1 import invitations_pb2 as pb

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from chassis.crypto import DataKey
 from chassis.database import Database, Scope, Transaction
-from services.enterprise import letters, webhooks
+from services.enterprise import letters
 from services.enterprise.models import (
     DeliveryState,
     DisableReason,
@@ -23,6 +23,7 @@ from services.enterprise.store import (
     succeeds,
     tenants_with_endpoints,
 )
+from services.enterprise.webhooks import webhooks
 
 KEPT = timedelta(days=30)
 """For how long deliveries and events are kept."""

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from chassis.crypto import Keyring
 from chassis.database import Transaction
-from services.enterprise import appointing, appointments, convert, deputies, events, models
-from services.enterprise.appointments import Act, Decider
+from services.enterprise import convert, events, models
 from services.enterprise.errors import (
     AlreadyEmployed,
     AppointmentAboveRight,
@@ -15,6 +14,8 @@ from services.enterprise.errors import (
     HandoverPending,
     LastOwner,
 )
+from services.enterprise.people import appointing, appointments, deputies
+from services.enterprise.people.appointments import Act, Decider
 from services.enterprise.store import Employees, Handovers
 from wrtn.access.v1.access_pb2 import TITLE_MANAGER, TITLE_OWNER, TITLE_UNSPECIFIED
 from wrtn.enterprise.v1.employees_pb2 import (

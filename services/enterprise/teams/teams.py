@@ -9,7 +9,7 @@ from chassis import masks
 from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.database import Transaction
-from services.enterprise import appointing, appointments, convert, events, models, ranks, team_changes, tree
+from services.enterprise import convert, events, models
 from services.enterprise.errors import (
     EtagMismatch,
     TeamAboveRight,
@@ -20,8 +20,10 @@ from services.enterprise.errors import (
     TeamTooDeep,
 )
 from services.enterprise.models import Enterprise
-from services.enterprise.store import Teams
-from services.enterprise.team_changes import Kind
+from services.enterprise.people import appointing, appointments
+from services.enterprise.store import Teams, tree
+from services.enterprise.teams import ranks, team_changes
+from services.enterprise.teams.team_changes import Kind
 from wrtn.access.v1.access_pb2 import ROLE_CHIEF, TITLE_MANAGER
 from wrtn.enterprise.v1.teams_pb2 import (
     ArchiveTeamRequest,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from chassis.errors import DomainError
-from services.enterprise import invitees
 from services.enterprise.errors import (
     AddressInvalid,
     ImportEmpty,
@@ -18,7 +17,8 @@ from services.enterprise.errors import (
     ImportRowInvalid,
     ImportTooLarge,
 )
-from services.enterprise.tree import MOST_DEEP
+from services.enterprise.invitations import invitees
+from services.enterprise.store.tree import MOST_DEEP
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,
     ROLE_MANAGER,

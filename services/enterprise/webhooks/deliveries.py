@@ -15,7 +15,6 @@ from google.protobuf.message import Message
 from chassis import timestamps
 from chassis.database import Snapshot, Transaction
 from chassis.events.envelope import Event
-from services.enterprise import webhook_types, webhooks
 from services.enterprise.errors import DeliveryNotFound, ReplayTooLarge, WebhookDisabled
 from services.enterprise.models import (
     DeliveryState,
@@ -25,6 +24,7 @@ from services.enterprise.models import (
     WebhookEvent,
 )
 from services.enterprise.store import Deliveries, add_deliveries, add_events, endpoints_of
+from services.enterprise.webhooks import webhook_types, webhooks
 
 MOST_REPLAYED = 10_000
 _GRACE = timedelta(seconds=1)

@@ -15,7 +15,7 @@ from uuid import UUID
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.jobs import Job
-from services.enterprise import appointing, appointments, convert, models
+from services.enterprise import convert, models
 from services.enterprise.errors import (
     AppointmentAboveRight,
     EmployeeActive,
@@ -25,6 +25,7 @@ from services.enterprise.errors import (
 )
 from services.enterprise.identity import Identity, Transfer
 from services.enterprise.models import Employee, Handover, HandoverState
+from services.enterprise.people import appointing, appointments
 from services.enterprise.store import Appointments, Employees, Handovers, tenants_handing_over
 from wrtn.access.v1.access_pb2 import TITLE_UNSPECIFIED
 from wrtn.enterprise.v1.employees_pb2 import HandOverAccountsRequest, HandOverAccountsResponse

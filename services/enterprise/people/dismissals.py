@@ -6,17 +6,7 @@ from uuid import UUID
 
 from chassis.crypto import Keyring
 from chassis.database import Transaction
-from services.enterprise import (
-    appointing,
-    appointments,
-    companions,
-    convert,
-    deputies,
-    employees,
-    events,
-    handovers,
-)
-from services.enterprise.appointments import Act
+from services.enterprise import convert, events
 from services.enterprise.errors import (
     AppointmentAboveRight,
     EmployeeDismissed,
@@ -24,6 +14,8 @@ from services.enterprise.errors import (
     LeavingNeedsDismissal,
 )
 from services.enterprise.models import Employee, Enterprise
+from services.enterprise.people import appointing, appointments, companions, deputies, employees, handovers
+from services.enterprise.people.appointments import Act
 from services.enterprise.store import Employees
 from wrtn.access.v1.access_pb2 import TITLE_UNSPECIFIED
 from wrtn.enterprise.v1 import employees_pb2

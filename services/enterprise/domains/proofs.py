@@ -11,11 +11,11 @@ from dns.name import from_text
 from dns.rdtypes.ANY.TXT import TXT
 from dns.resolver import NXDOMAIN, NoAnswer
 
-from services.enterprise import domain_names
+from services.enterprise.domains import domain_names
 from services.enterprise.errors import DnsUnavailable
 from services.enterprise.identity import Identity
 
-_log = structlog.get_logger("services.enterprise.proofs")
+_log = structlog.get_logger("services.enterprise.domains.proofs")
 
 
 def record_name(domain: str) -> str:

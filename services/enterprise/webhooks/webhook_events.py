@@ -8,8 +8,8 @@ from typing import Any
 from chassis.database import Transaction
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
-from services.enterprise import deliveries, webhook_types
-from services.enterprise.dispatching import Dispatcher
+from services.enterprise.webhooks import deliveries, webhook_types
+from services.enterprise.webhooks.dispatching import Dispatcher
 
 
 class Webhooks:

@@ -10,10 +10,11 @@ from chassis import masks, timestamps
 from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
 from chassis.outbound import Outbound, OutboundRefused
-from services.enterprise import convert, events, signing, webhook_types
+from services.enterprise import convert, events
 from services.enterprise.errors import TooManyWebhooks, WebhookNotFound, WebhookUrlRefused
 from services.enterprise.models import DisableReason, EndpointState, WebhookEndpoint, WebhookSecret
 from services.enterprise.store import Deliveries, Enterprises, WebhookEndpoints
+from services.enterprise.webhooks import signing, webhook_types
 from wrtn.enterprise.v1 import webhooks_pb2 as pb
 
 OVERLAP = timedelta(hours=24)

@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
-from services.enterprise import access, appointing, convert, events, grants, letters, models, reasons
+from services.enterprise import convert, events, letters, models, reasons
 from services.enterprise.errors import (
     AlreadyGranted,
     GrantAboveRight,
@@ -19,8 +19,10 @@ from services.enterprise.errors import (
     GrantStillDenied,
     TeamNotJoined,
 )
-from services.enterprise.granting import Decision
-from services.enterprise.grants import Change, Desk
+from services.enterprise.people import appointing
+from services.enterprise.rights import access, grants
+from services.enterprise.rights.granting import Decision
+from services.enterprise.rights.grants import Change, Desk
 from services.enterprise.store import Employees, GrantRequests, Runners
 from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER, TITLE_OWNER
 from wrtn.enterprise.v1.grant_requests_pb2 import CreateGrantRequestRequest, GrantRequest

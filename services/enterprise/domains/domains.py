@@ -6,7 +6,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from chassis.database import Scope, Snapshot, Transaction
-from services.enterprise import convert, domain_names, events, letters
+from services.enterprise import convert, events, letters
+from services.enterprise.domains import domain_names
 from services.enterprise.errors import (
     DomainAdded,
     DomainNotFound,

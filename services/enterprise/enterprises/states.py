@@ -8,7 +8,7 @@ from uuid import UUID
 from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
 from chassis.errors import FailedPrecondition, NotFound
-from services.enterprise import appointments, convert, events
+from services.enterprise import convert, events
 from services.enterprise.errors import (
     AppointmentAboveRight,
     ClosingNotConfirmed,
@@ -18,6 +18,7 @@ from services.enterprise.errors import (
     ReopeningTooLate,
 )
 from services.enterprise.models import Enterprise, EnterpriseStateChange
+from services.enterprise.people import appointments
 from services.enterprise.store import Employees, Enterprises, StateChanges
 from wrtn.access.v1.access_pb2 import TITLE_OWNER
 from wrtn.enterprise.v1 import enterprises_pb2 as pb

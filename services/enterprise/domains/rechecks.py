@@ -10,9 +10,9 @@ import structlog
 
 from chassis.database import Database, Scope, Snapshot
 from chassis.errors import DomainError
-from services.enterprise import domains
+from services.enterprise.domains import domains
+from services.enterprise.domains.proofs import Proofs
 from services.enterprise.models import Domain, DomainProof, DomainState, ProvenDomain
-from services.enterprise.proofs import Proofs
 from services.enterprise.store import Domains, ProvenDomains, Rights
 from wrtn.access.v1.access_pb2 import TITLE_OWNER
 
@@ -21,7 +21,7 @@ _AGAIN = timedelta(hours=1)
 """When to look again at a domain of which nobody could say whether the proof is there."""
 _BATCH = 200
 
-_log = structlog.get_logger("services.enterprise.rechecks")
+_log = structlog.get_logger("services.enterprise.domains.rechecks")
 
 
 class Rechecks:

@@ -1,0 +1,1 @@
+"""Domains: their names, their proofs, and whether those still stand."""

@@ -1,0 +1,1 @@
+"""Enterprises: how they come to be, change, are suspended and closed."""

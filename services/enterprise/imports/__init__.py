@@ -1,0 +1,1 @@
+"""Importing people from a file."""

@@ -1,0 +1,1 @@
+"""Invitations, and the addresses that they go to."""

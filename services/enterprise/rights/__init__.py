@@ -1,0 +1,1 @@
+"""What accounts may do and use, why, and who may change it."""

@@ -1,0 +1,1 @@
+"""The tree of teams, the order of siblings, and its record."""
