@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis import decimals, timestamps
 from chassis.database import Transaction
 from chassis.events.envelope import Event
-from services.billing.models import Budget, Invoice, Payment, Subscription
+from services.billing.models import Budget, Dispute, Invoice, Payment, Subscription
 from services.billing.spending.admission import Counter
 from services.billing.store.wallets import NewLot
 from services.billing.usage.usages import RatedUsage
@@ -18,6 +18,7 @@ from wrtn.billing.v1.events_pb2 import (
     BudgetNoticed,
     InvoiceChanged,
     PaymentChanged,
+    PaymentDisputed,
     PaymentOverdue,
     PaymentRecovered,
     SubscriptionChanged,
@@ -114,6 +115,17 @@ def payment_changed(tx: Transaction, payment: Payment) -> None:
         refunded_amount=decimals.text(payment.refunded_amount),
         currency=payment.currency,
         invoice_id=_text(payment.invoice_id),
+    )
+    tx.publish(event, aggregate_id=payment.id, version=payment.version, tenant_id=payment.tenant_id)
+
+
+def payment_disputed(tx: Transaction, payment: Payment, dispute: Dispute) -> None:
+    """Tells that a payment is contested, or how that was decided."""
+    event = PaymentDisputed(
+        payment_id=str(payment.id),
+        state=payment.state,  # type: ignore[arg-type]
+        amount=decimals.text(dispute.amount),
+        currency=payment.currency,
     )
     tx.publish(event, aggregate_id=payment.id, version=payment.version, tenant_id=payment.tenant_id)
 

@@ -156,6 +156,10 @@ class Stripe:
         """Has the next requests that change something fail so."""
         (await self.client.post(f"{self.url}/_config/faults", json=kinds)).raise_for_status()
 
+    async def dispute(self, **about: Any) -> None:
+        """Has a dispute be as it is told here."""
+        (await self.client.post(f"{self.url}/_config/disputes", json=about)).raise_for_status()
+
     async def webhook(self, url: str) -> None:
         """Has events be sent there."""
         data = {"url": url, "secret": WEBHOOK_SECRET}

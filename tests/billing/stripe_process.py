@@ -5,6 +5,8 @@ by customer, events of their end, and at /_config/faults the fault of the next r
 
 - "lose": the request takes effect and its answer is lost;
 - "drop": the request is lost, and has no effect.
+
+What is put at /_config/disputes are the disputes that there are.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ Handler = Any
 _faults: list[str] = []
 _answers: dict[str, tuple[int, bytes]] = {}
 _told: set[str] = set()
+_disputes: dict[str, dict[str, Any]] = {}
 
 
 @web.middleware
@@ -62,6 +65,16 @@ async def _set_faults(request: web.Request) -> web.Response:
     return web.Response()
 
 
+async def _set_dispute(request: web.Request) -> web.Response:
+    dispute = await request.json()
+    _disputes[dispute["id"]] = dispute
+    return web.Response()
+
+
+async def _dispute(request: web.Request) -> web.Response:
+    return web.json_response(_disputes[request.match_info["id"]])
+
+
 async def _intents(request: web.Request) -> web.Response:
     wanted = request.query.get("customer")
     mine = [each._export() for each in _all_intents() if wanted in (None, each.customer)]
@@ -75,6 +88,8 @@ def _all_intents() -> list[Any]:
 def _app() -> web.Application:
     made = web.Application(middlewares=[_telling, _faulty, server.error_middleware, server.auth_middleware])
     made.router.add_post("/_config/faults", _set_faults)
+    made.router.add_post("/_config/disputes", _set_dispute)
+    made.router.add_get("/v1/disputes/{id}", _dispute)
     made.router.add_get("/v1/payment_intents", _intents)
     for resource in list(server.app.router.resources()):
         for route in resource:

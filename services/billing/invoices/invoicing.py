@@ -16,7 +16,7 @@ from services.billing.ledger import chart
 from services.billing.ledger.chart import BAD_DEBT, RECEIVABLE, REFUNDS, ROUNDING, TAX, PostingKind
 from services.billing.ledger.ledger import Line, post
 from services.billing.ledger.money import rounded
-from services.billing.models import CreditNote, CreditNoteLine, Invoice
+from services.billing.models import CreditNote, CreditNoteLine, Invoice, Payment
 from services.billing.store.invoices import CreditNotes, Invoices, next_number
 from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
 from wrtn.billing.v1.invoices_pb2 import InvoiceLine as WireLine
@@ -45,6 +45,23 @@ async def mark_paid(
         payment_id=str(payment_id),
         amount=text(amount),
     )
+    return row
+
+
+async def reopen(tx: Transaction, payment: Payment, amount: Decimal) -> Invoice:
+    """Takes back what a payment paid of its invoice, since the money is lost: it is owed again.
+
+    An invoice that was given up stays so. Posts nothing: who loses the money does.
+    """
+    row = await Invoices(tx, payment.tenant_id).lock(payment.invoice_id) if payment.invoice_id else None
+    if row is None:
+        raise LookupError("an invoice that took money does not go")
+    row.paid -= amount
+    if row.state == Wire.STATE_PAID:
+        row.state, row.pay_time = Wire.STATE_OPEN, None
+    row.version, row.update_time = row.version + 1, tx.now
+    tx.audit("invoice.reopened", tenant_id=row.tenant_id, target_id=row.id, payment_id=str(payment.id))
+    events.invoice_changed(tx, row)
     return row
 
 

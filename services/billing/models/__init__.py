@@ -31,7 +31,7 @@ from services.billing.models.organisation import (
     KnownEnterprise,
     KnownTeam,
 )
-from services.billing.models.payments import Payment, PaymentCustomer, PaymentMethod, Refund
+from services.billing.models.payments import Dispute, Payment, PaymentCustomer, PaymentMethod, Refund
 from services.billing.models.plans import Plan, PlanVersion, Subscription, SubscriptionPhase
 from services.billing.models.prices import Price, UnpricedModel
 from services.billing.models.reservations import Reservation, ReservationState
@@ -62,6 +62,7 @@ __all__ = [
     "CostDay",
     "CreditNote",
     "CreditNoteLine",
+    "Dispute",
     "Dunning",
     "ExchangeRate",
     "HolderCostDay",

@@ -18,7 +18,7 @@ class Payment(Base):
     __tablename__ = "wrtn_payments"
     __table_args__ = (
         CheckConstraint("provider BETWEEN 1 AND 2", name="provider"),
-        CheckConstraint("state BETWEEN 1 AND 5", name="state"),
+        CheckConstraint("state BETWEEN 1 AND 7", name="state"),
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("applied_amount BETWEEN 0 AND amount", name="applied"),
         CheckConstraint("refunded_amount BETWEEN 0 AND amount", name="refunded"),
@@ -80,6 +80,26 @@ class Refund(Base):
     amount: Mapped[Decimal]
     check_time: Mapped[datetime | None]
     checks: Mapped[int]
+    create_time: Mapped[datetime]
+    update_time: Mapped[datetime]
+
+
+class Dispute(Base):
+    """A payment that who paid contests at their bank. Its lock is that of the payment."""
+
+    __tablename__ = "wrtn_disputes"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "payment_id"], ["wrtn_payments.tenant_id", "wrtn_payments.id"]),
+        CheckConstraint("state IN (3, 6, 7)", name="state"),
+        CheckConstraint("amount > 0", name="amount"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_dispute_id: Mapped[str] = mapped_column(primary_key=True)
+    payment_id: Mapped[UUID]
+    state: Mapped[int] = mapped_column(SmallInteger)
+    """The wrtn.billing.v1.Payment.State of the payment by it: disputed, succeeded again, or lost."""
+    amount: Mapped[Decimal]
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]
 

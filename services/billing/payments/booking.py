@@ -28,8 +28,13 @@ async def book(tx: Transaction, row: Payment) -> None:
         await post(tx, row.tenant_id, row.currency, PostingKind.PAYMENT, lines, f"payment:{row.id}")
     rest = row.amount - row.applied_amount
     if rest:
-        reference = f"payment-credits:{row.id}"
+        reference = credits_reference(row)
         await wallets.purchase(tx, row.tenant_id, rest, row.currency, source=cash, reference=reference)
+
+
+def credits_reference(row: Payment) -> str:
+    """Answers the reference of the posting that credited what the invoice did not take."""
+    return f"payment-credits:{row.id}"
 
 
 async def book_back(tx: Transaction, row: Payment, refund: Refund) -> None:

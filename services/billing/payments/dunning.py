@@ -56,6 +56,12 @@ def time_of(step: int, due: datetime, zone: ZoneInfo, done: datetime | None = No
     return planned if done is None else max(planned, done + _APART)
 
 
+async def restart(tx: Transaction, invoice: Invoice) -> None:
+    """Duns for an invoice that is owed again, with all its grace from now on."""
+    zone = ZoneInfo(await Customer(tx, invoice.tenant_id).time_zone())
+    await Dunnings(tx, invoice.tenant_id).restart(invoice, time_of(0, tx.now, zone), tx.now)
+
+
 @dataclass(frozen=True, slots=True)
 class Dun:
     """Duns. `worker` is the worker role's database, which lists tenants; without `cards` none is charged."""

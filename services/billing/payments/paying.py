@@ -12,6 +12,7 @@ from chassis.outbound import Outbound
 from chassis.service import Runtime
 from services.billing.payments.bank_transfers import BankTransfers
 from services.billing.payments.collecting import Collector
+from services.billing.payments.disputes import Disputing
 from services.billing.payments.dunning import Dun
 from services.billing.payments.providers import PaymentProvider
 from services.billing.payments.refunds import Refunding
@@ -42,18 +43,20 @@ def paying(runtime: Runtime[BillingSettings]) -> Paying:
     keys = runtime.settings.stripe()
     providers: dict[int, PaymentProvider] = {PAYMENT_PROVIDER_BANK_TRANSFER: BankTransfers()}
     refunding = Refunding(db, providers)
-    saving, collector = None, None
+    saving, collector, disputing = None, None, None
     if keys is not None:
         api = _api(keys)
         cards, saving = Cards(api, clock), Saving(api, keys.publishable_key)
         providers[PAYMENT_PROVIDER_STRIPE] = cards
         collector = Collector(db, runtime.worker, clock, cards, saving, refunding)
+        disputing = Disputing(db, cards)
     jobs = [collector.job()] if collector is not None else []
+    hearing = PaymentProviders(clock, keys, collector, disputing)
     return Paying(
         servicers=[
             (add_PaymentServiceServicer_to_server, Payments(runtime, collector, refunding)),
             (add_PaymentMethodServiceServicer_to_server, PaymentMethods(runtime, saving)),
-            (add_PaymentProviderServiceServicer_to_server, PaymentProviders(clock, keys, collector)),
+            (add_PaymentProviderServiceServicer_to_server, hearing),
         ],
         jobs=[*jobs, Dun(db, runtime.worker, cards=collector is not None).job()],
     )

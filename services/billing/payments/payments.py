@@ -42,7 +42,10 @@ _TURNS: dict[int, frozenset[int]] = {
     pb.Payment.STATE_ACTION_REQUIRED: UNDERWAY | _ENDED | {pb.Payment.STATE_SUCCEEDED},
     pb.Payment.STATE_FAILED: frozenset({pb.Payment.STATE_SUCCEEDED}),
     pb.Payment.STATE_CANCELLED: frozenset({pb.Payment.STATE_SUCCEEDED}),
+    # Disputes go their own way (`disputes.py`): to the provider the charge has succeeded all the same.
     pb.Payment.STATE_SUCCEEDED: frozenset(),
+    pb.Payment.STATE_DISPUTED: frozenset(),
+    pb.Payment.STATE_LOST: frozenset(),
 }
 _GRACE = timedelta(minutes=1)
 """How long a call has to ask the provider itself, before the job does."""

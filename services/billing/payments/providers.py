@@ -65,6 +65,19 @@ class Returned:
     provider_refund_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """How a dispute stands, as the provider says now."""
+
+    tenant_id: UUID
+    payment_id: UUID
+    dispute_id: str
+    """How the provider calls it."""
+    state: int
+    """The wrtn.billing.v1.Payment.State of the payment by it: disputed, succeeded again, or lost."""
+    amount: Decimal
+
+
 class PaymentProvider(Protocol):
     """Takes money and gives it back. Each method raises ProviderSilent if what became of it is unknown."""
 

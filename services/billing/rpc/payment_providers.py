@@ -17,9 +17,11 @@ from services.billing.errors import (
     WebhookRefused,
 )
 from services.billing.payments.collecting import Collector
+from services.billing.payments.disputes import Disputing
+from services.billing.payments.providers import ProviderSilent
 from services.billing.payments.stripe.api import StripeKeys
 from services.billing.payments.stripe.signatures import is_signed
-from services.billing.payments.stripe.webhooks import MOST_BYTES, Told, told
+from services.billing.payments.stripe.webhooks import MOST_BYTES, Told, ToldOfDispute, told
 from wrtn.billing.v1.payment_providers_pb2 import ReceiveStripeEventRequest
 from wrtn.billing.v1.payment_providers_pb2_grpc import PaymentProviderServiceServicer
 
@@ -30,16 +32,23 @@ _log = structlog.get_logger(__name__)
 
 
 class PaymentProviders(PaymentProviderServiceServicer):
-    """Hears from Stripe. Without a collector there are no cards."""
+    """Hears from Stripe. Without keys there are no cards."""
 
-    def __init__(self, clock: Clock, keys: StripeKeys | None, collector: Collector | None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        keys: StripeKeys | None,
+        collector: Collector | None,
+        disputing: Disputing | None,
+    ) -> None:
         self._clock = clock
         self._keys = keys
         self._collector = collector
+        self._disputing = disputing
 
     async def ReceiveStripeEvent(self, request: ReceiveStripeEventRequest, context: Context) -> Empty:
         """Verifies the event, then asks Stripe for what it is about."""
-        if self._keys is None or self._collector is None:
+        if self._keys is None or self._collector is None or self._disputing is None:
             raise CardsNotSetUp("Cards are not set up here.")
         metadata = dict(context.invocation_metadata() or ())
         signature = str(metadata.get(_SIGNATURE, ""))
@@ -49,23 +58,27 @@ class PaymentProviders(PaymentProviderServiceServicer):
         ):
             raise WebhookRefused("The event is not signed by Stripe, or not lately, or too large.")
         about = told(body)
-        if about is not None:
-            await self._note(self._collector, about)
+        try:
+            if isinstance(about, ToldOfDispute):
+                await self._disputing.advance(about.object_id)
+            elif about is not None:
+                await self._note(self._collector, about)
+        except ProviderSilent as silent:
+            raise ProviderUnreachable("Stripe does not answer: send it again.") from silent
+        except (PaymentNotFound, RefundNotFound):
+            # Another system uses the same account of Stripe.
+            _log.info("stripe_event_of_others")
         return Empty()
 
     async def _note(self, collector: Collector, about: Told) -> None:
-        try:
-            if about.payment_id is not None:
-                known = await collector.advance(
-                    about.tenant_id,
-                    about.payment_id,
-                    provider_payment_id=about.object_id,
-                    event_id=about.event_id,
-                )
-                if known is None:
-                    raise ProviderUnreachable("Stripe does not answer: send it again.")
-            elif about.refund_id is not None:
-                await collector.refunding.advance(about.tenant_id, about.refund_id)
-        except (PaymentNotFound, RefundNotFound):
-            # Another system uses the same account of Stripe.
-            _log.info("stripe_event_of_others", event_id=str(about.event_id))
+        if about.payment_id is not None:
+            known = await collector.advance(
+                about.tenant_id,
+                about.payment_id,
+                provider_payment_id=about.object_id,
+                event_id=about.event_id,
+            )
+            if known is None:
+                raise ProviderUnreachable("Stripe does not answer: send it again.")
+        elif about.refund_id is not None:
+            await collector.refunding.advance(about.tenant_id, about.refund_id)

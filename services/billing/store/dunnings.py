@@ -47,6 +47,15 @@ class Dunnings:
         }
         await self._session.execute(insert(Dunning).values(row).on_conflict_do_nothing())
 
+    async def restart(self, invoice: Invoice, next_time: datetime | None, now: datetime) -> None:
+        """Duns for an invoice from its first step on, as if it were due now."""
+        row = {"steps": 0, "due_time": now, "next_time": next_time, "overdue": False, "end_time": None}
+        key = {"tenant_id": self._tenant_id, "invoice_id": invoice.id, "create_time": now}
+        begun = insert(Dunning).values(key | row)
+        await self._session.execute(
+            begun.on_conflict_do_update(index_elements=["tenant_id", "invoice_id"], set_=row)
+        )
+
     async def to_look_at(self, now: datetime) -> Sequence[UUID]:
         """Answers the invoices with a step that is due, or that are not to be paid any more."""
         query = (

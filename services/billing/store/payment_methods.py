@@ -61,6 +61,12 @@ class PaymentMethods:
         await self._session.execute(mine.where(row.is_default.is_(True)).values(is_default=False))
         await self._session.execute(mine.where(row.id == method_id).values(is_default=True))
 
+    async def take_default_from(self, method_id: UUID) -> None:
+        """Leaves no card the default, if this one was."""
+        row = PaymentMethod
+        mine = update(row).where(row.tenant_id == self._tenant_id, row.id == method_id)
+        await self._session.execute(mine.values(is_default=False))
+
     async def page(self, before: UUID | None, size: int) -> Sequence[PaymentMethod]:
         """Answers cards, the newest first."""
         row = PaymentMethod

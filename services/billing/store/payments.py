@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot
-from services.billing.models import Payment, PaymentMethod, Refund
+from services.billing.models import Dispute, Payment, PaymentMethod, Refund
 from wrtn.billing.v1 import payments_pb2 as pb
 
 
@@ -82,6 +82,18 @@ class Refunds:
         """Answers the refunds whose provider is to be asked by now."""
         query = select(Refund.id).where(Refund.tenant_id == self._tenant_id, Refund.check_time <= now)
         return (await self._session.scalars(query.order_by(Refund.check_time).limit(size))).all()
+
+
+class Disputes:
+    """The disputes of a tenant."""
+
+    def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
+        self._session = tx.session
+        self._tenant_id = tenant_id
+
+    async def get(self, dispute_id: str) -> Dispute | None:
+        """Answers a dispute as its provider calls it."""
+        return await self._session.get(Dispute, (self._tenant_id, dispute_id))
 
 
 async def tenants_waiting(tx: Snapshot, now: datetime) -> Sequence[UUID]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_
 
 from chassis.database import Snapshot, Transaction
-from services.billing.models import LotKind, Wallet, WalletHold, WalletLot
+from services.billing.models import LotKind, Posting, Wallet, WalletHold, WalletLot
 from services.billing.pricing.price_source import CURRENCY
 from services.billing.wallets.burning import BURN, UNBURN
 
@@ -145,6 +145,11 @@ class WalletRead:
         lot = WalletLot
         query = select(lot).where(lot.tenant_id == self._tenant_id, lot.posting_id == posting_id)
         return (await self._tx.session.scalars(query.execution_options(populate_existing=True))).one()
+
+    async def lot_bought(self, reference: str) -> WalletLot:
+        """Answers the lot that was bought under this reference."""
+        posting = Posting.tenant_id == self._tenant_id, Posting.reference == reference
+        return await self.lot_of((await self._tx.session.scalars(select(Posting.id).where(*posting))).one())
 
     async def unspent(self, after: Place | None, size: int) -> Sequence[WalletLot]:
         """Answers the lots with something left, in the order in which they burn."""

@@ -149,6 +149,20 @@ async def refund(
     return await wallets.lot_of(lot.posting_id)
 
 
+async def take_back(
+    tx: Transaction, tenant_id: UUID, amount: Decimal, currency: str, *, purchase: str
+) -> Decimal:
+    """Takes back bought credits whose price is lost, as far as they are unspent; answers how many.
+
+    `purchase` is the reference under which they were bought. Posts nothing: who loses the money does.
+    """
+    wallets = await _open(tx, tenant_id, amount, currency)
+    lot = await wallets.lot_bought(purchase)
+    taken = min(amount, lot.remaining)
+    await wallets.take(lot.id, taken, refunded=taken)
+    return taken
+
+
 async def expire(tx: Transaction, tenant_id: UUID, now: datetime) -> int:
     """Takes away what is left of lots that are past their time by now; answers how many there were."""
     wallets = Wallets(tx, tenant_id)

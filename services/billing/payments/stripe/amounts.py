@@ -21,3 +21,8 @@ def units_of(amount: Decimal, currency: str) -> int:
     if scaled != scaled.to_integral_value() or int(scaled) % step:
         raise AmountInvalid("The amount is finer than the currency can be paid in.", field="amount")
     return int(scaled)
+
+
+def amount_of(units: int, currency: str) -> Decimal:
+    """Answers the amount that so many of Stripe's units are."""
+    return Decimal(units).scaleb(-(2 if currency in _AS_HUNDREDTHS else digits(currency)))

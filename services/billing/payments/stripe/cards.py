@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from chassis.clock import Clock
-from services.billing.payments.providers import Charge, Outcome, ProviderSilent, Return, Returned
-from services.billing.payments.stripe.amounts import units_of
+from services.billing.payments.providers import Charge, Contest, Outcome, ProviderSilent, Return, Returned
+from services.billing.payments.stripe.amounts import amount_of, units_of
 from services.billing.payments.stripe.api import Api, Object, StripeRefused
 from wrtn.billing.v1 import payments_pb2 as pb
 
@@ -26,6 +27,13 @@ _REFUND_STATES = {
     "succeeded": pb.Refund.STATE_SUCCEEDED,
     "failed": pb.Refund.STATE_FAILED,
     "canceled": pb.Refund.STATE_FAILED,
+}
+# Of an inquiry, "warning_...", no money was taken back.
+_DISPUTE_STATES = {
+    "needs_response": pb.Payment.STATE_DISPUTED,
+    "under_review": pb.Payment.STATE_DISPUTED,
+    "won": pb.Payment.STATE_SUCCEEDED,
+    "lost": pb.Payment.STATE_LOST,
 }
 NEVER_SENT = "never_sent"
 """Why a payment failed of which the provider has not heard within a day."""
@@ -93,6 +101,24 @@ class Cards:
             return _returned(await self._api.post("refunds", form, f"refund-{wanted.refund_id}"))
         except StripeRefused:
             return Returned(pb.Refund.STATE_FAILED)
+
+    async def dispute(self, dispute_id: str) -> Contest | None:
+        """Answers how a dispute stands; None before money was taken back, and for another system's charge.
+
+        Raises ProviderSilent.
+        """
+        try:
+            found = await self._api.get(f"disputes/{dispute_id}")
+            state = _DISPUTE_STATES.get(found["status"])
+            if state is None or not found["payment_intent"]:
+                return None
+            ours = (await self._api.get(f"payment_intents/{found['payment_intent']}"))["metadata"]
+        except StripeRefused as refused:
+            raise ProviderSilent(refused.failure) from refused
+        if "payment_id" not in ours:
+            return None
+        amount = amount_of(found["amount"], found["currency"].upper())
+        return Contest(UUID(ours["tenant_id"]), UUID(ours["payment_id"]), found["id"], state, amount)
 
     async def _search(self, kind: str, customer_id: str, payment_id: str) -> Object | None:
         """Finds what was made for a payment so long ago that its key is forgotten."""

@@ -22,11 +22,19 @@ class Told(NamedTuple):
     """How Stripe calls it."""
 
 
-def told(body: bytes) -> Told | None:
+class ToldOfDispute(NamedTuple):
+    """Of which dispute an event tells; whose payment it is about stands at the payment."""
+
+    object_id: str
+
+
+def told(body: bytes) -> Told | ToldOfDispute | None:
     """Reads a verified event; None for one that is about nothing of ours, such as another system's."""
     try:
         event = json.loads(body)
         about: dict[str, Any] = event["data"]["object"]
+        if about["object"] == "dispute":
+            return ToldOfDispute(about["id"])
         ours = about.get("metadata") or {}
         payment_id, refund_id = ours.get("payment_id"), ours.get("refund_id")
         if about["object"] not in ("payment_intent", "refund") or not (payment_id or refund_id):
