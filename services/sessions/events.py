@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError, Message
 from chassis.database import Transaction
 from chassis.events.bus import Notice
 from chassis.events.envelope import subject_of
-from services.sessions.models import Session
+from services.sessions.models import PLATFORM, Procedure, Session
 from services.sessions.shapes import SHAPES
 
 
@@ -34,6 +34,17 @@ def undeleted(tx: Transaction, row: Session) -> None:
 def purged(tx: Transaction, row: Session) -> None:
     """Tells that what was said in a session is destroyed."""
     _changed(tx, row, SHAPES[row.kind].purged)
+
+
+OfProcedure = Callable[..., Message]
+"""Makes an event of a procedure, of its id and its enterprise's."""
+
+
+def procedure(tx: Transaction, row: Procedure, kind: OfProcedure) -> None:
+    """Tells what became of a procedure; its revision is that after it."""
+    enterprise_id = str(row.tenant_id) if row.tenant_id != PLATFORM else ""
+    event = kind(procedure_id=str(row.id), enterprise_id=enterprise_id)
+    tx.publish(event, aggregate_id=row.id, version=row.revision, tenant_id=row.tenant_id)
 
 
 DELETED = {subject_of(shape.deleted): shape for shape in SHAPES.values()}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
 from uuid import UUID
 
 from chassis import timestamps
 from chassis.database import Snapshot, Transaction
+from services.sessions import events
 from services.sessions.errors import (
+    EtagMismatch,
     ProcedureCodeTaken,
     ProcedureDraft,
     ProcedureNotFound,
@@ -17,6 +20,7 @@ from services.sessions.errors import (
 from services.sessions.forms import Form
 from services.sessions.models import PLATFORM, Procedure, ProcedureState
 from services.sessions.store import Procedures, VersionRow
+from wrtn.sessions.v1 import events_pb2 as told
 from wrtn.sessions.v1 import procedures_pb2 as pb
 
 _DRAFT, _PUBLISHED, _WITHDRAWN = ProcedureState.DRAFT, ProcedureState.PUBLISHED, ProcedureState.WITHDRAWN
@@ -35,26 +39,26 @@ async def create(
         description=request.description,
         state=_DRAFT,
         version=1,
+        revision=1,
         create_time=tx.now,
         update_time=tx.now,
     )
     if row is None:
         raise ProcedureCodeTaken
     await _add_version(tx, row, member_id, request)
-    _audit(tx, "procedure.created", row)
+    _tell(tx, row, "procedure.created", told.ProcedureCreated)
     return shown(row)
 
 
 async def add_version(
     tx: Transaction, owner_id: UUID, member_id: UUID, request: pb.CreateProcedureVersionRequest
 ) -> pb.ProcedureVersion:
-    """Adds the next version; raises ProcedureNotFound and SchemaInvalid."""
+    """Adds the next version; raises ProcedureNotFound, EtagMismatch and SchemaInvalid."""
     Form(request.input_form, request.output_schema)
-    row = await _kept(tx, owner_id, request.procedure_id)
+    row = await _kept(tx, owner_id, request.procedure_id, request.etag)
     row.version += 1
-    row.update_time = tx.now
     await _add_version(tx, row, member_id, request)
-    _audit(tx, "procedure.version_created", row)
+    _changed(tx, row, "procedure.version_created", partial(told.ProcedureVersionCreated, version=row.version))
     return pb.ProcedureVersion(
         procedure_id=str(row.id),
         version=row.version,
@@ -64,28 +68,28 @@ async def add_version(
     )
 
 
-async def change(tx: Transaction, owner_id: UUID, procedure_id: str, changes: dict[str, Any]) -> pb.Procedure:
-    """Changes name and description; raises ProcedureNotFound."""
-    row = await _kept(tx, owner_id, procedure_id)
+async def change(
+    tx: Transaction, owner_id: UUID, wanted: pb.Procedure, changes: Mapping[str, str]
+) -> pb.Procedure:
+    """Changes name and description; raises ProcedureNotFound and EtagMismatch."""
+    row = await _kept(tx, owner_id, wanted.id, wanted.etag)
     row.display_name = changes.get("display_name", row.display_name)
     row.description = changes.get("description", row.description)
-    row.update_time = tx.now
-    _audit(tx, "procedure.updated", row)
-    return shown(row)
+    return _changed(tx, row, "procedure.updated", told.ProcedureUpdated)
 
 
-async def publish(tx: Transaction, owner_id: UUID, procedure_id: str) -> pb.Procedure:
-    """Publishes a procedure; raises ProcedureNotFound."""
-    row = await _kept(tx, owner_id, procedure_id)
-    return _moved(tx, row, _PUBLISHED, "procedure.published")
+async def publish(tx: Transaction, owner_id: UUID, request: pb.PublishProcedureRequest) -> pb.Procedure:
+    """Publishes a procedure; raises ProcedureNotFound and EtagMismatch."""
+    row = await _kept(tx, owner_id, request.procedure_id, request.etag)
+    return _moved(tx, row, _PUBLISHED, "procedure.published", told.ProcedurePublished)
 
 
-async def withdraw(tx: Transaction, owner_id: UUID, procedure_id: str) -> pb.Procedure:
-    """Withdraws a published procedure; raises ProcedureNotFound and ProcedureDraft."""
-    row = await _kept(tx, owner_id, procedure_id)
+async def withdraw(tx: Transaction, owner_id: UUID, request: pb.WithdrawProcedureRequest) -> pb.Procedure:
+    """Withdraws a published procedure; raises ProcedureNotFound, EtagMismatch and ProcedureDraft."""
+    row = await _kept(tx, owner_id, request.procedure_id, request.etag)
     if row.state == _DRAFT:
         raise ProcedureDraft
-    return _moved(tx, row, _WITHDRAWN, "procedure.withdrawn")
+    return _moved(tx, row, _WITHDRAWN, "procedure.withdrawn", told.ProcedureWithdrawn)
 
 
 async def runnable(tx: Snapshot, tenant_id: UUID, procedure_id: UUID, version: int) -> int:
@@ -115,6 +119,7 @@ def shown(row: Procedure) -> pb.Procedure:
         version=row.version,
         create_time=timestamps.of(row.create_time),
         update_time=timestamps.of(row.update_time),
+        etag=str(row.revision),
     )
 
 
@@ -129,11 +134,13 @@ def shown_version(row: VersionRow) -> pb.ProcedureVersion:
     )
 
 
-async def _kept(tx: Transaction, owner_id: UUID, procedure_id: str) -> Procedure:
-    """Answers and locks a procedure of the owner."""
+async def _kept(tx: Transaction, owner_id: UUID, procedure_id: str, etag: str) -> Procedure:
+    """Answers and locks a procedure of the owner, as the caller has seen it."""
     row = await Procedures(tx, (owner_id,)).get(UUID(procedure_id), lock=True)
     if row is None:
         raise ProcedureNotFound
+    if etag not in ("", str(row.revision)):
+        raise EtagMismatch("The procedure has changed since: read it again.", field="etag")
     return row
 
 
@@ -154,14 +161,23 @@ async def _add_version(
     )
 
 
-def _moved(tx: Transaction, row: Procedure, state: ProcedureState, action: str) -> pb.Procedure:
+def _moved(
+    tx: Transaction, row: Procedure, state: ProcedureState, action: str, event: events.OfProcedure
+) -> pb.Procedure:
     """Sets the state, and says so unless it was that already."""
-    if row.state != state:
-        row.state = state
-        row.update_time = tx.now
-        _audit(tx, action, row)
+    if row.state == state:
+        return shown(row)
+    row.state = state
+    return _changed(tx, row, action, event)
+
+
+def _changed(tx: Transaction, row: Procedure, action: str, event: events.OfProcedure) -> pb.Procedure:
+    row.revision += 1
+    row.update_time = tx.now
+    _tell(tx, row, action, event)
     return shown(row)
 
 
-def _audit(tx: Transaction, action: str, row: Procedure) -> None:
+def _tell(tx: Transaction, row: Procedure, action: str, event: events.OfProcedure) -> None:
     tx.audit(action, tenant_id=row.tenant_id, target_id=row.id, version=row.version)
+    events.procedure(tx, row, event)

@@ -19,7 +19,7 @@ from tests.sessions.running import FORM, Running
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_MODERATOR, TITLE_MANAGER, TITLE_MEMBER
 from wrtn.audit.v1.audit_pb2 import AuditEntry
 from wrtn.sessions.v1 import procedures_pb2 as pb
-from wrtn.sessions.v1.events_pb2 import AuditRecorded
+from wrtn.sessions.v1.events_pb2 import AuditRecorded, ProcedureVersionCreated
 
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "PROCEDURE_NOT_FOUND")
 
@@ -107,6 +107,8 @@ async def test_managers_keep_procedures_that_their_enterprise_alone_sees(session
     for other in (stranger, running.administrator, callers.member()):
         assert await refused(running.get(draft.id, other)) == NOT_FOUND
         assert await running.codes(other) == ["common"]
+        assert await refused(running.session(draft.id, other)) == NOT_FOUND
+    assert (await running.session(draft.id, member)).id
     assert await refused(running.publish(draft.id, stranger)) == NOT_FOUND
     foreign = pb.PublishProcedureRequest(enterprise_id=str(enterprise_id), procedure_id=draft.id)
     for other in (stranger, running.administrator):
@@ -125,6 +127,57 @@ async def test_a_code_is_taken_once_in_each_catalogue_also_by_many_at_once(sessi
     ] * 4
     await running.create(manager)
     assert await sessions.rows("SELECT count(*) FROM wrtn_procedure_versions", PLATFORM) == [(1,)]
+
+
+async def test_each_change_is_told_in_order_and_who_has_not_seen_the_last_one_changes_nothing(
+    sessions: Sessions,
+) -> None:
+    running = Running(sessions)
+    manager = sessions.callers.employee(sessions.clock.new_id(), TITLE_MANAGER)
+    enterprise_id, mine, catalogue = str(manager.enterprise_id), manager.metadata, running.catalogue
+    draft = await running.create(manager)
+    whose = {"enterprise_id": enterprise_id, "procedure_id": draft.id, "etag": draft.etag}
+    wanted = pb.Procedure(id=draft.id, display_name="Mails", etag=draft.etag)
+    name = pb.UpdateProcedureRequest(enterprise_id=enterprise_id, procedure=wanted)
+    version = pb.CreateProcedureVersionRequest(**whose, input_form=json.dumps(FORM))
+    publish, withdraw = pb.PublishProcedureRequest(**whose), pb.WithdrawProcedureRequest(**whose)
+    seen = (await catalogue.UpdateProcedure(name, metadata=mine)).etag
+    for stale in (
+        catalogue.UpdateProcedure(name, metadata=mine),
+        catalogue.CreateProcedureVersion(version, metadata=mine),
+        catalogue.PublishProcedure(publish, metadata=mine),
+        catalogue.WithdrawProcedure(withdraw, metadata=mine),
+    ):
+        assert await refused(stale) == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
+    unchanged = await running.get(draft.id, manager)
+    assert (unchanged.etag, unchanged.version, unchanged.state) == (seen, 1, pb.Procedure.STATE_DRAFT)
+    version.etag = seen
+    await catalogue.CreateProcedureVersion(version, metadata=mine)
+    publish.etag = (await running.get(draft.id, manager)).etag
+    withdraw.etag = (await catalogue.PublishProcedure(publish, metadata=mine)).etag
+    assert (await running.publish(draft.id, manager)).etag == withdraw.etag, "it was published already"
+    await catalogue.WithdrawProcedure(withdraw, metadata=mine)
+    common = await running.create()
+    facts = ("created", "updated", "version_created", "published", "withdrawn")
+    assert await told(sessions, draft.id) == [
+        (fact, version, enterprise_id) for version, fact in enumerate(facts, start=1)
+    ]
+    assert await told(sessions, common.id) == [("created", 1, str(PLATFORM))]
+    ((_, _, payload),) = await sessions.outbox("procedure.version_created")
+    assert ProcedureVersionCreated.FromString(payload) == ProcedureVersionCreated(
+        procedure_id=draft.id, enterprise_id=enterprise_id, version=2
+    )
+
+
+async def told(sessions: Sessions, procedure_id: str) -> list[tuple[str, int, str]]:
+    """Answers what was told of a procedure: the fact, the aggregate's version and the tenant."""
+    async with sessions.database.worker.snapshot(Scope()) as tx:
+        found = await (await tx.driver()).execute(
+            "SELECT replace(subject, 'wrtn.sessions.v1.procedure.', ''), aggregate_version, tenant_id::text"
+            " FROM wrtn_outbox WHERE aggregate_id = %s ORDER BY aggregate_version",
+            (procedure_id,),
+        )
+        return await found.fetchall()
 
 
 async def test_versions_are_numbered_and_never_change(sessions: Sessions) -> None:

@@ -223,6 +223,8 @@ async def test_chats_and_runs_are_apart_though_all_else_is_the_same(sessions: Se
             pb.GetProcedureSessionRequest(procedure_session_id=chat.id), metadata=owner.metadata
         ),
         running.ticket(Session(chat.id, owner, chat.credential)),
+        # Nor is a run that is another's, though it is of the same enterprise and team.
+        running.ticket(Session(run.id, chief, run.credential)),
         sessions.delete(Session(run.id, owner, run.credential)),
         sessions.usage(run),
     )

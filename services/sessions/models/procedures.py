@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import IntEnum
 from uuid import UUID
 
-from sqlalchemy import SmallInteger, UniqueConstraint
+from sqlalchemy import BigInteger, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.sessions.models.base import Base
@@ -34,6 +34,8 @@ class Procedure(Base):
     description: Mapped[str]
     state: Mapped[int] = mapped_column(SmallInteger)
     version: Mapped[int]
+    revision: Mapped[int] = mapped_column(BigInteger)
+    """Counts the changes, for etags and the events' aggregate version."""
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]
     __table_args__ = (UniqueConstraint("tenant_id", "code", name="wrtn_procedures_code_key"),)

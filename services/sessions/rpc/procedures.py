@@ -75,7 +75,7 @@ class ProcedureRpc(ProcedureServiceServicer):
         )
 
         async def work(tx: Transaction, owner_id: UUID, member_id: UUID) -> pb.Procedure:
-            return await procedures.change(tx, owner_id, request.procedure.id, changes)
+            return await procedures.change(tx, owner_id, request.procedure, changes)
 
         return await self._change(request, work)
 
@@ -118,7 +118,7 @@ class ProcedureRpc(ProcedureServiceServicer):
         """Publishes a procedure."""
 
         async def work(tx: Transaction, owner_id: UUID, member_id: UUID) -> pb.Procedure:
-            return await procedures.publish(tx, owner_id, request.procedure_id)
+            return await procedures.publish(tx, owner_id, request)
 
         return await self._change(request, work)
 
@@ -126,7 +126,7 @@ class ProcedureRpc(ProcedureServiceServicer):
         """Withdraws a procedure."""
 
         async def work(tx: Transaction, owner_id: UUID, member_id: UUID) -> pb.Procedure:
-            return await procedures.withdraw(tx, owner_id, request.procedure_id)
+            return await procedures.withdraw(tx, owner_id, request)
 
         return await self._change(request, work)
 
