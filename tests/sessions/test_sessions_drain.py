@@ -3,72 +3,161 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import grpc
 
 from chassis.embedded.nats import Nats
 from chassis.testing.callers import Callers
 from chassis.testing.databases import ServiceDatabase
+from chassis.testing.processes import environment, process
 from chassis.testing.waiting import until
-from tests.sessions.make import Line, Session, Sessions, serving, tokens
-from wrtn.sessions.v1.recorder_pb2 import Control, Frame
+from clients.python.wrtn_recorder import Event, Opening, Recorder, Recording, Stored, token_usage
+from tests.e2e.suite import free_ports
+from tests.sessions.make import Session, Sessions, serving, settings
+from wrtn.enterprise.v1.access_pb2_grpc import AccessServiceServicer, add_AccessServiceServicer_to_server
+from wrtn.identity.v1.auth_pb2_grpc import AuthServiceServicer, add_AuthServiceServicer_to_server
+from wrtn.identity.v1.principals_pb2_grpc import (
+    PrincipalServiceServicer,
+    add_PrincipalServiceServicer_to_server,
+)
+from wrtn.sessions.v1.recorder_pb2 import Control
 
-STREAMS = 50
-FRAMES = 20
+STREAMS = int(os.environ.get("WRTN_DRAINED_STREAMS", "200"))
+STREAMS_A_SESSION = 20
+FRAMES = 6
+"""How many a stream sends: half before the drain, half while it goes on."""
 
 
+class Rights(PrincipalServiceServicer, AccessServiceServicer, AuthServiceServicer):
+    """Identity and enterprise, as a process sees them that does not know the test's callers."""
+
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
+
+    async def ResolvePrincipal(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Answers who a caller is."""
+        return await self._callers.principal(request)
+
+    async def ResolveAccess(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Answers what an employee may do."""
+        return await self._callers.access(request)
+
+    async def GetJwks(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Answers the keys of the callers' tokens."""
+        return await self._callers.jwks()
+
+
+@asynccontextmanager
+async def rights(callers: Callers) -> AsyncIterator[str]:
+    """Serves them; answers where."""
+    server, servicer = grpc.aio.server(), Rights(callers)  # type: ignore[abstract]
+    add_PrincipalServiceServicer_to_server(servicer, server)
+    add_AccessServiceServicer_to_server(servicer, server)
+    add_AuthServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(0)
+
+
+@dataclass
 class Writer:
-    """One websocket server's connection: sends its frames in order, and again what was not acked."""
+    """A websocket server's connection: what it sent, and what it was told."""
 
-    def __init__(self, session: Session, line: Line, frames: list[Frame]) -> None:
-        self.session = session
-        self.line = line
-        self.frames = frames
-        self.acked: dict[str, int] = {}
-        self.told: list[Control.Kind.ValueType] = []
+    session: Session
+    ticket: str
+    told: list[Event] = field(default_factory=list)
+    sent: list[asyncio.Future[Stored]] = field(default_factory=list)
 
-    async def begin(self) -> None:
-        """Sends the first half of its frames and reads what comes until the server is done with it."""
-        sending = asyncio.create_task(self.line.send(*self.frames[: FRAMES // 2]))
-        while (answer := await self.line.call.read()) is not grpc.aio.EOF:
-            if answer.HasField("ack"):
-                self.acked[answer.ack.history_id] = answer.ack.sequence
-            else:
-                self.told.append(answer.control.kind)
-        await asyncio.gather(sending, return_exceptions=True)
+    async def attach(self, recorder: Recorder) -> Recording:
+        """Opens the recording."""
+        self.recording = await recorder.attach(Opening(self.ticket), told=self.told.append)
+        return self.recording
 
-    async def go_on(self, replica: Sessions) -> None:
-        """Resumes elsewhere, and sends all that is not acked."""
-        broken = self.line.opened.connection_id
-        self.line = await replica.attach(self.session, resumed_connection_id=broken)
-        for ack in await self.line.record(*(each for each in self.frames if each.id not in self.acked)):
-            self.acked[ack.history_id] = ack.sequence
+    def say(self, count: int) -> None:
+        """Sends so many frames, without waiting for their acks."""
+        for number in range(count):
+            usage = token_usage(read=1, wrote=1)
+            self.sent.append(self.recording.send("user_message", {"text": f"{number}"}, usage=usage))
 
-
-async def writer(served: Sessions) -> Writer:
-    """Opens a stream of its own session."""
-    session = await served.session()
-    frames = [served.frame(f'"{number}"', token_usage=tokens(1, 1)) for number in range(FRAMES)]
-    return Writer(session, await served.attach(session), frames)
+    @property
+    def drained(self) -> bool:
+        """Whether it was told to go elsewhere, and nothing else."""
+        return {each.kind for each in self.told if isinstance(each, Control)} == {
+            Control.KIND_SERVER_DRAINING
+        }
 
 
-async def test_a_drain_moves_fifty_streams_without_losing_or_doubling_a_frame(
+async def writers(served: Sessions) -> list[Writer]:
+    """Makes sessions, and a ticket for each connection of theirs."""
+    credential = served.callers.credential("sessions.record")
+    count = -(-STREAMS // STREAMS_A_SESSION)
+    made = await asyncio.gather(*(served.session(credential=credential) for _ in range(count)))
+    chosen = [made[number % count] for number in range(STREAMS)]
+    tickets = await asyncio.gather(*map(served.ticket, chosen))
+    return [Writer(*each) for each in zip(chosen, tickets, strict=True)]
+
+
+async def test_a_process_that_is_told_to_stop_moves_all_its_streams_and_every_frame_is_there_once(
     sessions_database: ServiceDatabase, nats: Nats, callers: Callers, tmp_path: Path
 ) -> None:
-    async with serving(sessions_database, nats, callers, tmp_path) as replica:
-        async with serving(sessions_database, nats, callers, tmp_path) as served:
-            writers = [await writer(served) for _ in range(STREAMS)]
-            beginning = [asyncio.create_task(each.begin()) for each in writers]
-            await until(lambda: any(each.acked for each in writers))
-            served.running.runtime.draining.set()
-            await asyncio.gather(*beginning)
-        assert [each.told for each in writers] == [[Control.KIND_SERVER_DRAINING]] * STREAMS
-        await asyncio.gather(*(each.go_on(replica) for each in writers))
-        for each in writers:
-            stored = await replica.histories(each.session)
-            assert [history.sequence for history in stored] == list(range(1, FRAMES + 1))
-            assert [history.id for history in stored] == [frame.id for frame in each.frames]
-            assert {history.id: history.sequence for history in stored} == each.acked
-            assert (await replica.usage(each.session)).total == 2 * FRAMES
-        assert len(await replica.outbox("usage.recorded")) == STREAMS * FRAMES
+    port = free_ports()["WRTN_SESSIONS_PORT"]
+    async with AsyncExitStack() as stack:
+        other = await stack.enter_async_context(serving(sessions_database, nats, callers, tmp_path))
+        address = await stack.enter_async_context(rights(callers))
+        chosen = replace(
+            settings(sessions_database, nats.url, callers, tmp_path),
+            grpc_address=f"127.0.0.1:{port}",
+            identity_address=address,
+            enterprise_address=address,
+            log_level="WARNING",
+            drain_seconds=60,
+        )
+        first = await stack.enter_async_context(process(environment(chosen), "services.sessions.main"))
+        made = await writers(other)
+
+        async def bearer(_fresh: bool) -> str:
+            return made[0].session.credential.bearer
+
+        # The second address is that of the replica that stays.
+        target = f"ipv4:127.0.0.1:{port},127.0.0.1:{other.running.port}"
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            await channel.channel_ready()
+        recorder = await stack.enter_async_context(Recorder(target, bearer))
+        await asyncio.gather(*(each.attach(recorder) for each in made))
+        assert other.running.gate.load.running == 0, "all streams are open on the process that will stop"
+        for each in made:
+            each.say(FRAMES // 2)
+        await until(lambda: any(future.done() for future in made[-1].sent))
+        first.send_signal(signal.SIGTERM)
+        for each in made:
+            each.say(FRAMES - FRAMES // 2)
+        assert await first.wait() == 0
+        stored = [await asyncio.gather(*each.sent) for each in made]
+        await until(lambda: all(each.drained for each in made))
+        await asyncio.gather(*(each.recording.close() for each in made))
+        await compare(other, made, stored)
+
+
+async def compare(served: Sessions, made: list[Writer], stored: list[list[Stored]]) -> None:
+    """Every frame is there once, in the order of its connection, and its usage is counted once."""
+    acked: dict[str, Counter[tuple[str, int]]] = {each.session.id: Counter() for each in made}
+    for writer, acks in zip(made, stored, strict=True):
+        assert [each.sequence for each in acks] == sorted(each.sequence for each in acks)
+        acked[writer.session.id].update((each.id, each.sequence) for each in acks)
+    for session in {each.session.id: each.session for each in made}.values():
+        histories = await served.histories(session)
+        assert Counter((each.id, each.sequence) for each in histories) == acked[session.id]
+        assert [each.sequence for each in histories] == list(range(1, len(histories) + 1))
+        assert (await served.usage(session)).total == 2 * len(histories)
+    assert len(await served.outbox("usage.recorded")) == STREAMS * FRAMES
