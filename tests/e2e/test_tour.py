@@ -12,12 +12,19 @@ from tests.e2e.suite import Suite
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
+ANSWERS = (
+    r'"body": ?"\{',
+    r'"type": ?"procedure_call"',
+    r'"accepted_prediction": ?0\b',
+    r'"cost": ?"0\.003"',
+    r'"rows": ?\[',
+)
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def test_the_tour_works_as_written(suite: Suite) -> None:
     blocks = BLOCK.findall((ROOT / "README.md").read_text())
-    assert len(blocks) >= 7
+    assert len(blocks) >= 8
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", moved("".join(blocks), suite)],
         cwd=ROOT,
@@ -27,7 +34,7 @@ def test_the_tour_works_as_written(suite: Suite) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for answer in (r'"body": ?"\{', r'"accepted_prediction": ?0\b', r'"cost": ?"0\.003"', r'"rows": ?\['):
+    for answer in ANSWERS:
         assert re.search(answer, done.stdout), done.stdout
 
 

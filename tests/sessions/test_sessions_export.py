@@ -12,7 +12,8 @@ import pytest
 
 from chassis.subjects import Subject
 from services.sessions.files import uploads
-from tests.sessions.make import Session, Sessions
+from tests.sessions.make import Session, Sessions, tokens
+from tests.sessions.running import Running
 from tests.sessions.test_sessions_files import PNG, Desk
 from wrtn.access.v1.access_pb2 import TITLE_MEMBER
 from wrtn.subjects.v1.subjects_pb2 import ExportSubjectRequest
@@ -50,6 +51,30 @@ async def test_the_files_of_a_personal_account_are_in_its_export_with_their_cont
     pieces = sorted(found["file_contents"], key=lambda each: each["start"])
     assert {each["file_id"] for each in pieces} == {file.id}
     assert b"".join(base64.b64decode(each["base64"]) for each in pieces) == PNG
+
+
+async def test_runs_of_procedures_are_listed_apart_and_their_content_is_that_of_personal_accounts_alone(
+    sessions: Sessions,
+) -> None:
+    running = Running(sessions)
+    procedure_id = await running.published()
+    mine = await running.session(procedure_id, title="To Ann")
+    line = await running.attach(mine)
+    run = running.call({"to": "ann@example.com"}, token_usage=tokens(3, 4))
+    await line.record(run)
+    found = await export(sessions, mine)
+    (listed,) = found["procedure_sessions"]
+    assert (listed["id"], listed["procedure_id"], listed["procedure_version"]) == (mine.id, procedure_id, 1)
+    assert (listed["title"], listed["last_sequence"]) == ("To Ann", 1)
+    assert [(each["type"], each["body"]) for each in found["histories"]] == [("procedure_call", run.body)]
+    assert "chat_sessions" not in found
+    person = sessions.callers.employee(sessions.clock.new_id(), TITLE_MEMBER)
+    theirs = await running.session(procedure_id, person, title="Secret of the enterprise")
+    await (await running.attach(theirs)).record(run)
+    found = await export(sessions, theirs)
+    (listed,) = found["procedure_sessions"]
+    assert (listed["id"], "title" in listed) == (theirs.id, False)
+    assert "histories" not in found
 
 
 async def test_an_export_goes_through_after_a_purge(sessions: Sessions, tmp_path: Path) -> None:
