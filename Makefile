@@ -43,8 +43,9 @@ admin: protos ## Run identity's command line against the suite on this machine: 
 replay: protos ## Play recorded conversations into a running suite: CONVERSATIONS=, TRACE=, REPEAT=
 	@python -m tests.replay $(if $(CONVERSATIONS),--conversations "$(CONVERSATIONS)") $(if $(TRACE),--trace "$(TRACE)") $(if $(REPEAT),--repeat "$(REPEAT)")
 
-chaos: protos ## Kill every process again and again under load, then reconcile: minutes
+chaos: protos ## Kill every process again and again under load, then reconcile; drain a thousand streams: minutes
 	@python -m tests.chaos
+	@WRTN_DRAINED_STREAMS=1000 python -m pytest -q tests/sessions/test_sessions_drain.py
 
 check: lint types ## What CI runs: all checks, then the tests
 	@$(MAKE) --no-print-directory test

@@ -1,4 +1,4 @@
-"""A drain moves open streams to another replica without losing a frame."""
+"""A drain moves all streams to another replica and loses no frame: a hundred here, 1,000 in `make chaos`."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from wrtn.identity.v1.principals_pb2_grpc import (
 )
 from wrtn.sessions.v1.recorder_pb2 import Control
 
-STREAMS = int(os.environ.get("WRTN_DRAINED_STREAMS", "200"))
+STREAMS = int(os.environ.get("WRTN_DRAINED_STREAMS", "100"))
 STREAMS_A_SESSION = 20
-FRAMES = 6
+FRAMES = 4
 """How many a stream sends: half before the drain, half while it goes on."""
 
 
