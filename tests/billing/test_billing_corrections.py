@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import UUID
 
 import grpc
 import psycopg
@@ -20,9 +21,10 @@ from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
 from services.billing.usage.sums import Asked, By, sums
-from tests.billing.desk import Desk, refused, served
+from tests.billing.desk import MODEL, Desk, refused, served
 from tests.billing.make import know
-from tests.usage import NEW, Person, tokens
+from tests.billing.office import found, replica
+from tests.usage import NEW, Person, tokens, usage
 from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.billing.v1 import corrections_pb2 as pb
 from wrtn.billing.v1.corrections_pb2_grpc import CorrectionServiceStub
@@ -52,14 +54,14 @@ async def reached(
 ) -> pb.Correction:
     """Waits until the correction is there, and answers it."""
     service = CorrectionServiceStub(desk.channel)
-    request, found = pb.GetCorrectionRequest(correction_id=correction.id), [correction]
+    request, newest = pb.GetCorrectionRequest(correction_id=correction.id), [correction]
 
     async def there() -> bool:
-        found[0] = await service.GetCorrection(request, metadata=desk.admin.metadata)
-        return found[0].state == state
+        newest[0] = await service.GetCorrection(request, metadata=desk.admin.metadata)
+        return newest[0].state == state
 
     await until(there, 30)
-    return found[0]
+    return newest[0]
 
 
 async def test_a_wrong_price_is_corrected_by_entries_after_somebody_else_approved(desk: Desk) -> None:
@@ -111,12 +113,63 @@ async def test_a_wrong_price_is_corrected_by_entries_after_somebody_else_approve
     for span in ((None, None), (times[0] - DAY / 24, None)):
         for by, count in ((By.TEAM, 2), (By.MEMBER, 2), (By.MODEL, 2)):
             async with desk.database.app.snapshot(Scope.of(tenant)) as snapshot:
-                total, found = await sums(snapshot, tenant, Asked(by, *span))
+                total, parts = await sums(snapshot, tenant, Asked(by, *span))
             assert total.charge == whole
             assert total.cost == 38
-            assert (total.usage_count, len(found)) == (7, count)
+            assert (total.usage_count, len(parts)) == (7, count)
     assert [str(row[0]) for row in await desk.audited(PLATFORM, "correction.approved")] == [proposed.id]
     assert {str(row[0]) for row in await desk.audited(PLATFORM, "correction.read")} == {proposed.id}
+
+
+async def corrected(desk: Desk, price_id: str, rate: str) -> None:
+    """Proposes a rate for input, and has it approved and applied."""
+    service = CorrectionServiceStub(desk.channel)
+    request = pb.CreateCorrectionRequest(
+        price_id=price_id, rates=PriceRates(input_per_million=rate), reason="The vendor's page was misread."
+    )
+    proposed = await service.CreateCorrection(request, metadata=desk.admin.metadata)
+    await reached(desk, proposed, pb.Correction.STATE_PROPOSED)
+    other = desk.callers.member(staff=StaffRight.STAFF_RIGHT_ADMINISTRATOR)
+    approval = pb.ApproveCorrectionRequest(correction_id=proposed.id)
+    await service.ApproveCorrection(approval, metadata=other.metadata)
+    await reached(desk, proposed, pb.Correction.STATE_APPLIED)
+
+
+async def test_a_correction_moves_what_is_spent_of_the_budgets_that_the_usage_was_spent_from(
+    desk: Desk,
+) -> None:
+    async with replica(desk.running) as stubs:
+        office = await found(stubs, desk.database, desk.callers)
+        price = await desk.price(start=desk.now() - 3 * DAY, input_per_million="10")
+        whole = await office.budget("100", thresholds=[50])
+        team = await office.budget("50", team_id=office.line[0])
+        elsewhere = await office.budget("100", resource="model:openai/gpt-4.1")
+        reservation = await office.spend("15", model=MODEL)
+        messages = [usage(office.person, MILLION, model=MODEL, at=desk.now()) for _ in range(2)]
+        messages[0].reservation_id, procedure = reservation.id, NEW()
+        messages[1].procedure_id = str(procedure)
+        await desk.rate(*messages)
+        later = await office.budget("100", resource=f"model:{MODEL}")
+        of_one = await office.budget("100", resource=f"procedure:{procedure}")
+        budgets = (whole, team, elsewhere, later, of_one)
+        await office.spend("1", model=MODEL)
+
+        async def spent() -> list[str]:
+            return [(await office.read(each)).status.spent for each in budgets]
+
+        assert await spent() == ["20", "20", "0", "20", "10"]
+        await corrected(desk, price.id, "4")
+        assert await spent() == ["8", "8", "0", "8", "4"]
+        noticed = "SELECT budget_id, threshold FROM wrtn_budget_notices"
+        assert await office.rows(noticed) == []
+        await corrected(desk, price.id, "30")
+        assert await spent() == ["60", "60", "0", "60", "30"]
+        assert await office.rows(noticed) == [(UUID(whole.id), 50)]
+        with pytest.raises(grpc.aio.AioRpcError, match="RESOURCE_EXHAUSTED"):
+            await office.spend("1", model=MODEL)
+        # One that is set now begins with what was used, as it is corrected.
+        latest = await office.budget("100", employee_id=office.person.employee_id)
+        assert latest.status.spent == "60"
 
 
 async def test_what_was_unpriced_is_rated_later_once_and_the_rest_stays(desk: Desk) -> None:

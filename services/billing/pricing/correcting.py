@@ -19,6 +19,7 @@ from services.billing.pricing.charging import Agreement, Exchange, Used, charge
 from services.billing.pricing.price_list import PriceList
 from services.billing.pricing.price_source import CURRENCY
 from services.billing.pricing.rating import ZERO, Schedule, Terms, cost
+from services.billing.spending import corrected
 from services.billing.store import Prices
 from services.billing.store.corrections import NO_TEAM, Corrections, Entries, Entry, Wrong, tenants_charged
 from services.billing.store.prices import read_rates
@@ -82,6 +83,7 @@ class Correcting:
                 tenant = _Tenant(tx, tenant_id, correction, self.prices)
                 await tenant.rerate(apply=True)
                 await tenant.book(self.keyring)
+                await corrected.spend(tx, tenant_id, correction.id)
                 await work.advance(tx, str(tenant_id), done=work.done + 1)
         await self._turn(work, correction, Wire.STATE_APPLIED, Wire.STATE_APPROVED)
         return {"correction_id": str(correction.id)}

@@ -29,7 +29,25 @@ async def settle(tx: Transaction, usages: Sequence[RatedUsage]) -> None:
     rest = await _settle_reserved(tx, usages, moves)
     await _spend(tx, rest, moves)
     spent = await Reservations(tx).move(moves.spent, moves.reserved, moves.held)
-    await _tell_thresholds(tx, moves, spent)
+    await tell_thresholds(tx, moves.spent, spent)
+
+
+async def tell_thresholds(
+    tx: Transaction, moved: Mapping[Place, Decimal], spent: Mapping[Place, Decimal]
+) -> None:
+    """Tells of each threshold that was reached by what moved, once a period; `spent` is what is spent now."""
+    added = {place: amount for place, amount in moved.items() if amount}
+    budgets = await Reservations(tx).budgets({(place[0], place[1][0]) for place in added}) if added else {}
+    for place, amount in added.items():
+        tenant_id, (budget_id, start) = place
+        budget = budgets[tenant_id, budget_id]
+        if budget.archive_time is not None:
+            continue
+        after = spent[place]
+        for threshold in budget.thresholds:
+            mark = budget.amount * threshold / _HUNDRED
+            if after - amount < mark <= after:
+                await notices.reached(tx, budget, start, threshold)
 
 
 async def _settle_reserved(
@@ -113,19 +131,3 @@ class _Calendar:
         known.sort(key=lambda each: each.start)
         self.begun[budget.tenant_id].append((budget.id, made))
         return made
-
-
-async def _tell_thresholds(tx: Transaction, moves: Moves, spent: Mapping[Place, Decimal]) -> None:
-    """Tells of each threshold that this batch reached, once a period."""
-    added = {place: amount for place, amount in moves.spent.items() if amount}
-    budgets = await Reservations(tx).budgets({(place[0], place[1][0]) for place in added}) if added else {}
-    for place, amount in added.items():
-        tenant_id, (budget_id, start) = place
-        budget = budgets[tenant_id, budget_id]
-        if budget.archive_time is not None:
-            continue
-        after = spent[place]
-        for threshold in budget.thresholds:
-            mark = budget.amount * threshold / _HUNDRED
-            if after - amount < mark <= after:
-                await notices.reached(tx, budget, start, threshold)

@@ -24,6 +24,7 @@ from services.billing.models import (
     Ledger,
     TeamPath,
     Usage,
+    UsageCorrection,
 )
 
 
@@ -101,20 +102,25 @@ class Budgets:
         return row is not None and row.title > 0
 
     async def spent(self, budget: Budget, start: datetime) -> Decimal:
-        """Sums what was rated of the budget's target and resource from this moment on."""
-        query = select(func.coalesce(func.sum(Usage.charge), 0)).where(
-            Usage.tenant_id == self._tenant_id, Usage.use_time >= start
-        )
+        """Sums what was rated of the budget's target and resource from this moment on, as it is corrected."""
+        covered = [Usage.tenant_id == self._tenant_id, Usage.use_time >= start]
         if budget.employee_id is not None:
-            query = query.where(Usage.employee_id == budget.employee_id)
+            covered.append(Usage.employee_id == budget.employee_id)
         if budget.team_id is not None:
             within = select(TeamPath.id).where(
                 TeamPath.tenant_id == self._tenant_id, TeamPath.team_ids.any_() == budget.team_id
             )
-            query = query.where(Usage.path_id.in_(within))
-        if budget.resource:
-            query = query.where(Usage.model == budget.resource.removeprefix("model:"))
-        return await self._session.scalar(query) or Decimal(0)
+            covered.append(Usage.path_id.in_(within))
+        kind, _, name = budget.resource.partition(":")
+        if kind == "procedure":
+            covered.append(Usage.procedure_id == UUID(name))
+        elif kind:
+            covered.append(Usage.model == name)
+        entry = UsageCorrection
+        of_usage = (entry.tenant_id == Usage.tenant_id) & (entry.history_id == Usage.history_id)
+        rated = await self._session.scalar(select(func.sum(Usage.charge)).where(*covered))
+        corrected = select(func.sum(entry.charge)).join(Usage, of_usage).where(*covered)
+        return (rated or Decimal(0)) + (await self._session.scalar(corrected) or Decimal(0))
 
     async def changes(self, budget_id: UUID, before: int | None, size: int) -> Sequence[BudgetChange]:
         """Answers the changes of a budget before this one, the newest first."""

@@ -44,6 +44,38 @@ FROM locked JOIN unnest(%(tenant_id)s::uuid[], %(amount)s::numeric[]) AS new (te
     USING (tenant_id)
 WHERE hold.tenant_id = new.tenant_id
 """
+# A usage was spent where its reservation was pinned; else around its time, of the budgets that covered it.
+# A budget that was set later began with all that was used in its period.
+_CORRECTED = """
+WITH wrong AS (
+    SELECT usage.*, entry.charge AS difference
+    FROM wrtn_usage_corrections AS entry JOIN wrtn_usages AS usage USING (tenant_id, history_id)
+    WHERE entry.tenant_id = %(tenant)s AND entry.correction_id = %(correction)s AND entry.charge <> 0
+),
+pinned AS (
+    SELECT held.id, place.*
+    FROM wrtn_reservations AS held
+    CROSS JOIN LATERAL unnest(budget_ids, period_start_times) AS place (budget_id, start_time)
+    WHERE held.tenant_id = %(tenant)s AND held.id IN (SELECT reservation_id FROM wrong)
+),
+places AS (
+    SELECT budget_id, start_time, difference FROM wrong JOIN pinned ON pinned.id = wrong.reservation_id
+    UNION ALL
+    SELECT period.budget_id, period.start_time, difference
+    FROM wrong
+    JOIN wrtn_budgets AS budget ON budget.tenant_id = wrong.tenant_id
+        AND (budget.archive_time IS NULL OR budget.archive_time > wrong.create_time)
+        AND (budget.team_id IS NULL OR budget.team_id = ANY (wrong.team_id || wrong.ancestor_team_ids))
+        AND (budget.employee_id IS NULL OR budget.employee_id = wrong.employee_id)
+        AND budget.resource IN ('', 'model:' || wrong.model, 'procedure:' || wrong.procedure_id)
+    JOIN wrtn_budget_periods AS period ON period.tenant_id = budget.tenant_id AND period.budget_id = budget.id
+        AND period.start_time <= wrong.use_time
+        AND (period.end_time IS NULL OR period.end_time > wrong.use_time)
+    WHERE budget.create_time > wrong.create_time
+        OR NOT EXISTS (SELECT FROM pinned WHERE pinned.id = wrong.reservation_id)
+)
+SELECT budget_id, start_time, sum(difference) FROM places GROUP BY budget_id, start_time
+"""
 _NAMES = ("tenant_id", "budget_id", "start_time", "spent", "reserved")
 
 _LONGEST = timedelta(days=32)
@@ -130,6 +162,12 @@ class Reservations:
         await driver.execute(_LOCK, values)
         cursor = await driver.execute(_MOVE, values)
         return {(row[0], (row[1], row[2])): row[3] for row in await cursor.fetchall()}
+
+    async def corrected(self, tenant_id: UUID, correction_id: UUID) -> dict[Place, Decimal]:
+        """Answers by how much a correction changes what is spent in each period."""
+        values = {"tenant": tenant_id, "correction": correction_id}
+        cursor = await (await self._tx.driver()).execute(_CORRECTED, values)
+        return {(tenant_id, (row[0], row[1])): row[2] for row in await cursor.fetchall()}
 
     async def covering(
         self,
