@@ -79,7 +79,10 @@ class Transaction(Snapshot):
         self._after_commit: list[Callable[[], None]] = []
 
     async def widen(self, *tenants: UUID) -> None:
-        """Admits more tenants for the rest of this transaction: the chassis' last statements, no others."""
+        """Admits more tenants for the rest of this transaction.
+
+        For the chassis' last statements, and for consumers whose events are about nobody's tenant.
+        """
         self.scope = Scope(self.scope.tenants | frozenset(tenants), self.scope.member_id)
         wanted = ",".join(tenant.hex for tenant in self.scope.tenants)
         await (await self.driver()).execute("SELECT set_config('wrtn.tenants', %s, true)", (f"{{{wanted}}}",))

@@ -425,13 +425,13 @@ async def published(identity: Identity, fact: str) -> list[Any]:
 
 
 async def publish(
-    identity: Identity, event: Message, tenant_id: UUID, aggregate_id: UUID, times: int = 1
+    identity: Identity, event: Message, tenant_id: UUID | None, aggregate_id: UUID, times: int = 1
 ) -> None:
-    """Publishes an event of enterprise as its relay would; more than once as after a resend."""
+    """Publishes an event of another service as its relay would; more than once as after a resend."""
     client = await nats.connect(identity.running.runtime.settings.nats_url)
     try:
-        await ensure_stream(client.jetstream(), "enterprise")
         event_id, subject = Clock().new_id(), envelope.subject_of(type(event))
+        await ensure_stream(client.jetstream(), subject.split(".")[1])
         for number in range(times):
             headers = envelope.headers(
                 event_id, tenant_id, subject, aggregate_id, 1, None, Clock().now(), f"{number}"

@@ -33,6 +33,13 @@ class Staffs:
         found = await self._session.scalars(query.order_by(Staff.member_id).with_for_update())
         return frozenset(found)
 
+    async def administrators(self) -> Sequence[UUID]:
+        """Answers the administrators."""
+        query = select(Staff.member_id).where(
+            Staff.tenant_id == PLATFORM, Staff.staff_right == STAFF_RIGHT_ADMINISTRATOR
+        )
+        return (await self._session.scalars(query)).all()
+
     async def get(self, member_id: UUID) -> Staff | None:
         """Answers a member of staff."""
         query = select(Staff).where(Staff.tenant_id == PLATFORM, Staff.member_id == member_id)
