@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import string
+import threading
+import time
 from uuid import UUID
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +19,7 @@ from services.identity import bearers
 from services.identity.accounts import codes
 from services.identity.errors import AddressInvalid, PasswordChecksBusy, PasswordTooWeak
 from services.identity.members import addresses
-from services.identity.sign_in.passwords import Passwords, check_strength
+from services.identity.sign_in.passwords import NICENESS, Passwords, check_strength, threads_beside
 
 CLOCK = Clock()
 
@@ -114,6 +118,36 @@ async def test_a_hash_is_argon2id_with_the_recommended_cost() -> None:
     assert not await passwords.verify(hashed, "seven purple giraffe")
     assert not await passwords.verify(None, "nobody")
     await passwords.stop()
+
+
+class Watched(PasswordHasher):
+    """Notes with which priority it hashes, and how many do at once."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.niceness: set[int] = set()
+        self.at_once: list[int] = []
+        self._working = 0
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        self._working += 1
+        self.at_once.append(self._working)
+        self.niceness.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        time.sleep(0.002)  # lets another thread in, if there is one
+        self._working -= 1
+        return super().hash(password, salt=salt)
+
+
+async def test_hashing_leaves_a_core_free_and_stands_back_behind_the_event_loop() -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    passwords = Passwords(hasher := Watched(), threads=threads_beside(2))
+    hasher.niceness.clear()
+    await asyncio.gather(*(passwords.hash("x") for _ in range(8)))
+    await passwords.stop()
+    assert hasher.niceness == {min(19, ours + NICENESS)}
+    assert max(hasher.at_once) == 1
+    assert os.getpriority(os.PRIO_PROCESS, 0) == ours, "the loop's own thread is as it was"
+    assert [threads_beside(cores) for cores in (1, 2, 3, 64)] == [1, 1, 2, 2]
 
 
 async def test_who_comes_when_too_many_wait_is_refused_at_once() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +20,8 @@ from services.identity.mail.letters import PRODUCT
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """Argon2id with 19 MiB, two passes, one lane: the OWASP password storage cheat sheet of 2025."""
+NICENESS = 10
+"""By how much the threads that hash stand back behind the event loop: it gets a processor as it wakes."""
 _SHORTEST = 8
 _WEIGHED = 72
 """Characters that are weighed; the search for patterns takes longer than linear time."""
@@ -51,15 +55,29 @@ def _words(text: str) -> Iterable[str]:
     return {text, *text.replace("@", " ").split(), "".join(words), *words}
 
 
+def threads_beside(cores: int) -> int:
+    """Answers how many may hash at once: two at most, and a core is left to everything else."""
+    return max(1, min(2, cores - 1))
+
+
+def _stand_back() -> None:
+    """Lowers the priority of this thread. Elsewhere than on Linux it would be the process' own."""
+    if sys.platform == "linux":
+        os.nice(NICENESS)
+
+
 class Passwords:
-    """Hashes and verifies in a few threads; each needs 19 MiB while it works.
+    """Hashes and verifies in a few threads, in the order of arrival; each needs 19 MiB while it works.
 
     At most `waiting` callers wait: one more gets PasswordChecksBusy, early instead of too late.
     """
 
-    def __init__(self, hasher: PasswordHasher = HASHER, *, threads: int = 2, waiting: int = 256) -> None:
+    def __init__(
+        self, hasher: PasswordHasher = HASHER, *, threads: int | None = None, waiting: int = 256
+    ) -> None:
         self._hasher = hasher
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
+        threads = threads or threads_beside(os.cpu_count() or 1)
+        self._threads = ThreadPoolExecutor(threads, "passwords", initializer=_stand_back)
         self._most = threads + waiting
         self._busy = 0
         # No password has this hash's; verifying against it takes the time of a real one.
