@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import psycopg
@@ -21,10 +20,9 @@ from chassis.database import Database
 from chassis.errors import Aborted, DomainError, Unavailable
 from services.sessions.errors import FateUnknown, HistoryRefused, RecorderBusy
 from services.sessions.frames import Outcome, Pending, Recorded
+from services.sessions.lanes import Lane
 from services.sessions.recording import record
 
-BATCH_FRAMES = 500
-BATCH_BYTES = 8 * 1024 * 1024
 QUEUE_BYTES = 64 * 1024 * 1024
 
 _ATTEMPTS = 4
@@ -41,27 +39,6 @@ _batches = Histogram(
 )
 _waiting = Gauge("wrtn_recorder_waiting_frames", "Frames that wait to be stored.")
 _unsettled = Counter("wrtn_recorder_unsettled_frames_total", "Frames answered without knowing their fate.")
-
-
-class _Lane:
-    """One queue and the task that stores it, batch by batch."""
-
-    def __init__(self) -> None:
-        self.frames: deque[Pending] = deque()
-        self.filled = asyncio.Event()
-
-    def take(self) -> list[Pending]:
-        """Takes the frames of the next batch, at least one."""
-        batch: list[Pending] = []
-        size = 0
-        while self.frames and len(batch) < BATCH_FRAMES:
-            size += len(self.frames[0].sealed)
-            if batch and size > BATCH_BYTES:
-                break
-            batch.append(self.frames.popleft())
-        if not self.frames:
-            self.filled.clear()
-        return batch
 
 
 class Committer:
@@ -83,7 +60,7 @@ class Committer:
         self._db = db
         self._clock = clock
         self._grew = grew
-        self._lanes = [_Lane() for _ in range(lanes)]
+        self._lanes = [Lane() for _ in range(lanes)]
         self._most = most_waiting
         self._count = 0
         self._bytes = 0
@@ -123,8 +100,7 @@ class Committer:
         if self.full:
             raise RecorderBusy
         lane = self._lanes[hash(frame.place.session) % len(self._lanes)]
-        lane.frames.append(frame)
-        lane.filled.set()
+        lane.add(frame)
         self._weigh(1, len(frame.sealed))
 
     def _weigh(self, frames: int, size: int) -> None:
@@ -139,14 +115,14 @@ class Committer:
         else:
             self._room.set()
 
-    async def _run(self, lane: _Lane) -> None:
+    async def _run(self, lane: Lane) -> None:
         while True:
-            await lane.filled.wait()
-            batch = lane.take()
+            batch = await lane.batch()
             _batches.observe(len(batch))
             try:
                 await self._store(batch)
             finally:
+                lane.stored(batch)
                 self._weigh(-len(batch), -sum(len(frame.sealed) for frame in batch))
 
     async def _store(self, batch: Sequence[Pending]) -> None:

@@ -11,6 +11,7 @@ from prometheus_client import Counter, Histogram
 
 from chassis.database import Database
 from chassis.errors import Aborted
+from chassis.gathering import Gathering
 from services.billing.errors import SpendingBusy
 from services.billing.spending.authorizing import Outcome, Wanted, authorize
 
@@ -34,12 +35,31 @@ class _Waiting:
         self.answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
 
+class _Queue:
+    """The requests of one tenant that wait."""
+
+    __slots__ = ("gathering", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[_Waiting] = deque()
+        self.gathering = Gathering(BATCH)
+
+    def add(self, waiting: _Waiting) -> None:
+        """Appends a request."""
+        self.waiting.append(waiting)
+        self.gathering.joined(len(self.waiting))
+
+    def take(self) -> list[_Waiting]:
+        """Takes as many as are decided at once."""
+        return [self.waiting.popleft() for _ in range(min(BATCH, len(self.waiting)))]
+
+
 class Spender:
     """Authorizes spendings in batches: while one is on its way to the disk the next one gathers."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._queues: dict[UUID, deque[_Waiting]] = {}
+        self._queues: dict[UUID, _Queue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
 
@@ -57,25 +77,26 @@ class Spender:
         waiting = _Waiting(wanted)
         queue = self._queues.get(tenant_id)
         if queue is None:
-            queue = self._queues[tenant_id] = deque()
+            queue = self._queues[tenant_id] = _Queue()
             task = asyncio.create_task(self._run(tenant_id, queue), name="spender")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        queue.append(waiting)
+        queue.add(waiting)
         self._count += 1
         return await waiting.answer
 
-    async def _run(self, tenant_id: UUID, queue: deque[_Waiting]) -> None:
-        """Empties the tenant's queue, then ends: a tenant at rest has none."""
+    async def _run(self, tenant_id: UUID, queue: _Queue) -> None:
+        """Decides what comes, then ends: a tenant at rest has no queue."""
         # One turn of the loop, so that what arrived together is decided together.
         await asyncio.sleep(0)
-        while queue:
-            taken = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+        while taken := queue.take():
             self._count -= len(taken)
             # Who has gone, by a deadline or a broken call, needs no reservation.
             batch = [each for each in taken if not each.answer.done()]
             if batch:
                 await self._decide(tenant_id, batch)
+            queue.gathering.ended(len(batch), len(queue.waiting))
+            await queue.gathering.complete(len(queue.waiting))
         del self._queues[tenant_id]
 
     async def _decide(self, tenant_id: UUID, batch: Sequence[_Waiting]) -> None:
