@@ -236,6 +236,38 @@ async def test_a_budget_that_is_used_up_refuses_the_next_turn_in_words(talk: Tal
     assert (await until(settled))["spent"] == "0.00002"
 
 
+async def test_a_run_of_a_procedure_is_valid_before_it_is_run_and_recorded_with_its_value(talk: Talk) -> None:
+    enterprise_id = (await employed(talk, amount="1")).split("/")[3]
+    run_id = await procedure_session(talk, enterprise_id, {"type": "object", "required": ["to"]})
+    path = f"/v1/procedureSessions/{run_id}"
+    connected = await talk.rest.call("POST", f"{path}:connect", token=talk.member.access_token, body={})
+    async with await connect(f"{talk.url}/?ticket={connected['ticket']}") as socket:
+        await socket.send(json.dumps({"arguments": {}}))
+        refused = json.loads(await asyncio.wait_for(socket.recv(), START_SECONDS))
+        assert "break the input form at /arguments" in refused["error"]
+        await socket.send(json.dumps({"arguments": {"to": "ann"}}))
+        answer = json.loads(await asyncio.wait_for(socket.recv(), START_SECONDS))
+        assert answer == {"value": {"to": "ann"}, "sequence": 2}
+    call = await talk.rest.call("GET", f"{path}/histories", token=talk.member.access_token)
+    begun, done = call["histories"]
+    assert [json.loads(each["body"]) for each in (begun, done)] == [
+        {"arguments": {"to": "ann"}},
+        {"arguments": {"to": "ann"}, "success": True, "value": {"to": "ann"}},
+    ]
+    assert ("units" in begun, done["units"]["requests"]) == (False, "1")
+
+
+async def procedure_session(talk: Talk, enterprise_id: str, form: object) -> str:
+    """Publishes a procedure in the enterprise and opens a session of it; answers the session's id."""
+    path, token = f"/v1/enterprises/{enterprise_id}/procedures", talk.member.access_token
+    body = {"code": "mail", "displayName": "Mail", "inputForm": json.dumps(form)}
+    procedure = await talk.rest.call("POST", path, token=token, body=body)
+    await talk.rest.call("POST", f"{path}/{procedure['id']}:publish", token=token, body={})
+    asked = {"procedureId": procedure["id"]}
+    made = await talk.rest.call("POST", "/v1/procedureSessions", token=token, body=asked)
+    return str(made["id"])
+
+
 async def employed(talk: Talk, amount: str) -> str:
     """Founds an enterprise with a budget, in which the talk goes on; answers the path of the budget."""
     rest, member = talk.rest, talk.member

@@ -5,7 +5,8 @@
  *
  * A browser asks the gateway for a ticket (`POST /v1/chatSessions/{id}:connect`) and opens
  * `ws://.../?ticket=...`. It sends `{"text": "..."}` and gets `{"delta"}`s, then `{"text", "sequence"}`; or, if the
- * turn failed or no budget covers it, `{"error"}` with a sentence that says why.
+ * turn failed or no budget covers it, `{"error"}` with a sentence that says why. In a session of a procedure it sends
+ * `{"arguments": {...}}` and gets `{"value", "sequence"}`, or `{"error"}`.
  */
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -64,12 +65,26 @@ async function turn(socket: WebSocket, recording: Recording, text: string): Prom
   socket.send(JSON.stringify({ text: said, sequence: stored.sequence }));
 }
 
+/**
+ * One run of a procedure, which answers what it was given. Its arguments are durable, and found to be valid by the
+ * procedure's form, before it is run; a real server runs something then.
+ */
+async function run(socket: WebSocket, recording: Recording, given: unknown): Promise<void> {
+  await recording.send({ type: "procedure_call", body: { arguments: given } });
+  const reservation = await spending.authorize(await recording.opened(), { input: 0, output: 0 });
+  const stored = await recording.send(
+    { type: "procedure_call", body: { arguments: given, success: true, value: given } },
+    { units: { requests: 1 }, reservationId: reservation.id },
+  );
+  socket.send(JSON.stringify({ value: given, sequence: stored.sequence }));
+}
+
 /** Opens the recording and plays one turn after the other, as the browser asks. */
 async function serve(socket: WebSocket, request: IncomingMessage): Promise<void> {
   // What comes while the recording opens waits in this line.
   let line: Promise<void> = Promise.resolve();
-  const waiting: string[] = [];
-  let play = (text: string): void => void waiting.push(text);
+  const waiting: Said[] = [];
+  let play = (said: Said): void => void waiting.push(said);
   socket.on("message", (data) => play(parsed(String(data))));
 
   const ticket = new URL(request.url ?? "/", "http://localhost").searchParams.get("ticket") ?? "";
@@ -82,18 +97,26 @@ async function serve(socket: WebSocket, request: IncomingMessage): Promise<void>
   recording.on("broken", (error: Error) => console.error("recording.broken", error.message));
   socket.on("close", () => void line.then(() => recording.close()));
 
-  play = (text) => {
-    line = line.then(() => turn(socket, recording, text)).catch((error: Error) => refuse(socket, error));
+  const { procedureId } = await recording.opened();
+  play = (said) => {
+    const played = () => (procedureId ? run(socket, recording, said.arguments) : turn(socket, recording, said.text));
+    line = line.then(played).catch((error: Error) => refuse(socket, error));
   };
-  waiting.forEach((text) => play(text));
+  waiting.forEach((said) => play(said));
 }
 
-function parsed(data: string): string {
+/** What a browser says, in a chat or in a session of a procedure. */
+interface Said {
+  text: string;
+  arguments?: unknown;
+}
+
+function parsed(data: string): Said {
   try {
-    const { text } = JSON.parse(data) as { text?: unknown };
-    return typeof text === "string" ? text : "";
+    const said = JSON.parse(data) as { text?: unknown; arguments?: unknown };
+    return { text: typeof said.text === "string" ? said.text : "", arguments: said.arguments };
   } catch {
-    return "";
+    return { text: "" };
   }
 }
 

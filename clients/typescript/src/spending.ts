@@ -49,9 +49,10 @@ export class Spending {
 
   /**
    * Reserves what a call of the session's model, or of another, may cost at most; its usage names the reservation.
+   * In a procedure session without a model it is a run of the procedure.
    * Rejects with SpendRefused if a budget, or anything else, does not allow it.
    */
-  async authorize(session: Opened, tokens: TokenEstimate, model = session.model): Promise<Reservation> {
+  async authorize(session: Opened, tokens: TokenEstimate, model = modelOf(session)): Promise<Reservation> {
     const { tenantId, accountId, teamId, procedureId } = session;
     const spender = { tenantId, accountId, teamId, procedureId };
     const request = { reservationId: randomUUID(), ...spender, model, estimate: { tokens } };
@@ -83,6 +84,11 @@ export class Spending {
     }
     throw new Error("a call is made twice at most");
   }
+}
+
+/** The model of a session, or what stands for its procedure: by that its runs are priced. */
+function modelOf({ model, procedureId }: Opened): string {
+  return model || `procedure/${procedureId}`;
 }
 
 type Done = (error: ServiceError | null, reservation: Reservation) => void;

@@ -81,7 +81,7 @@ test("what a call may cost is reserved for the account and team of the session, 
 });
 
 test("what a run of a procedure may cost is reserved of the budgets of the procedure, too", async () => {
-  await spending.authorize({ ...session, model: "procedure/p", procedureId: "p" }, { input: 0, output: 0 });
+  await spending.authorize({ ...session, model: "", procedureId: "p" }, { input: 0, output: 0 });
   assert.deepEqual([billing.asked[0]?.model, billing.asked[0]?.procedureId], ["procedure/p", "p"]);
 });
 
