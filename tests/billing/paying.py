@@ -160,6 +160,15 @@ class Stripe:
         """Has a dispute be as it is told here."""
         (await self.client.post(f"{self.url}/_config/disputes", json=about)).raise_for_status()
 
+    async def refunds(self, status: str) -> None:
+        """Has all refunds stand so, by Stripe's words."""
+        (await self.client.post(f"{self.url}/_config/refunds", json=status)).raise_for_status()
+
+    async def refund(self, intent_id: str, units: int) -> None:
+        """Gives money back on Stripe's own pages."""
+        form = {"payment_intent": intent_id, "amount": str(units)}
+        (await self.client.post(f"{self.url}/v1/refunds", data=form)).raise_for_status()
+
     async def webhook(self, url: str) -> None:
         """Has events be sent there."""
         data = {"url": url, "secret": WEBHOOK_SECRET}

@@ -7,6 +7,7 @@ by customer, events of their end, and at /_config/faults the fault of the next r
 - "drop": the request is lost, and has no effect.
 
 What is put at /_config/disputes are the disputes that there are.
+At /_config/refunds is said how all refunds stand: "pending", as those of banks are for days.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _faults: list[str] = []
 _answers: dict[str, tuple[int, bytes]] = {}
 _told: set[str] = set()
 _disputes: dict[str, dict[str, Any]] = {}
+_refunds = ["succeeded"]
 
 
 @web.middleware
@@ -75,6 +77,19 @@ async def _dispute(request: web.Request) -> web.Response:
     return web.json_response(_disputes[request.match_info["id"]])
 
 
+async def _set_refunds(request: web.Request) -> web.Response:
+    _refunds[0] = await request.json()
+    return web.Response()
+
+
+def _refund(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    return {**_exported(*args, **kwargs), "status": _refunds[0]}
+
+
+_exported = resources.Refund._export
+resources.Refund._export = _refund
+
+
 async def _intents(request: web.Request) -> web.Response:
     wanted = request.query.get("customer")
     mine = [each._export() for each in _all_intents() if wanted in (None, each.customer)]
@@ -90,6 +105,7 @@ def _app() -> web.Application:
     made.router.add_post("/_config/faults", _set_faults)
     made.router.add_post("/_config/disputes", _set_dispute)
     made.router.add_get("/v1/disputes/{id}", _dispute)
+    made.router.add_post("/_config/refunds", _set_refunds)
     made.router.add_get("/v1/payment_intents", _intents)
     for resource in list(server.app.router.resources()):
         for route in resource:

@@ -68,6 +68,8 @@ class Refund(Base):
         ForeignKeyConstraint(["tenant_id", "payment_id"], ["wrtn_payments.tenant_id", "wrtn_payments.id"]),
         CheckConstraint("state BETWEEN 1 AND 3", name="state"),
         CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("least(credits, debt) >= 0 AND credits + debt <= amount", name="credits"),
+        Index("wrtn_refunds_provider_refund_key", "tenant_id", "provider_refund_id", unique=True),
         Index("wrtn_refunds_check_time_idx", "check_time", postgresql_where=text("check_time IS NOT NULL")),
     )
 
@@ -78,6 +80,10 @@ class Refund(Base):
     state: Mapped[int] = mapped_column(SmallInteger)
     """A wrtn.billing.v1.Refund.State."""
     amount: Mapped[Decimal]
+    credits: Mapped[Decimal] = mapped_column(server_default="0")
+    """What was taken back of the credits that the payment bought; one that failed has given it up."""
+    debt: Mapped[Decimal] = mapped_column(server_default="0")
+    """What should have been, and was spent already: it is owed."""
     check_time: Mapped[datetime | None]
     checks: Mapped[int]
     create_time: Mapped[datetime]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.billing.errors import TransferNotCollectable
-from services.billing.payments.providers import Charge, Outcome, Return, Returned
+from services.billing.payments.providers import Charge, Found, Outcome, Return, Returned
 from wrtn.billing.v1 import payments_pb2 as pb
 
 
@@ -27,3 +29,7 @@ class BankTransfers:
     async def give_back(self, wanted: Return) -> Returned:
         """Answers that it was given back: who books it has made the transfer."""
         return Returned(pb.Refund.STATE_SUCCEEDED)
+
+    async def returns(self, provider_payment_id: str, currency: str) -> Sequence[Found]:
+        """Answers none: what was given back is told by who did it."""
+        return ()

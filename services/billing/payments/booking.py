@@ -12,7 +12,7 @@ from services.billing.ledger.ledger import Line, post
 from services.billing.models import Payment, Refund
 from services.billing.payments import standings
 from services.billing.store.invoices import Invoices
-from services.billing.wallets import wallets
+from services.billing.wallets import purchases, wallets
 from wrtn.billing.v1.payments_pb2 import PAYMENT_PROVIDER_BANK_TRANSFER, PAYMENT_PROVIDER_STRIPE
 
 NAMES: dict[int, str] = {PAYMENT_PROVIDER_STRIPE: "stripe", PAYMENT_PROVIDER_BANK_TRANSFER: "bank_transfer"}
@@ -28,13 +28,8 @@ async def book(tx: Transaction, row: Payment) -> None:
         await post(tx, row.tenant_id, row.currency, PostingKind.PAYMENT, lines, f"payment:{row.id}")
     rest = row.amount - row.applied_amount
     if rest:
-        reference = credits_reference(row)
+        reference = purchases.reference_of(row.id)
         await wallets.purchase(tx, row.tenant_id, rest, row.currency, source=cash, reference=reference)
-
-
-def credits_reference(row: Payment) -> str:
-    """Answers the reference of the posting that credited what the invoice did not take."""
-    return f"payment-credits:{row.id}"
 
 
 async def book_back(tx: Transaction, row: Payment, refund: Refund) -> None:

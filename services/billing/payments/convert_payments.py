@@ -38,5 +38,7 @@ def refund(row: models.Refund, currency: str) -> pb.Refund:
         state=row.state,  # type: ignore[arg-type]
         amount=text(row.amount),
         currency=currency,
+        credits=text(row.credits),
+        debt=text(row.debt),
         create_time=timestamps.of(row.create_time),
     )

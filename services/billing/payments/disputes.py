@@ -24,7 +24,7 @@ from services.billing.payments.providers import Contest
 from services.billing.payments.stripe.cards import Cards
 from services.billing.store.payment_methods import PaymentMethods
 from services.billing.store.payments import Disputes
-from services.billing.wallets import wallets
+from services.billing.wallets import purchases, wallets
 from wrtn.billing.v1.invoices_pb2 import Invoice as WireInvoice
 from wrtn.billing.v1.payments_pb2 import Payment as Wire
 
@@ -94,7 +94,7 @@ async def _lost(tx: Transaction, paid: Payment, row: Dispute) -> Sequence[Line]:
     lines = [Line(await _reopened(tx, paid, of_invoice), of_invoice)] if of_invoice else []
     of_credits = row.amount - of_invoice
     if of_credits:
-        purchase = booking.credits_reference(paid)
+        purchase = purchases.reference_of(paid.id)
         taken = await wallets.take_back(tx, paid.tenant_id, of_credits, paid.currency, purchase=purchase)
         lines += [Line(chart.WALLET, taken), Line(chart.RECEIVABLE, of_credits - taken)]
     if paid.payment_method_id is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -54,6 +55,8 @@ class Return:
     amount: Decimal
     currency: str
     create_time: datetime
+    provider_refund_id: str | None = None
+    """How the provider calls it, once that is known: then it is only asked what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,16 @@ class Contest:
     amount: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A refund that the provider has, whoever began it."""
+
+    returned: Returned
+    amount: Decimal
+    refund_id: UUID | None
+    """As we call it; None if nobody began it here."""
+
+
 class PaymentProvider(Protocol):
     """Takes money and gives it back. Each method raises ProviderSilent if what became of it is unknown."""
 
@@ -95,3 +108,6 @@ class PaymentProvider(Protocol):
 
     async def give_back(self, wanted: Return) -> Returned:
         """Gives money back, or answers what became of an earlier try; the same return has one effect."""
+
+    async def returns(self, provider_payment_id: str, currency: str) -> Sequence[Found]:
+        """Answers all refunds of a charge."""

@@ -15,9 +15,9 @@ from chassis.decimals import text
 from services.billing import events
 from services.billing.errors import AmountInvalid, PaymentNotRefundable, RefundAbovePaid, RefundNotFound
 from services.billing.ledger.money import rounded
-from services.billing.models import Refund
-from services.billing.payments import booking, payments
-from services.billing.payments.providers import PaymentProvider, ProviderSilent, Return, Returned
+from services.billing.models import Payment, Refund
+from services.billing.payments import booking, payments, refunded_credits
+from services.billing.payments.providers import Found, PaymentProvider, ProviderSilent, Return, Returned
 from services.billing.store.payments import Refunds
 from wrtn.billing.v1 import payments_pb2 as pb
 
@@ -28,36 +28,49 @@ _log = structlog.get_logger(__name__)
 
 
 async def begin(tx: Transaction, tenant_id: UUID, payment_id: UUID, amount: Decimal, reason: str) -> Refund:
-    """Takes the amount out of what may be given back; the provider is asked after the commit.
+    """Takes the amount out of what may be given back, and credits that it bought out of the wallet.
 
-    Raises PaymentNotFound, PaymentNotRefundable, RefundAbovePaid and AmountInvalid.
+    The provider is asked after the commit. Raises PaymentNotFound, PaymentNotRefundable, RefundAbovePaid,
+    RefundAboveLeft and AmountInvalid.
     """
     paid = await payments.found(tx, tenant_id, payment_id, lock=True)
     if paid.state != pb.Payment.STATE_SUCCEEDED:
         raise PaymentNotRefundable("The payment has not succeeded.", field="payment_id")
     if amount <= 0 or amount != rounded(amount, paid.currency):
         raise AmountInvalid("The amount must be above zero, in coins of the currency.", field="amount")
-    left = paid.amount - paid.refunded_amount
-    if amount > left:
-        raise RefundAbovePaid("Less than that is left of what was paid.", field="amount", left=text(left))
-    paid.refunded_amount += amount
-    row = Refund(
-        tenant_id=tenant_id,
-        id=tx.clock.new_id(),
-        payment_id=payment_id,
-        provider_refund_id=None,
-        state=pb.Refund.STATE_PENDING,
-        amount=amount,
-        check_time=tx.now + _GRACE,
-        checks=0,
-        create_time=tx.now,
-        update_time=tx.now,
-    )
+    row = _row(tx, paid, amount)
+    await refunded_credits.take(tx, paid, row)
     tx.session.add(row)
     tx.audit(
         "payment.refund_begun", tenant_id=tenant_id, target_id=payment_id, reason=reason, refund_id=row.id
     )
     return row
+
+
+async def adopt(tx: Transaction, paid: Payment, found: Found) -> None:
+    """Notes a refund of a locked payment that the provider tells of, whoever began it; once, by its id.
+
+    One that nobody began here takes the credits that the payment bought, and leaves what is spent of them
+    owed. Raises RefundAbovePaid while another one under way has what it took.
+    """
+    refunds = Refunds(tx, paid.tenant_id)
+    row = await refunds.found_by(found.refund_id, found.returned.provider_refund_id)
+    if row is None:
+        if found.returned.state == pb.Refund.STATE_FAILED:
+            return
+        row = _row(tx, paid, found.amount)
+        row.provider_refund_id = found.returned.provider_refund_id
+        await refunded_credits.take_what_is_left(tx, paid, row)
+        tx.session.add(row)
+        await tx.session.flush()
+        tx.audit(
+            "payment.refund_found",
+            tenant_id=paid.tenant_id,
+            target_id=paid.id,
+            refund_id=row.id,
+            debt=text(row.debt),
+        )
+    await settle(tx, row, found.returned)
 
 
 async def settle(tx: Transaction, row: Refund, returned: Returned) -> None:
@@ -74,6 +87,7 @@ async def settle(tx: Transaction, row: Refund, returned: Returned) -> None:
         await booking.book_back(tx, paid, row)
     else:
         paid.refunded_amount -= row.amount
+        await refunded_credits.put_back(tx, paid, row)
     paid.version, paid.update_time = paid.version + 1, tx.now
     tx.audit("payment.refund_settled", tenant_id=row.tenant_id, target_id=row.payment_id, state=row.state)
     events.payment_changed(tx, paid)
@@ -93,8 +107,26 @@ class Refunding:
     providers: Mapping[int, PaymentProvider]
     """By wrtn.billing.v1.PaymentProvider; those that are set up."""
 
-    async def advance(self, tenant_id: UUID, refund_id: UUID) -> Refund:
-        """Has the money given back and answers what is known of it; what is not is asked again later."""
+    async def follow(self, tenant_id: UUID, payment_id: UUID) -> None:
+        """Notes all refunds of a payment that its provider has; raises PaymentNotFound and ProviderSilent."""
+        async with self.database.snapshot(Scope.of(tenant_id)) as snapshot:
+            paid = await payments.found(snapshot, tenant_id, payment_id)
+        provider = self.providers.get(paid.provider)
+        if provider is None or paid.provider_payment_id is None:
+            return
+        found = await provider.returns(paid.provider_payment_id, paid.currency)
+        async with self.database.transaction(Scope.of(tenant_id)) as tx:
+            paid = await payments.found(tx, tenant_id, payment_id, lock=True)
+            for each in found if paid.state == pb.Payment.STATE_SUCCEEDED else ():
+                await adopt(tx, paid, each)
+
+    async def advance(
+        self, tenant_id: UUID, refund_id: UUID, *, provider_refund_id: str | None = None
+    ) -> Refund:
+        """Has the money given back and answers what is known of it; what is not is asked again later.
+
+        An event of the provider names the refund there, if its answer was lost.
+        """
         async with self.database.snapshot(Scope.of(tenant_id)) as snapshot:
             row = await _found(Refunds(snapshot, tenant_id), refund_id)
             paid = await payments.found(snapshot, tenant_id, row.payment_id)
@@ -102,7 +134,13 @@ class Refunding:
         if row.state != pb.Refund.STATE_PENDING or provider is None:
             return row
         wanted = Return(
-            tenant_id, row.id, paid.provider_payment_id or "", row.amount, paid.currency, row.create_time
+            tenant_id,
+            row.id,
+            paid.provider_payment_id or "",
+            row.amount,
+            paid.currency,
+            row.create_time,
+            row.provider_refund_id or provider_refund_id,
         )
         try:
             returned = await provider.give_back(wanted)
@@ -113,6 +151,28 @@ class Refunding:
             row = await _found(Refunds(tx, tenant_id), refund_id, lock=True)
             await settle(tx, row, returned)
         return row
+
+
+def _row(tx: Transaction, paid: Payment, amount: Decimal) -> Refund:
+    """Begins a refund of a locked payment, out of what is left of it; raises RefundAbovePaid."""
+    left = paid.amount - paid.refunded_amount
+    if amount > left:
+        raise RefundAbovePaid("Less than that is left of what was paid.", field="amount", left=text(left))
+    paid.refunded_amount += amount
+    return Refund(
+        tenant_id=paid.tenant_id,
+        id=tx.clock.new_id(),
+        payment_id=paid.id,
+        provider_refund_id=None,
+        state=pb.Refund.STATE_PENDING,
+        amount=amount,
+        credits=Decimal(0),
+        debt=Decimal(0),
+        check_time=tx.now + _GRACE,
+        checks=0,
+        create_time=tx.now,
+        update_time=tx.now,
+    )
 
 
 async def _found(refunds: Refunds, refund_id: UUID, *, lock: bool = False) -> Refund:

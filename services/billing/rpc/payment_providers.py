@@ -71,7 +71,9 @@ class PaymentProviders(PaymentProviderServiceServicer):
         return Empty()
 
     async def _note(self, collector: Collector, about: Told) -> None:
-        if about.payment_id is not None:
+        if about.payment_id is not None and about.of_charge:
+            await collector.refunding.follow(about.tenant_id, about.payment_id)
+        elif about.payment_id is not None:
             known = await collector.advance(
                 about.tenant_id,
                 about.payment_id,
@@ -81,4 +83,6 @@ class PaymentProviders(PaymentProviderServiceServicer):
             if known is None:
                 raise ProviderUnreachable("Stripe does not answer: send it again.")
         elif about.refund_id is not None:
-            await collector.refunding.advance(about.tenant_id, about.refund_id)
+            await collector.refunding.advance(
+                about.tenant_id, about.refund_id, provider_refund_id=about.object_id
+            )

@@ -68,10 +68,12 @@ class Wallets(WalletServiceServicer):
         page, tenant_id = Page.of(request), UUID(request.wallet_id)
         async with reading(self._runtime, tenant_id, _READ) as (snapshot, reader):
             await _require(reader, snapshot)
-            found = await WalletRead(snapshot, tenant_id).unspent(page.after(_place), page.size + 1)
+            wallet = WalletRead(snapshot, tenant_id)
+            found = await wallet.unspent(page.after(_place), page.size + 1)
+            references = await wallet.references(found)
             currency = await wallets.currency_of(snapshot, tenant_id)
         rows, token = page.cut(found, key=_key)
-        lots = [convert_wallets.lot(row, currency) for row in rows]
+        lots = [convert_wallets.lot(row, currency, references) for row in rows]
         return pb.ListWalletLotsResponse(lots=lots, next_page_token=token)
 
     async def GetWalletStatement(
@@ -114,7 +116,9 @@ class Wallets(WalletServiceServicer):
         self, request: Message, act: Act, work: Callable[[Transaction], Awaitable[WalletLot]]
     ) -> pb.WalletLot:
         async def shown(tx: Transaction) -> pb.WalletLot:
-            return convert_wallets.lot(await work(tx), act.currency)
+            row = await work(tx)
+            references = await WalletRead(tx, act.tenant_id).references([row])
+            return convert_wallets.lot(row, act.currency, references)
 
         return await once(self._runtime.db, Scope.of(act.tenant_id), request, shown)
 

@@ -78,6 +78,12 @@ class Refunds:
             Refund, key, with_for_update=True if lock else None, populate_existing=lock
         )
 
+    async def found_by(self, refund_id: UUID | None, provider_refund_id: str | None) -> Refund | None:
+        """Answers the refund by our id or the provider's, locked."""
+        named = (Refund.id == refund_id) | (Refund.provider_refund_id == provider_refund_id)
+        query = select(Refund).where(Refund.tenant_id == self._tenant_id, named)
+        return await self._session.scalar(query.with_for_update().execution_options(populate_existing=True))
+
     async def to_check(self, now: datetime, size: int) -> Sequence[UUID]:
         """Answers the refunds whose provider is to be asked by now."""
         query = select(Refund.id).where(Refund.tenant_id == self._tenant_id, Refund.check_time <= now)

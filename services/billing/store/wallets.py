@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -146,10 +146,18 @@ class WalletRead:
         query = select(lot).where(lot.tenant_id == self._tenant_id, lot.posting_id == posting_id)
         return (await self._tx.session.scalars(query.execution_options(populate_existing=True))).one()
 
-    async def lot_bought(self, reference: str) -> WalletLot:
-        """Answers the lot that was bought under this reference."""
-        posting = Posting.tenant_id == self._tenant_id, Posting.reference == reference
-        return await self.lot_of((await self._tx.session.scalars(select(Posting.id).where(*posting))).one())
+    async def lot_bought(self, reference: str) -> WalletLot | None:
+        """Answers the lot that was bought under this reference, as it stands now."""
+        row, lot = Posting, WalletLot
+        posting = select(row.id).where(row.tenant_id == self._tenant_id, row.reference == reference)
+        query = select(lot).where(lot.tenant_id == self._tenant_id, lot.posting_id.in_(posting))
+        return await self._tx.session.scalar(query.execution_options(populate_existing=True))
+
+    async def references(self, lots: Iterable[WalletLot]) -> dict[UUID, str]:
+        """Answers the references of the postings that credited lots, by posting."""
+        row, wanted = Posting, [lot.posting_id for lot in lots]
+        query = select(row.id, row.reference).where(row.tenant_id == self._tenant_id, row.id.in_(wanted))
+        return {found.id: found.reference for found in await self._tx.session.execute(query)}
 
     async def unspent(self, after: Place | None, size: int) -> Sequence[WalletLot]:
         """Answers the lots with something left, in the order in which they burn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from chassis.decimals import text
 from services.billing import models
 from services.billing.spending.admission import ZERO
 from services.billing.store.statements import Entry
+from services.billing.wallets import purchases
 from services.billing.wallets.statements import Statement
 from wrtn.billing.v1 import wallets_pb2 as pb
 
@@ -31,8 +33,8 @@ def wallet(tenant_id: UUID, currency: str, row: models.Wallet | None, reserved: 
     )
 
 
-def lot(row: models.WalletLot, currency: str) -> pb.WalletLot:
-    """Builds a lot."""
+def lot(row: models.WalletLot, currency: str, references: Mapping[UUID, str]) -> pb.WalletLot:
+    """Builds a lot; `references` are those of postings."""
     built = pb.WalletLot(
         id=str(row.id),
         kind=pb.WalletLot.Kind.Value(f"KIND_{row.kind}"),
@@ -42,6 +44,7 @@ def lot(row: models.WalletLot, currency: str) -> pb.WalletLot:
         currency=currency,
         priority=row.priority,
         create_time=timestamps.of(row.create_time),
+        payment_id=str(purchases.payment_of(references.get(row.posting_id, "")) or ""),
     )
     if row.expire_time is not None:
         built.expire_time.CopyFrom(timestamps.of(row.expire_time))

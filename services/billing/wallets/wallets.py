@@ -149,15 +149,27 @@ async def refund(
     return await wallets.lot_of(lot.posting_id)
 
 
+async def undo_refund(
+    tx: Transaction, tenant_id: UUID, lot_id: UUID, amount: Decimal, currency: str, *, reference: str
+) -> None:
+    """Puts credits back that were taken for a refund which failed; raises as `burn`."""
+    wallets = await _open(tx, tenant_id, amount, currency)
+    lines = [Line(chart.REFUNDS, amount), Line(chart.WALLET, -amount)]
+    await post(tx, tenant_id, currency, PostingKind.RETURN, lines, reference)
+    await wallets.take(lot_id, -amount, refunded=-amount)
+
+
 async def take_back(
     tx: Transaction, tenant_id: UUID, amount: Decimal, currency: str, *, purchase: str
 ) -> Decimal:
-    """Takes back bought credits whose price is lost, as far as they are unspent; answers how many.
+    """Takes back bought credits whose price is gone, as far as they are unspent; answers how many.
 
-    `purchase` is the reference under which they were bought. Posts nothing: who loses the money does.
+    `purchase` is the reference under which they were bought. Posts nothing: who books the money does.
     """
     wallets = await _open(tx, tenant_id, amount, currency)
     lot = await wallets.lot_bought(purchase)
+    if lot is None:
+        return ZERO
     taken = min(amount, lot.remaining)
     await wallets.take(lot.id, taken, refunded=taken)
     return taken

@@ -16,7 +16,7 @@ def units_of(amount: Decimal, currency: str) -> int:
 
     Of currencies with thousandths Stripe takes whole hundredths alone.
     """
-    scaled = amount.scaleb(2 if currency in _AS_HUNDREDTHS else digits(currency))
+    scaled = amount.scaleb(_digits(currency))
     step = 10 if digits(currency) == 3 else 100 if currency in _AS_HUNDREDTHS else 1
     if scaled != scaled.to_integral_value() or int(scaled) % step:
         raise AmountInvalid("The amount is finer than the currency can be paid in.", field="amount")
@@ -24,5 +24,9 @@ def units_of(amount: Decimal, currency: str) -> int:
 
 
 def amount_of(units: int, currency: str) -> Decimal:
-    """Answers the amount that so many of Stripe's units are."""
-    return Decimal(units).scaleb(-(2 if currency in _AS_HUNDREDTHS else digits(currency)))
+    """Answers the amount of so many of Stripe's units."""
+    return Decimal(units).scaleb(-_digits(currency))
+
+
+def _digits(currency: str) -> int:
+    return 2 if currency in _AS_HUNDREDTHS else digits(currency)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from chassis.clock import Clock
-from services.billing.payments.providers import Charge, Contest, Outcome, ProviderSilent, Return, Returned
+from services.billing.payments.providers import (
+    Charge,
+    Contest,
+    Found,
+    Outcome,
+    ProviderSilent,
+    Return,
+    Returned,
+)
 from services.billing.payments.stripe.amounts import amount_of, units_of
 from services.billing.payments.stripe.api import Api, Object, StripeRefused
 from wrtn.billing.v1 import payments_pb2 as pb
@@ -87,7 +96,9 @@ class Cards:
             return await self.outcome(provider_payment_id)
 
     async def give_back(self, wanted: Return) -> Returned:
-        """Gives money back."""
+        """Gives money back; a repeated key would be answered as the first time, so what is known is read."""
+        if wanted.provider_refund_id is not None:
+            return await self._refund(wanted.provider_refund_id)
         form = {
             "payment_intent": wanted.provider_payment_id,
             "amount": str(units_of(wanted.amount, wanted.currency)),
@@ -95,8 +106,9 @@ class Cards:
             "metadata[refund_id]": str(wanted.refund_id),
         }
         if self._clock.now() - wanted.create_time > _KEYS_LAST:
-            found = await self._refund_of(wanted)
-            return _returned(found) if found else Returned(pb.Refund.STATE_FAILED)
+            refunds = await self.returns(wanted.provider_payment_id, wanted.currency)
+            mine = (each.returned for each in refunds if each.refund_id == wanted.refund_id)
+            return next(mine, Returned(pb.Refund.STATE_FAILED))
         try:
             return _returned(await self._api.post("refunds", form, f"refund-{wanted.refund_id}"))
         except StripeRefused:
@@ -135,13 +147,21 @@ class Cards:
                 return None
             after = {"starting_after": page["data"][-1]["id"]}
 
-    async def _refund_of(self, wanted: Return) -> Object | None:
+    async def returns(self, provider_payment_id: str, currency: str) -> Sequence[Found]:
+        """Answers all refunds of a PaymentIntent, the newest hundred."""
         try:
-            page = await self._api.get("refunds", payment_intent=wanted.provider_payment_id, limit=_PAGE)
+            page = await self._api.get("refunds", payment_intent=provider_payment_id, limit=_PAGE)
         except StripeRefused as refused:
             raise ProviderSilent(refused.failure) from refused
-        mine = (each for each in page["data"] if each["metadata"].get("refund_id") == str(wanted.refund_id))
-        return next(mine, None)
+        return [
+            Found(_returned(each), amount_of(each["amount"], currency), _ours(each)) for each in page["data"]
+        ]
+
+    async def _refund(self, provider_refund_id: str) -> Returned:
+        try:
+            return _returned(await self._api.get(f"refunds/{provider_refund_id}"))
+        except StripeRefused as refused:
+            raise ProviderSilent(refused.failure) from refused
 
 
 def _outcome(intent: Object) -> Outcome:
@@ -153,6 +173,13 @@ def _outcome(intent: Object) -> Outcome:
         (error.get("code") or "declined") if state == pb.Payment.STATE_FAILED else "",
         intent["client_secret"] if state == pb.Payment.STATE_ACTION_REQUIRED else "",
     )
+
+
+def _ours(refund: Object) -> UUID | None:
+    try:
+        return UUID(refund["metadata"]["refund_id"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _returned(refund: Object) -> Returned:

@@ -9,9 +9,12 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 MOST_BYTES = 256 * 1024
 """How large an event may be; Stripe's are some KiB."""
 
+# A charge has the metadata of its PaymentIntent, also where somebody refunds it on Stripe's own pages.
+_TOLD_OF = ("payment_intent", "charge", "refund")
+
 
 class Told(NamedTuple):
-    """Of which payment or refund of ours an event tells."""
+    """Of which payment or refund of ours an event tells; one of a charge, that its payment has refunds."""
 
     event_id: UUID
     """Made of Stripe's id, for the inbox."""
@@ -20,6 +23,7 @@ class Told(NamedTuple):
     refund_id: UUID | None
     object_id: str
     """How Stripe calls it."""
+    of_charge: bool
 
 
 class ToldOfDispute(NamedTuple):
@@ -37,7 +41,7 @@ def told(body: bytes) -> Told | ToldOfDispute | None:
             return ToldOfDispute(about["id"])
         ours = about.get("metadata") or {}
         payment_id, refund_id = ours.get("payment_id"), ours.get("refund_id")
-        if about["object"] not in ("payment_intent", "refund") or not (payment_id or refund_id):
+        if about["object"] not in _TOLD_OF or not (payment_id or refund_id):
             return None
         return Told(
             uuid5(NAMESPACE_URL, f"stripe:{event['id']}"),
@@ -45,6 +49,7 @@ def told(body: bytes) -> Told | ToldOfDispute | None:
             UUID(payment_id) if payment_id else None,
             UUID(refund_id) if refund_id else None,
             about["id"],
+            about["object"] == "charge",
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
