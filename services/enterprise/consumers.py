@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from uuid import UUID
 
 from chassis.database import Transaction
@@ -10,8 +11,8 @@ from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
 from services.enterprise import letters
 from services.enterprise.enterprises import states
-from services.enterprise.store import Enterprises, Handovers
-from wrtn.billing.v1.events_pb2 import PaymentOverdue, PaymentRecovered
+from services.enterprise.store import Enterprises, Handovers, PlanLimits
+from wrtn.billing.v1.events_pb2 import PaymentOverdue, PaymentRecovered, SubscriptionChanged
 from wrtn.identity.v1.events_pb2 import AccountTransferred, BreakGlassOpened
 
 
@@ -47,8 +48,17 @@ async def reinstate(tx: Transaction, events: Sequence[Event[PaymentRecovered]]) 
         await states.note_payment(tx, UUID(event.message.tenant_id), event.version, overdue=False)
 
 
+async def limit(tx: Transaction, events: Sequence[Event[SubscriptionChanged]]) -> None:
+    """Notes how many employees and teams the plans of enterprises allow."""
+    for event in events:
+        if event.tenant_id is not None and await Enterprises(tx, event.tenant_id).get() is not None:
+            most, start = event.message.limits, event.message.start_time.ToDatetime(UTC)
+            await PlanLimits(tx, event.tenant_id).note(most.employees, most.teams, start, event.version)
+
+
 CONSUMERS = (
     Consumer("account-holders", "identity", {AccountTransferred: note_holder}),
     Consumer("break-glass", "identity", {BreakGlassOpened: tell_security}),
+    Consumer("plan-limits", "billing", {SubscriptionChanged: limit}),
     Consumer("payments", "billing", {PaymentOverdue: suspend, PaymentRecovered: reinstate}),
 )

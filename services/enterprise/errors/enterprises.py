@@ -1,5 +1,7 @@
 """The refusals of enterprises and their domains."""
 
+from typing import ClassVar
+
 from chassis.errors import (
     Aborted,
     AlreadyExists,
@@ -81,6 +83,14 @@ class ReopeningTooLate(FailedPrecondition):
     """The enterprise was closed too long ago."""
 
     reason = "REOPENING_TOO_LATE"
+
+
+class PlanLimitReached(ResourceExhausted):
+    """The plan has no room: `limit` says for what, `most` and `used` how many there may be and are."""
+
+    reason = "PLAN_LIMIT_REACHED"
+    status: ClassVar[int] = 403
+    """In SCIM, where 429 would have directories try again and again."""
 
 
 class DomainInvalid(InvalidArgument):

@@ -10,7 +10,7 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
 from chassis.errors import DomainError, Unauthenticated
 from chassis.operations import Kind, Wait, Work
-from services.enterprise.errors import ImportRefused, MemberNotFound, TeamAmbiguous
+from services.enterprise.errors import ImportRefused, MemberNotFound, PlanLimitReached, TeamAmbiguous
 from services.enterprise.identity import Identity
 from services.enterprise.imports import spreadsheets
 from services.enterprise.imports.spreadsheets import Person
@@ -253,7 +253,7 @@ class Importing:
 
 def _wait_out(error: DomainError) -> None:
     """Raises Wait for what is no refusal of a row and passes by itself."""
-    if error.code.name in _PASSING:
+    if error.code.name in _PASSING and not isinstance(error, PlanLimitReached):
         raise Wait("Waits for its turn.", 1) from error
 
 

@@ -12,6 +12,7 @@ from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
 from chassis.errors import NotFound
 from services.enterprise import convert, events, letters
+from services.enterprise.enterprises import plan_limits
 from services.enterprise.errors import (
     AppointmentAboveRight,
     HandoverPending,
@@ -47,7 +48,8 @@ async def create(
 ) -> pb.Invitation:
     """Invites an address.
 
-    Raises AddressInvalid, AppointmentAboveRight, TeamNotFound, TeamArchived and InvitationOpen.
+    Raises AddressInvalid, AppointmentAboveRight, TeamNotFound, TeamArchived, InvitationOpen and
+    PlanLimitReached.
     """
     tenant_id = UUID(request.enterprise_id)
     address = invitees.parsed(request.email)
@@ -56,6 +58,7 @@ async def create(
         raise AppointmentAboveRight("This title is not the caller's to give.", field="title")
     places = {UUID(each.team_id): each.role for each in request.places}
     await _require_places(tx, tenant_id, inviter_id, places)
+    await plan_limits.require_invitation(tx, tenant_id)
     key = await keyring.key(tx, tenant_id)
     row = Invitation(
         tenant_id=tenant_id,
@@ -128,8 +131,8 @@ async def accept(
 ) -> pb.AcceptInvitationResponse:
     """Employs the member, whose verified addresses have these hashes, by the rights that the inviter has now.
 
-    Employee, companions and records come together or not at all. Raises InvitationInvalid and
-    AlreadyEmployed.
+    Employee, companions and records come together or not at all. Raises InvitationInvalid, AlreadyEmployed
+    and PlanLimitReached.
     """
     row = await _answerable(tx, wanted, mine)
     enterprise_id = str(row.tenant_id)

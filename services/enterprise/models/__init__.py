@@ -20,6 +20,7 @@ from services.enterprise.models.handovers import AccountHolder, Handover, Handov
 from services.enterprise.models.imports import ImportOutcome, ImportRow
 from services.enterprise.models.invitations import Invitation, InvitationState, InvitedAddress
 from services.enterprise.models.letters import Letter
+from services.enterprise.models.plan_limits import PlanLimit
 from services.enterprise.models.scim import ScimGroup, ScimUser
 from services.enterprise.models.teams import Companion, Team, TeamChange
 from services.enterprise.models.webhooks import (
@@ -62,6 +63,7 @@ __all__ = [
     "Letter",
     "Logo",
     "PaymentStanding",
+    "PlanLimit",
     "ProvenDomain",
     "ScimGroup",
     "ScimUser",

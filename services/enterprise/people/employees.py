@@ -7,6 +7,7 @@ from uuid import UUID
 from chassis.crypto import Keyring
 from chassis.database import Transaction
 from services.enterprise import convert, events, models
+from services.enterprise.enterprises import plan_limits
 from services.enterprise.errors import (
     AlreadyEmployed,
     AppointmentAboveRight,
@@ -29,8 +30,8 @@ from wrtn.enterprise.v1.employees_pb2 import (
 async def hire(tx: Transaction, keyring: Keyring, decider_id: UUID, request: HireEmployeeRequest) -> Employee:
     """Employs the member, who must be known to be active, and chooses the account that holds their work.
 
-    One who was dismissed is the same employee again. Raises AppointmentAboveRight, AlreadyEmployed and
-    HandoverPending.
+    One who was dismissed is the same employee again. Raises AppointmentAboveRight, AlreadyEmployed,
+    HandoverPending and PlanLimitReached.
     """
     tenant_id = UUID(request.enterprise_id)
     enterprise, decider = await appointments.begin(tx, tenant_id, decider_id)
@@ -50,8 +51,13 @@ async def employ(
     title: int,
     reason: str = "",
 ) -> models.Employee:
-    """Employs the member in the locked enterprise. Raises AlreadyEmployed and HandoverPending."""
+    """Employs the member in the locked enterprise.
+
+    Raises AlreadyEmployed, HandoverPending and PlanLimitReached.
+    """
     row = await Employees(tx, enterprise.tenant_id).of_member(member_id)
+    if row is None or row.title == TITLE_UNSPECIFIED:
+        await plan_limits.require_employee(tx, enterprise.tenant_id)
     if row is None:
         row = _new(tx, enterprise, member_id, title)
         tx.session.add(row)

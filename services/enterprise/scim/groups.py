@@ -11,6 +11,7 @@ from sqlalchemy import func
 
 from chassis.database import Snapshot, Transaction
 from services.enterprise import events, models
+from services.enterprise.enterprises import plan_limits
 from services.enterprise.models import Enterprise, ScimGroup, Team
 from services.enterprise.people import companions
 from services.enterprise.people.appointments import Act
@@ -171,7 +172,8 @@ async def _there(tx: Transaction, directory: Directory, name: str) -> Team | Non
 
 
 async def _made(tx: Transaction, directory: Directory, enterprise: Enterprise, name: str) -> Team:
-    """Makes a team at the top."""
+    """Makes a team at the top. Raises PlanLimitReached."""
+    await plan_limits.require_team(tx, directory.tenant_id)
     team = Team(
         tenant_id=directory.tenant_id,
         id=tx.clock.new_id(),

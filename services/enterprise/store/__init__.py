@@ -27,6 +27,7 @@ from services.enterprise.store.handovers import Handovers, tenants_handing_over
 from services.enterprise.store.imports import ImportRows
 from services.enterprise.store.invitations import Invitations, invited
 from services.enterprise.store.letters import Letters, Runners, tenants_writing
+from services.enterprise.store.plan_limits import PlanLimits, Room
 from services.enterprise.store.rights import Rights, rights_and_settings
 from services.enterprise.store.scim import GroupRow, ScimGroups, ScimUsers, UserRow
 from services.enterprise.store.team_changes import TeamChanges
@@ -51,8 +52,10 @@ __all__ = [
     "ImportRows",
     "Invitations",
     "Letters",
+    "PlanLimits",
     "ProvenDomains",
     "Rights",
+    "Room",
     "Runners",
     "ScimGroups",
     "ScimUsers",

@@ -10,6 +10,7 @@ from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.database import Transaction
 from services.enterprise import convert, events, models
+from services.enterprise.enterprises import plan_limits
 from services.enterprise.errors import (
     EtagMismatch,
     TeamAboveRight,
@@ -21,7 +22,7 @@ from services.enterprise.errors import (
 )
 from services.enterprise.models import Enterprise
 from services.enterprise.people import appointing, appointments
-from services.enterprise.store import Teams, tree
+from services.enterprise.store import PlanLimits, Teams, tree
 from services.enterprise.teams import ranks, team_changes
 from services.enterprise.teams.team_changes import Kind
 from wrtn.access.v1.access_pb2 import ROLE_CHIEF, TITLE_MANAGER
@@ -47,11 +48,12 @@ class _Decision:
 async def create(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: CreateTeamRequest) -> Team:
     """Creates a team at the top or under another, as the last there.
 
-    Raises TeamNotFound and TeamArchived for the one above, TeamAboveRight and TeamTooDeep.
+    Raises TeamNotFound and TeamArchived for the one above, TeamAboveRight, TeamTooDeep and PlanLimitReached.
     """
     parent_id = _parent_of(request.parent_team_id)
     deciding = await _begin(tx, request.enterprise_id, decider_id, parent_id)
     ancestors = await _place(deciding, parent_id)
+    await plan_limits.require_team(tx, deciding.enterprise.tenant_id)
     row = models.Team(
         tenant_id=deciding.enterprise.tenant_id,
         id=tx.clock.new_id(),
@@ -133,7 +135,8 @@ async def archive(tx: Transaction, _keyring: Keyring, decider_id: UUID, request:
 async def restore(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: RestoreTeamRequest) -> Team:
     """Restores a team with all that was archived with it.
 
-    Raises TeamNotFound, TeamActive, TeamAboveRight, EtagMismatch and, for the team above, TeamArchived.
+    Raises TeamNotFound, TeamActive, TeamAboveRight, EtagMismatch, PlanLimitReached and, for the team above,
+    TeamArchived.
     """
     team_id = UUID(request.team_id)
     deciding = await _begin(tx, request.enterprise_id, decider_id)
@@ -145,7 +148,10 @@ async def restore(tx: Transaction, _keyring: Keyring, decider_id: UUID, request:
     parent = await deciding.teams.get(row.parent_team_id) if row.parent_team_id else None
     if parent is not None and parent.archive_time is not None:
         raise TeamArchived("The team above is archived: restore it first.", field="team_id")
+    limits = PlanLimits(tx, row.tenant_id)
+    before = await limits.teams()
     await team_changes.restore(tx, deciding.enterprise, deciding.decider.employee_id, team_id)
+    plan_limits.require_teams(before, (await limits.teams()).used - before.used)
     await tx.session.refresh(row)
     ancestors = (await deciding.teams.lines([team_id]))[team_id][1:]
     events.team_restored(tx, row, ancestors)
