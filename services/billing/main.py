@@ -8,7 +8,6 @@ from chassis.operations.rpc import OperationRpc
 from chassis.service import Parts, Runtime, run
 from services.billing import organisation, subjects
 from services.billing.consumers import Rating
-from services.billing.invoices import taxes
 from services.billing.invoices.drafting import Drafter
 from services.billing.invoices.invoice_cycle import InvoiceCycle
 from services.billing.ledger.reconciling import Reconciliation
@@ -57,7 +56,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
     await import_at_start(runtime.db, source)
     await plan_presets.import_at_start(runtime.db)
     known = PriceList(source)
-    drafter = Drafter(runtime.keyring, taxes.rates(runtime.settings.tax_rates))
+    drafter = Drafter(runtime.keyring, runtime.settings.taxes())
     spender = Spender(runtime.db)
     payments = paying(runtime)
     operations = Operations(runtime, Correcting(runtime.worker, runtime.keyring, known).kinds())

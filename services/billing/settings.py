@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chassis.settings import ServiceSettings, SettingsError
+from services.billing.invoices import taxes
+from services.billing.invoices.taxes import Taxes
 from services.billing.payments.stripe.api import StripeKeys
 
 
@@ -16,6 +18,8 @@ class BillingSettings(ServiceSettings):
     sessions_address: str
     tax_rates: str = ""
     """Percents by the buyer's country, as in "DE=19,KR=10"; countries that are not named are not taxed."""
+    seller_country: str = ""
+    """Where the seller is taxed, as in "DE": businesses elsewhere that have a tax id owe the tax there."""
     seller: str = ""
     """Who invoices, as it stands on invoices: name, address, tax id; lines divided by "|"."""
     stripe_secret_key_file: Path | None = None
@@ -25,6 +29,10 @@ class BillingSettings(ServiceSettings):
     stripe_publishable_key: str = ""
     """The key by which pages speak to Stripe. It is no secret."""
     stripe_url: str = "https://api.stripe.com"
+
+    def taxes(self) -> Taxes:
+        """Answers how invoices are taxed; raises SettingsError."""
+        return taxes.read(self.tax_rates, self.seller_country)
 
     def stripe(self) -> StripeKeys | None:
         """Answers how Stripe is called, None where it is not; raises SettingsError for half of it."""

@@ -18,7 +18,6 @@ from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from chassis.testing.serving import Serve
 from services.billing.consumers import Rating
-from services.billing.invoices import taxes
 from services.billing.invoices.drafting import Drafter
 from services.billing.invoices.invoice_cycle import InvoiceCycle
 from services.billing.main import wire
@@ -104,7 +103,7 @@ class Buyer:
     def cycle(self) -> InvoiceCycle:
         """Answers the job that draws invoices up."""
         runtime = self.running.runtime
-        drafter = Drafter(runtime.keyring, taxes.rates(runtime.settings.tax_rates))
+        drafter = Drafter(runtime.keyring, runtime.settings.taxes())
         return InvoiceCycle(runtime.db, runtime.worker, runtime.clock, drafter)
 
     async def invoiced(self, *parts: int) -> list[Invoice]:

@@ -13,6 +13,7 @@ from chassis import timestamps
 from services.billing import models
 from services.billing.invoices.drafting import Drawn, Line
 from services.billing.invoices.numbers import numbered
+from services.billing.invoices.taxes import REVERSE_CHARGE
 from services.billing.periods import Span
 from wrtn.billing.v1 import invoices_pb2 as pb
 from wrtn.billing.v1.invoice_settings_pb2 import InvoiceSettings
@@ -47,6 +48,7 @@ def invoice(
         etag=str(row.version),
         create_time=timestamps.of(row.create_time),
         buyer=buyer,
+        tax_note=_tax_note(reverse_charge=row.reverse_charge),
     )
 
 
@@ -61,13 +63,14 @@ def preview(tenant_id: UUID, period: Span, drawn: Drawn) -> pb.Invoice:
         end_time=_moment(period.end),
         lines=map(_line, drawn.lines),
         subtotal=_amount(drawn.subtotal),
-        tax_rate=_amount(drawn.tax_rate),
+        tax_rate=_amount(drawn.taxed.rate),
         tax=_amount(drawn.tax),
         total=_amount(total),
         paid="0",
         credited="0",
         due=_amount(max(total, Decimal(0))),
         buyer=drawn.buyer,
+        tax_note=_tax_note(reverse_charge=drawn.taxed.reverse_charge),
     )
 
 
@@ -101,6 +104,10 @@ def _line(line: models.InvoiceLine | models.CreditNoteLine | Line) -> pb.Invoice
         amount=_amount(line.amount),
         corrected_invoice_id=str(corrected or ""),
     )
+
+
+def _tax_note(*, reverse_charge: bool) -> str:
+    return REVERSE_CHARGE if reverse_charge else ""
 
 
 def _amount(value: Decimal) -> str:

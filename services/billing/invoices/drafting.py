@@ -15,6 +15,7 @@ from chassis.crypto import Keyring
 from chassis.database import Snapshot
 from services.billing.invoices import invoice_settings
 from services.billing.invoices.numbers import numbered
+from services.billing.invoices.taxes import Tax, Taxes
 from services.billing.ledger.money import rounded
 from services.billing.models import Subscription, SubscriptionPhase
 from services.billing.plans.fees import Fee, Stretch, fees
@@ -53,7 +54,7 @@ class Drawn(NamedTuple):
 
     currency: str
     lines: Sequence[Line]
-    tax_rate: Decimal
+    taxed: Tax
     buyer: InvoiceSettings
 
     @property
@@ -64,7 +65,7 @@ class Drawn(NamedTuple):
     @property
     def tax(self) -> Decimal:
         """The tax on the subtotal."""
-        return rounded(self.subtotal * self.tax_rate / 100, self.currency)
+        return rounded(self.subtotal * self.taxed.rate / 100, self.currency)
 
     def exact(self, *kinds: InvoiceLine.Kind.ValueType) -> Decimal:
         """Answers the exact sum of lines of these kinds."""
@@ -76,8 +77,7 @@ class Drafter:
     """Draws invoices up."""
 
     keyring: Keyring
-    tax_rates: Mapping[str, Decimal]
-    """In percent, by country."""
+    taxes: Taxes
 
     async def draw(
         self,
@@ -109,7 +109,7 @@ class Drafter:
         closing = await Closings(tx, tenant_id).get()
         burnt = closing.credits + await billed.burnt(closing.sequence)
         lines += _taken_off(Line(InvoiceLine.KIND_CREDITS, burnt, ZERO), lines, currency)
-        return Drawn(currency, lines, self.tax_rates.get(buyer.country, ZERO), buyer)
+        return Drawn(currency, lines, self.taxes.on(buyer), buyer)
 
 
 class _Centres:

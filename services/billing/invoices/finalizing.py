@@ -151,7 +151,8 @@ async def _returned(tx: Transaction, row: Invoice, amount: Decimal) -> Decimal:
 
 
 def _say(tx: Transaction, row: Invoice, drawn: Drawn) -> Invoice:
-    row.subtotal, row.tax_rate, row.tax = drawn.subtotal, drawn.tax_rate, drawn.tax
+    row.subtotal, row.tax = drawn.subtotal, drawn.tax
+    row.tax_rate, row.reverse_charge = drawn.taxed
     row.total = drawn.subtotal + drawn.tax
     row.net_days, row.update_time = drawn.buyer.net_days, tx.now
     return row

@@ -74,6 +74,7 @@ def document(invoice: Invoice, zone: ZoneInfo, seller: Iterable[str]) -> bytes:
         _lines(invoice),
         Spacer(1, 3 * mm),
         _sums(invoice),
+        *([Spacer(1, 5 * mm), paragraph(invoice.tax_note, _TEXT)] if invoice.tax_note else []),
     ]
     pages = SimpleDocTemplate(
         out,

@@ -45,6 +45,8 @@ class Invoice(Base):
     tax_rate: Mapped[Decimal]
     """In percent."""
     tax: Mapped[Decimal]
+    reverse_charge: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether the buyer owes the tax to their own tax office."""
     total: Mapped[Decimal]
     paid: Mapped[Decimal]
     credited: Mapped[Decimal]
