@@ -61,6 +61,8 @@ class Parts:
     consumers: Sequence[Consumer] = ()
     jobs: Sequence[Job] = ()
     background: Sequence[Background] = ()
+    databases: Sequence[Database] = ()
+    """Others than the runtime's in which events are published; who opened them closes them."""
     principals_source: PrincipalSource | None = None
     access_source: AccessSource | None = None
     jwks_source: JwksSource | None = None

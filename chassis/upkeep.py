@@ -38,7 +38,8 @@ class Upkeep:
         self._bus = runtime.bus
         self._own = parts.background
         self._relay = Relay(runtime.worker, runtime.bus, runtime.service)
-        runtime.db.on_commit = self._relay.wake
+        for database in (runtime.db, *parts.databases):
+            database.on_events = self._relay.wake
         self._runners = [Runner(runtime.db, runtime.bus, runtime.service, each) for each in parts.consumers]
         holder = f"{socket.gethostname()}/{os.getpid()}/{runtime.clock.secret(6)}"
         self._jobs = JobRunner(runtime.worker, [*parts.jobs, *_housekeeping(runtime)], holder)

@@ -54,8 +54,8 @@ class Database:
         clock: Clock,
     ) -> None:
         self.clock = clock
-        self.on_commit: Callable[[], None] | None = None
-        """Called after each committed transaction; the relay of this process is woken by it."""
+        self.on_events: Callable[[], None] | None = None
+        """Called after each commit that left events in the outbox: it wakes the relay of this process."""
         self.auditor: Auditor | None = None
         """Writes what transactions audit; without one, nothing can be audited."""
         self._time_limit = time_limit
@@ -133,8 +133,8 @@ class Database:
             try:
                 yield transaction
                 await transaction._finish()
-                if self.on_commit is not None and kind is Transaction:
-                    self.on_commit()
+                if self.on_events is not None and isinstance(transaction, Transaction) and transaction.tells:
+                    self.on_events()
             except BaseException:
                 await pooled.roll_back()
                 raise

@@ -76,6 +76,7 @@ class Transaction(Snapshot):
         """The database's; it writes what is audited."""
         self._acts: list[Act] = []
         self._published: list[outbox.Row] = []
+        self._told = False
         self._after_commit: list[Callable[[], None]] = []
 
     async def widen(self, *tenants: UUID) -> None:
@@ -106,6 +107,15 @@ class Transaction(Snapshot):
         )
         self._published.append(row)
         return row.id
+
+    def told(self) -> None:
+        """Says that a statement of the use case's own put events into the outbox, past `publish`."""
+        self._told = True
+
+    @property
+    def tells(self) -> bool:
+        """Whether it leaves events in the outbox once it is committed."""
+        return self._told or bool(self._published)
 
     def audit(
         self,

@@ -59,6 +59,7 @@ class Rating:
 
 async def _publish(tx: Transaction, rated: Iterable[tuple[Event[UsageRecorded], RatedUsage]]) -> None:
     driver = await tx.driver()
+    tx.told()
     async with driver.cursor() as cursor, cursor.copy(outbox.COPY) as copy:
         for recorded, usage in rated:
             await copy.write_row(

@@ -100,6 +100,7 @@ def wire(runtime: Runtime[SessionsSettings]) -> Parts:
             Purging(db, runtime.worker, clearing).job(),
             clearing.job(),
         ],
+        databases=[own_database],
         background=[heartbeat, tails, committer, closings, live, watchers],
     )
 

@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 
 from chassis import timestamps
 from chassis.clock import Clock
-from chassis.database import Database, Scope
+from chassis.database import Database, Scope, Transaction
 from chassis.database.transactions import Driver
 from chassis.events.envelope import subject_of
 from services.sessions.arrays import Bytes, Numbers, Texts, Uuids, teach
@@ -127,7 +127,7 @@ async def record(db: Database, batch: Sequence[Pending], clock: Clock) -> list[O
         sessions, closed, known = await look.answers()
         files = await _ready(driver, batch) if any(frame.files for frame in batch) else {}
         plan = decide(batch, sessions, closed, known, files, tx.now)
-        await _write(driver, plan, tx.now, clock)
+        await _write(tx, plan, clock)
     return plan.outcomes
 
 
@@ -167,10 +167,11 @@ async def _ready(driver: Driver, batch: Sequence[Pending]) -> dict[Key, bytes]:
     return {(row[0], row[1]): row[2] for row in await found.fetchall()}
 
 
-async def _write(driver: Driver, plan: Plan, now: datetime, clock: Clock) -> None:
+async def _write(tx: Transaction, plan: Plan, clock: Clock) -> None:
     """Writes the plan and commits, in one round trip."""
     if not plan.new:
         return
+    driver, now = await tx.driver(), tx.now
     async with driver.pipeline():
         await driver.execute(_INSERT, _history_columns(plan, now))
         await driver.execute(_GROW, _growth_columns(plan, now))
@@ -179,6 +180,7 @@ async def _write(driver: Driver, plan: Plan, now: datetime, clock: Clock) -> Non
         used = [each for each in plan.new if each[0].counts is not None]
         if used:
             await driver.execute(_TELL, _event_columns(used, now, clock))
+            tx.told()
         await driver.execute("COMMIT")
 
 

@@ -56,7 +56,7 @@ class World:
 
     async def relay(self, bus: Bus | None = None, batch: int = 500) -> Relay:
         relay = Relay(self.database.worker, bus or await self.bus(), SERVICE, batch=batch)
-        self.database.app.on_commit = relay.wake
+        self.database.app.on_events = relay.wake
         await relay.start()
         self._stops.append(relay.stop)
         return relay
@@ -92,6 +92,7 @@ class World:
             (await tx.driver()).cursor() as cursor,
             cursor.copy(outbox.COPY) as copy,
         ):
+            tx.told()
             for row in rows:
                 await copy.write_row(row)
         return [row.id for row in rows]

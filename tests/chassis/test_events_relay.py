@@ -32,6 +32,23 @@ async def test_a_committed_event_is_in_the_stream_and_marked_as_sent(world: Worl
     assert MemberActivated.FromString(message.data or b"").member_id == "m"
 
 
+async def test_only_commits_that_leave_events_wake_the_relay(world: World) -> None:
+    database, woken = world.database.app, 0
+
+    def wake() -> None:
+        nonlocal woken
+        woken += 1
+
+    database.on_events = wake
+    async with database.transaction(Scope.of(world.tenant)) as tx:
+        await (await tx.driver()).execute("SELECT 1")
+    assert woken == 0
+    async with database.transaction(Scope.of(world.tenant)) as tx:
+        tx.publish(MemberActivated(), aggregate_id=NEW())
+    await world.tell()  # by a statement of its own
+    assert woken == 2
+
+
 async def test_what_is_rolled_back_is_never_published(world: World) -> None:
     bus = await world.bus()
     await world.relay(bus)

@@ -218,6 +218,14 @@ class Sessions:
             )
             return await found.fetchall()
 
+    async def relayed(self) -> bool:
+        """Whether every event of the service is in its stream."""
+        async with self.database.worker.snapshot(Scope()) as tx:
+            found = await (await tx.driver()).execute(
+                "SELECT FROM wrtn_outbox WHERE sent_time IS NULL LIMIT 1"
+            )
+            return await found.fetchone() is None
+
 
 def tokens(read: int, wrote: int, *, cached: int = 0, reasoning: int = 0) -> TokenUsage:
     """Makes a usage that adds up."""

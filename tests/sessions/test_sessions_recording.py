@@ -8,6 +8,8 @@ from typing import Any
 import grpc
 import pytest
 
+from chassis.events import relay
+from chassis.testing.waiting import until
 from tests.sessions.make import RECORD, Session, Sessions, reason, refusal, tokens
 from wrtn.access.v1.access_pb2 import ROLE_CHIEF, ROLE_MEMBER, TITLE_MANAGER
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
@@ -66,6 +68,16 @@ async def test_two_hundred_frames_at_once_over_twenty_sessions_of_several_tenant
         assert usage.input.total == sum(range(number, 200, 20))
     events = [UsageRecorded.FromString(payload) for _, _, payload in await sessions.outbox("usage.recorded")]
     assert len(events) == len({event.history_id for event in events}) == 200
+
+
+async def test_what_a_frame_used_is_published_at_once(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "IDLE", 600)  # nothing is found by looking now and then
+    line = await sessions.attach(await sessions.session())
+    for _ in range(2):  # what rested for a second before may find the first one still
+        await line.record(sessions.frame(token_usage=tokens(1, 1)))
+        await until(sessions.relayed)
 
 
 async def test_a_resent_frame_is_acked_again_and_stored_once(sessions: Sessions) -> None:
