@@ -6,11 +6,11 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
@@ -30,8 +30,10 @@ from wrtn.identity.v1.principals_pb2_grpc import (
 )
 from wrtn.sessions.v1.recorder_pb2 import Control
 
+T = TypeVar("T")
 STREAMS = int(os.environ.get("WRTN_DRAINED_STREAMS", "100"))
 STREAMS_A_SESSION = 20
+AT_ONCE = 10
 FRAMES = 4
 """How many a stream sends: half before the drain, half while it goes on."""
 
@@ -75,14 +77,13 @@ class Writer:
     """A websocket server's connection: what it sent, and what it was told."""
 
     session: Session
-    ticket: str
     told: list[Event] = field(default_factory=list)
     sent: list[asyncio.Future[Stored]] = field(default_factory=list)
 
-    async def attach(self, recorder: Recorder) -> Recording:
+    async def attach(self, served: Sessions, recorder: Recorder) -> None:
         """Opens the recording."""
-        self.recording = await recorder.attach(Opening(self.ticket), told=self.told.append)
-        return self.recording
+        opening = Opening(await served.ticket(self.session))
+        self.recording: Recording = await recorder.attach(opening, told=self.told.append)
 
     def say(self, count: int) -> None:
         """Sends so many frames, without waiting for their acks."""
@@ -93,19 +94,19 @@ class Writer:
     @property
     def drained(self) -> bool:
         """Whether it was told to go elsewhere, and nothing else."""
-        return {each.kind for each in self.told if isinstance(each, Control)} == {
-            Control.KIND_SERVER_DRAINING
-        }
+        kinds = {each.kind for each in self.told if isinstance(each, Control)}
+        return kinds == {Control.KIND_SERVER_DRAINING}
 
 
-async def writers(served: Sessions) -> list[Writer]:
-    """Makes sessions, and a ticket for each connection of theirs."""
-    credential = served.callers.credential("sessions.record")
-    count = -(-STREAMS // STREAMS_A_SESSION)
-    made = await asyncio.gather(*(served.session(credential=credential) for _ in range(count)))
-    chosen = [made[number % count] for number in range(STREAMS)]
-    tickets = await asyncio.gather(*map(served.ticket, chosen))
-    return [Writer(*each) for each in zip(chosen, tickets, strict=True)]
+async def some_at_once(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Does all of them, a few at a time; answers what each answered."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def done(work: Coroutine[Any, Any, T]) -> T:
+        async with turn:
+            return await work
+
+    return await asyncio.gather(*map(done, works))
 
 
 async def test_a_process_that_is_told_to_stop_moves_all_its_streams_and_every_frame_is_there_once(
@@ -124,17 +125,18 @@ async def test_a_process_that_is_told_to_stop_moves_all_its_streams_and_every_fr
             drain_seconds=60,
         )
         first = await stack.enter_async_context(process(environment(chosen), "services.sessions.main"))
-        made = await writers(other)
+        held = await some_at_once(other.session() for _ in range(STREAMS // STREAMS_A_SESSION))
+        made = [Writer(session) for session in held for _ in range(STREAMS_A_SESSION)]
 
         async def bearer(_fresh: bool) -> str:
-            return made[0].session.credential.bearer
+            return held[0].credential.bearer
 
         # The second address is that of the replica that stays.
         target = f"ipv4:127.0.0.1:{port},127.0.0.1:{other.running.port}"
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             await channel.channel_ready()
         recorder = await stack.enter_async_context(Recorder(target, bearer))
-        await asyncio.gather(*(each.attach(recorder) for each in made))
+        await some_at_once(each.attach(other, recorder) for each in made)
         assert other.running.gate.load.running == 0, "all streams are open on the process that will stop"
         for each in made:
             each.say(FRAMES // 2)
