@@ -98,6 +98,21 @@ class Caller:
 ANONYMOUS = Caller()
 
 
+@dataclass(slots=True)
+class Trail:
+    """What the audit trail is owed for a call, and what it got; looked at when the call ends well."""
+
+    owed: bool = False
+    """Whether nothing but a right as staff lets the caller do this, so that it must not go unseen."""
+    written: bool = False
+    """Whether an entry was committed, by this call or by the one whose answer it repeats."""
+
+    @property
+    def missing(self) -> bool:
+        """Whether an entry is owed still."""
+        return self.owed and not self.written
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One RPC in progress. `deadline` is on the clock of time.monotonic(), None if the call has none."""
@@ -114,6 +129,7 @@ class Call:
     """The client's address, as far as one is known; `chassis.rpc.origins` says whom it believes."""
     device: str = ""
     """What the client says that it is: its `User-Agent`, which nothing proves."""
+    trail: Trail = field(default_factory=Trail, compare=False)
 
     def remaining(self) -> float | None:
         """Answers the seconds left until the deadline, never negative; None if there is none."""
@@ -134,6 +150,18 @@ def current() -> Call:
 def current_or_none() -> Call | None:
     """Answers the call being served, or None in jobs, consumers and tests."""
     return _current.get()
+
+
+def rests_on_staff() -> None:
+    """Says that a use case let the caller in by their right as staff: what they do must be audited."""
+    current().trail.owed = True
+
+
+def audited() -> None:
+    """Says that the trail has an entry of what the current call does, if one is being served."""
+    call = _current.get()
+    if call is not None:
+        call.trail.written = True
 
 
 def enter(call: Call) -> None:

@@ -20,7 +20,7 @@ from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from chassis.call import Call, current_or_none
+from chassis.call import Call, audited, current_or_none
 from chassis.database import Database, Scope, Snapshot, Transaction
 from chassis.errors import InvalidArgument
 
@@ -66,14 +66,15 @@ async def once(
     call = current_or_none()
     key = _key_of(request, call)
     async with db.transaction(scope) as tx:
-        if not key:
-            return await work(tx)
-        claim = _Claim(call, request, key)
-        stored = await claim.take(tx)
-        if stored is not None:
+        claim = _Claim(call, request, key) if key else None
+        stored = await claim.take(tx) if claim else None
+        if claim and stored is not None:
+            audited()  # when it was done
             return cast("R", claim.opened(stored))
         answer = await work(tx)
-        await claim.store(tx, answer)
+        tx.require_audit()
+        if claim:
+            await claim.store(tx, answer)
         return answer
 
 
@@ -89,7 +90,10 @@ async def replayed(db: Database, request: Message, kind: type[A]) -> A | None:
         return None
     async with db.snapshot(Scope()) as tx:
         stored = await _Claim(call, request, key).find(tx)
-    return stored if isinstance(stored, kind) else None
+    if not isinstance(stored, kind):
+        return None
+    audited()  # when it was done
+    return stored
 
 
 async def purge(db: Database) -> int:

@@ -60,6 +60,12 @@ def admits(method: MethodRule, caller: Caller) -> bool:
     return caller.kind is CallerKind.PEER and rule.peer
 
 
+def by_right_alone(method: MethodRule, caller: Caller) -> bool:
+    """Says whether a caller who was let in owes it to a right as staff, and to nothing else."""
+    rule = method.rule
+    return 0 < rule.staff <= caller.staff and not (rule.anyone or rule.member) and caller.access is None
+
+
 async def authorize(method: MethodRule, caller: Caller, request: Any, access: AccessCache) -> Caller:
     """Answers the caller, with its access if an enterprise rule admits it.
 

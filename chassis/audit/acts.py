@@ -24,6 +24,10 @@ Detail = UUID | int | Enum | str | None
 _MAX_SEALED = 16 * 1024
 
 
+class Unaudited(Exception):
+    """A right as staff did what no audit entry tells of: a defect. Its answer is withheld."""
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """One act, before its private part is sealed."""

@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 from psycopg.pq import TransactionStatus
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from chassis.audit.acts import Act, Detail, act_of
+from chassis.audit.acts import Act, Detail, Unaudited, act_of
+from chassis.call import audited, current_or_none
 from chassis.clock import Clock
 from chassis.events import outbox
 from chassis.scope import Scope
@@ -148,6 +149,12 @@ class Transaction(Snapshot):
         self._acts.append(act)
         return act.id
 
+    def require_audit(self) -> None:
+        """Raises Unaudited if the call owes the trail an entry, and this transaction has none for it."""
+        call = current_or_none()
+        if call is not None and call.trail.missing and not self._acts:
+            raise Unaudited(call.method)
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Calls back once the transaction is committed, and never if it is not: for caches."""
         self._after_commit.append(callback)
@@ -169,5 +176,7 @@ class Transaction(Snapshot):
                 await driver.execute("COMMIT")
         else:
             await driver.commit()
+        if self._acts:
+            audited()
         for callback in self._after_commit:
             callback()

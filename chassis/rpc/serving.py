@@ -15,12 +15,13 @@ from google.protobuf.message import Message
 from prometheus_client import Counter, Gauge, Histogram
 
 from chassis import telemetry
-from chassis.access.authorize import admits, authorize
+from chassis.access.authorize import admits, authorize, by_right_alone
 from chassis.access.employment import AccessCache
 from chassis.access.policy import check_address
 from chassis.access.rules import MethodRule
+from chassis.audit.acts import Unaudited
 from chassis.auth.authenticate import Authenticator
-from chassis.call import ANONYMOUS, Call, enter
+from chassis.call import ANONYMOUS, Call, Trail, enter
 from chassis.errors import DeadlineExceeded, ResourceExhausted
 from chassis.rpc import answers, origins
 from chassis.rpc.origins import Origins
@@ -139,6 +140,7 @@ class Serving:
         "_span",
         "_started",
         "_timeout",
+        "_trail",
     )
 
     def __init__(self, gate: Gatekeeper, method: Method, context: Context) -> None:
@@ -148,6 +150,7 @@ class Serving:
         self._started = time.perf_counter()
         self._caller = ANONYMOUS
         self._timeout: asyncio.Timeout | None = None
+        self._trail = Trail()
         self._authorization: str | None = None
         self._key = ""
         self._forwarded = ""
@@ -184,6 +187,7 @@ class Serving:
             check_address(self._caller.networks, address)
         if not admits(rule, self._caller):
             self._caller = await authorize(rule, self._caller, request, gate.access)
+        self._trail.owed = by_right_alone(rule, self._caller)
         enter(self._call(address))
         if request is not None:
             validate(request)
@@ -197,6 +201,7 @@ class Serving:
             self._key,
             address,
             origins.device(self._device) if self._device else "",
+            self._trail,
         )
 
     async def __aexit__(
@@ -207,6 +212,8 @@ class Serving:
                 await self._timeout.__aexit__(kind, error, trace)
             except TimeoutError:
                 error = DeadlineExceeded("The call took too long.")
+        if error is None and self._trail.missing:
+            error = Unaudited(self._method.path)
         if error is None:
             self._end("OK")
         elif isinstance(error, grpc.aio.AbortError):

@@ -12,7 +12,7 @@ from uuid import UUID
 from chassis.access.employment import AccessCache
 from chassis.access.principals import Principals
 from chassis.auth.tokens import AccessToken
-from chassis.call import Caller, current
+from chassis.call import Caller, current, rests_on_staff
 from chassis.database import Scope, Snapshot
 from chassis.service import Runtime
 from chassis.settings import ServiceSettings
@@ -87,4 +87,7 @@ async def _administers(principals: Principals, caller: Caller) -> bool:
         return False
     token = AccessToken(caller.member_id, caller.login_id, caller.account_id)
     found = await principals.resolve(token, fresh=True)
-    return found is not None and found.staff >= STAFF_RIGHT_ADMINISTRATOR
+    if found is None or found.staff < STAFF_RIGHT_ADMINISTRATOR:
+        return False
+    rests_on_staff()
+    return True

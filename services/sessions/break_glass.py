@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from chassis.call import Caller
+from chassis.call import Caller, rests_on_staff
 from chassis.rpc.client import Peers
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 from wrtn.identity.v1.break_glass_pb2 import CheckBreakGlassRequest
@@ -25,4 +25,7 @@ class BreakGlass:
             member_id=str(caller.member_id), login_id=str(caller.login_id), tenant_id=str(tenant_id)
         )
         found = await self._identity.CheckBreakGlass(request)
-        return UUID(found.break_glass_id) if found.break_glass_id else None
+        if not found.break_glass_id:
+            return None
+        rests_on_staff()
+        return UUID(found.break_glass_id)

@@ -166,6 +166,7 @@ def _moved(
 ) -> pb.Procedure:
     """Sets the state, and says so unless it was that already."""
     if row.state == state:
+        tx.audit("procedure.unchanged", tenant_id=row.tenant_id, target_id=row.id, version=row.version)
         return shown(row)
     row.state = state
     return _changed(tx, row, action, event)

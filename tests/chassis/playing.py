@@ -23,7 +23,7 @@ from chassis.access.principals import Principals
 from chassis.auth.authenticate import Authenticator
 from chassis.auth.keys import SigningKeys
 from chassis.auth.peers import PeerVerifier
-from chassis.call import Call, current
+from chassis.call import Call, audited, current, rests_on_staff
 from chassis.errors import NotFound
 from chassis.rpc.server import RpcServer
 from chassis.rpc.serving import Gatekeeper, Limits
@@ -68,7 +68,7 @@ class MessageMissing(NotFound):
 
 @dataclass
 class Sample:
-    """Does what the text says: fail, crash, wait, or else echo."""
+    """Does what the text says: fail, crash, wait, or else echo. It audits all but what is "unseen"."""
 
     calls: list[Call] = field(default_factory=list)
     cancelled: int = 0
@@ -87,6 +87,10 @@ class Sample:
             except asyncio.CancelledError:
                 self.cancelled += 1
                 raise
+        if request.text == "unseen, by right":
+            rests_on_staff()
+        if not request.text.startswith("unseen"):
+            audited()
         return pb.Text(text=request.text)
 
     async def _one(self, request: Any, context: Any) -> Any:

@@ -225,6 +225,21 @@ async def test_an_ended_principal_is_unauthenticated_once_the_cache_is_told(
     assert await code(service.stub.Echo, member.metadata) is UNAUTHENTICATED
 
 
+async def test_what_a_right_as_staff_alone_lets_in_fails_unless_it_is_audited(
+    service: Served, callers: Callers
+) -> None:
+    stub, enterprise_id = service.stub, callers.clock.new_id()
+    boss = callers.member(staff=StaffRight.STAFF_RIGHT_ADMINISTRATOR)
+    manager = callers.employee(enterprise_id, title=Title.TITLE_MANAGER)
+    unseen = pb.Text(text="unseen", place=pb.Place(enterprise_id=str(enterprise_id)))
+    for method in (stub.Moderate, stub.Administer, stub.Manage):
+        assert await code(method, boss.metadata, unseen) is grpc.StatusCode.INTERNAL
+    assert await code(stub.Manage, manager.metadata, unseen) is OK, "by their title"
+    assert await code(stub.Echo, boss.metadata, unseen) is OK, "as every member may"
+    by_right = pb.Text(text="unseen, by right")
+    assert await code(stub.Echo, boss.metadata, by_right) is grpc.StatusCode.INTERNAL, "the use case says so"
+
+
 @pytest.mark.parametrize(
     ("service", "said"),
     [

@@ -19,7 +19,7 @@ from chassis.audit import sealing
 from chassis.audit.acts import PLATFORM
 from chassis.audit.recording import PRIVATE, AuditTrail
 from chassis.audit.verifying import Anchor, Finding, verify
-from chassis.call import Call, Caller, CallerKind, enter
+from chassis.call import Call, Caller, CallerKind, current, enter, rests_on_staff
 from chassis.clock import Clock
 from chassis.crypto import Keyring
 from chassis.database import Database, Scope, Transaction
@@ -119,6 +119,15 @@ async def test_an_entry_says_who_did_what_in_which_call(trail: Trail) -> None:
         "request-1",
     )
     assert (details, found) == ({"other": str(other), "shade": "DARK"}, target)
+
+
+async def test_a_call_that_rests_on_staff_has_its_entry_with_the_commit_alone(trail: Trail) -> None:
+    calling(Caller(CallerKind.MEMBER, member_id=NEW(), staff=STAFF_RIGHT_MODERATOR))
+    rests_on_staff()
+    async with trail.db.transaction(Scope()) as tx:
+        tx.audit("thing.done", tenant_id=NEW())
+        assert current().trail.missing, "it is not committed yet"
+    assert not current().trail.missing
 
 
 async def test_reasons_texts_and_addresses_are_encrypted_under_the_tenants_key(trail: Trail) -> None:

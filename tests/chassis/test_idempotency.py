@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from chassis.call import Call, Caller, CallerKind, enter
+from chassis.audit.acts import Unaudited
+from chassis.call import Call, Caller, CallerKind, current, enter, rests_on_staff
 from chassis.clock import Clock
 from chassis.database import Database, Scope, Transaction
 from chassis.idempotency import KeyReused, once, purge, replayed
@@ -57,6 +58,26 @@ async def test_a_repeated_request_gets_the_first_answer(db: Database) -> None:
     calling("key")
     assert [await work.send(), await work.send(), await work.send()] == ["run 1"] * 3
     assert (work.runs, await work.notes()) == (1, 1)
+
+
+@pytest.mark.parametrize("key", ["key", ""])
+async def test_what_staff_change_unaudited_is_not_committed(key: str, db: Database) -> None:
+    work = Work(db)
+    calling(key)
+    rests_on_staff()
+    with pytest.raises(Unaudited):
+        await work.send()
+    assert await work.notes() == 0
+
+
+async def test_a_replay_owes_no_entry_of_its_own(db: Database) -> None:
+    work = Work(db)
+    calling("key")
+    await work.send()
+    calling("key")
+    rests_on_staff()
+    assert await work.send() == "run 1"
+    assert not current().trail.missing
 
 
 async def test_requests_without_a_key_each_run(db: Database) -> None:

@@ -59,6 +59,7 @@ async def test_each_of_them_is_audited_under_its_method_and_actor(suite: Suite, 
         "SearchChatSessions": {"tenant_id": enterprise_id},
         "SuspendEnterprise": {"cause": 1},
         "ReinstateEnterprise": {},
+        "ListStateChanges": {},
         "SuspendMember": hold,
         "ReinstateMember": hold,
         "OpenBreakGlass": {"tenant_id": enterprise_id},
@@ -96,7 +97,8 @@ async def test_each_of_them_is_audited_under_its_method_and_actor(suite: Suite, 
         "SearchProcedureSessions": {"tenant_id": enterprise_id},
     }
     names = {each.path.rpartition("/")[2]: each for each in ACTS}
-    # Much of billing's wants plans, invoices and payments first: its own tests call those.
+    # Much of billing's wants plans, invoices and payments first: its own tests call those, and there as
+    # everywhere a call of staff that audits nothing fails (decision 0171).
     by_name: dict[str, Rpc] = {
         name: each for name, each in names.items() if name in fields or each.service != "billing"
     }

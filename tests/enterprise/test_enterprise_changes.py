@@ -300,6 +300,8 @@ async def test_owners_read_why_they_were_suspended_and_staff_read_by_whom_as_wel
     assert [each.reason for each in whole] == ["Bought by Trams.", "Sorry.", "Spam."]
     assert whole[0].decider_member_id == str(owner.person.member_id)
     assert all(each.decider_member_id for each in whole)
+    looked = "SELECT tenant_id::text FROM wrtn_audit_entries WHERE action = 'enterprise.state_changes_read'"
+    assert (owner.enterprise_id,) in await world.rows(looked)
     for other in (manager, stranger):
         outside = world.identity.token(other.person)
         assert await refused(world.enterprises.ListStateChanges(wanted, metadata=outside)) == NOT_FOUND

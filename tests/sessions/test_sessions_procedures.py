@@ -74,7 +74,7 @@ async def test_administrators_keep_procedures_of_the_platform_which_all_see_once
         assert code in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT)
     assert await audited(sessions) == [
         (f"procedure.{each}", str(PLATFORM))
-        for each in ("created", "published", "updated", "withdrawn", "published")
+        for each in ("created", "published", "updated", "withdrawn", "unchanged", "published")
     ]
 
 

@@ -42,6 +42,8 @@ async def archive(tx: Transaction, plan_id: UUID, etag: str) -> Versioned:
         _compare(plan, etag)
         plan.archive_time = tx.now
         tx.audit("plan.archived", tenant_id=PLATFORM, target_id=plan_id)
+    else:
+        tx.audit("plan.unchanged", tenant_id=PLATFORM, target_id=plan_id)
     return await found(tx, plan_id)
 
 

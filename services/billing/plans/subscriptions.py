@@ -106,6 +106,8 @@ async def cancel(tx: Transaction, tenant_id: UUID, etag: str) -> Subscription:
     if row.cancel_time is None:
         row.cancel_time = await _end_of_running(tx, row)
         await _note(tx, row, "subscription.cancellation_set")
+    else:
+        tx.audit("subscription.unchanged", tenant_id=tenant_id, target_id=tenant_id)
     return row
 
 
@@ -116,6 +118,8 @@ async def keep(tx: Transaction, tenant_id: UUID, etag: str) -> Subscription:
     if row.cancel_time is not None:
         row.cancel_time = None
         await _note(tx, row, "subscription.kept")
+    else:
+        tx.audit("subscription.unchanged", tenant_id=tenant_id, target_id=tenant_id)
     return row
 
 

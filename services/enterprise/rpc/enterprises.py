@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import grpc
 
 from chassis.audit.acts import PLATFORM
-from chassis.call import current
+from chassis.call import Caller, current
 from chassis.database import Scope, Snapshot
 from chassis.errors import NotFound
 from chassis.idempotency import once
@@ -137,12 +139,10 @@ class Enterprises(EnterpriseServiceServicer):
     async def ListStateChanges(
         self, request: enterprises_pb2.ListStateChangesRequest, context: Context
     ) -> enterprises_pb2.ListStateChangesResponse:
-        """Lists the record to owners and to staff, who see it whole."""
+        """Lists the record to owners, and to staff, who see it whole and on record."""
         page, tenant_id, caller = Page.of(request), UUID(request.enterprise_id), current().caller
         staff = caller.staff >= StaffRight.STAFF_RIGHT_MODERATOR
-        async with self._runtime.db.snapshot(Scope.of(tenant_id)) as tx:
-            if not staff:
-                await states.require_owner(tx, tenant_id, sure(caller.member_id))
+        async with self._record(tenant_id, caller, staff=staff) as tx:
             rows = await store.StateChanges(tx, tenant_id).page(page.after(time_and_id), page.size + 1)
             found, token = page.cut(rows, key=lambda row: (row.create_time.isoformat(), str(row.id)))
             notes = [(row.id, row.note) for row in found]
@@ -152,6 +152,20 @@ class Enterprises(EnterpriseServiceServicer):
             for row, reason in zip(found, said, strict=True)
         ]
         return enterprises_pb2.ListStateChangesResponse(state_changes=shown, next_page_token=token)
+
+    @asynccontextmanager
+    async def _record(self, tenant_id: UUID, caller: Caller, *, staff: bool) -> AsyncIterator[Snapshot]:
+        """Opens the record of an enterprise to its owners, and to who is staff now: that is audited."""
+        if not staff:
+            async with self._runtime.db.snapshot(Scope.of(tenant_id)) as snapshot:
+                await states.require_owner(snapshot, tenant_id, sure(caller.member_id))
+                yield snapshot
+            return
+        await self._identity.require_acting(caller, staff=StaffRight.STAFF_RIGHT_MODERATOR)
+        async with self._runtime.db.transaction(Scope.of(tenant_id)) as tx:
+            await _existing(tx, tenant_id)
+            tx.audit("enterprise.state_changes_read", tenant_id=tenant_id, target_id=tenant_id)
+            yield tx
 
     async def SearchEnterprises(
         self, request: enterprises_pb2.SearchEnterprisesRequest, context: Context

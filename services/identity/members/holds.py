@@ -50,7 +50,7 @@ async def suspend(tx: Transaction, keyring: Keyring, post: Post, order: Order) -
     if member.state not in (MemberState.ACTIVE, MemberState.SUSPENDED):
         raise MemberStateRefused("A member who is pending or closed is not suspended.", field="member_id")
     if not await Holds(tx).place(member.id, order.reason, tx.now):
-        return member
+        return _unchanged(tx, member, order)
     await _note_down(tx, keyring, order, HoldAction.PLACED)
     if member.state == MemberState.ACTIVE:
         member.state = MemberState.SUSPENDED
@@ -67,7 +67,7 @@ async def reinstate(tx: Transaction, keyring: Keyring, post: Post, order: Order)
     """
     member = await _locked(tx, order.member_id)
     if not await Holds(tx).lift(member.id, order.reason):
-        return member
+        return _unchanged(tx, member, order)
     await _note_down(tx, keyring, order, HoldAction.LIFTED)
     if member.state == MemberState.SUSPENDED and not await Holds(tx).all(member.id):
         member.state = MemberState.ACTIVE
@@ -93,6 +93,12 @@ async def _locked(tx: Transaction, member_id: UUID) -> Member:
     member = await Members(tx).lock(member_id)
     if member is None:
         raise members.not_found()
+    return member
+
+
+def _unchanged(tx: Transaction, member: Member, order: Order) -> Member:
+    """Answers the member, whom staff have seen by it."""
+    tx.audit("hold.unchanged", tenant_id=member.id, target_id=member.id, reason=order.note, hold=order.reason)
     return member
 
 

@@ -47,6 +47,7 @@ async def open_(
         raise TenantNotFound("The tenant does not exist.", field="tenant_id")
     found = await BreakGlasses(tx).open_of(tenant_id, member_id, tx.now)
     if found is not None:
+        tx.audit("break_glass.unchanged", tenant_id=tenant_id, target_id=found.id, reason=reason)
         return Use(found, await _reason(tx, keyring, found))
     row = BreakGlass(
         tenant_id=tenant_id,
@@ -68,6 +69,7 @@ async def close(tx: Transaction, keyring: Keyring, seen: BreakGlass, closer: UUI
     """Closes a use of the scope's tenant; one that is over is answered as it is."""
     closed = await BreakGlasses(tx).close(seen.tenant_id, seen.id, closer, tx.now)
     if closed is None:
+        tx.audit("break_glass.unchanged", tenant_id=seen.tenant_id, target_id=seen.id)
         found = await BreakGlasses(tx).get(seen.id)
         return Use(found or seen, await _reason(tx, keyring, seen))
     tx.audit("break_glass.closed", tenant_id=closed.tenant_id, target_id=closed.id)

@@ -46,6 +46,7 @@ async def appoint(
         raise members.not_found()
     changed = await Members(tx).appoint(member_id, right)
     if changed is None:
+        tx.audit("staff.unchanged", tenant_id=PLATFORM, target_id=member_id, reason=reason)
         return False
     version, before = changed
     await Staffs(tx).put(member_id, right, tx.now)
