@@ -130,11 +130,16 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    callers: Callers, *, servicer: Any = None, service: str = "sample", limits: Limits | None = None
+    callers: Callers,
+    *,
+    servicer: Any = None,
+    service: str = "sample",
+    limits: Limits | None = None,
+    ttl: float = 5,
 ) -> AsyncIterator[Served]:
-    """Serves the sample behind the real interceptor, without database and broker."""
-    principals = Principals(callers.principal)
-    access = AccessCache(callers.access)
+    """Serves the sample behind the real interceptor, without database and broker; its caches have `ttl`."""
+    principals = Principals(callers.principal, ttl=ttl)
+    access = AccessCache(callers.access, ttl=ttl)
     verifier = PeerVerifier(service, callers.peer_keys_dir, callers.clock)
     authenticator = Authenticator(SigningKeys(callers.jwks), verifier, principals, callers.clock)
     gate = Gatekeeper(authenticator, access, limits or Limits())

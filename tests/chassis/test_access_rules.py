@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -10,9 +11,12 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from chassis.access.employment import AccessCache
+from chassis.access.principals import Principals
 from chassis.access.rules import RulesError, rules_of
 from chassis.rpc.server import RpcServer
 from chassis.testing.callers import Callers, Known, Metadata
+from chassis.testing.waiting import until
 from tests.chassis.playing import Sample, Served, pb, pb_grpc, served
 from wrtn.access.v1.access_pb2 import Duty, Role, StaffRight, Title
 
@@ -238,6 +242,38 @@ async def test_what_a_right_as_staff_alone_lets_in_fails_unless_it_is_audited(
     assert await code(stub.Echo, boss.metadata, unseen) is OK, "as every member may"
     by_right = pb.Text(text="unseen, by right")
     assert await code(stub.Echo, boss.metadata, by_right) is grpc.StatusCode.INTERNAL, "the use case says so"
+
+
+async def test_without_a_broker_a_right_that_was_taken_ends_with_the_answer_that_told_of_it(
+    callers: Callers,
+) -> None:
+    enterprise_id = callers.clock.new_id()
+    place = about(enterprise_id)
+    members = [callers.member(), callers.member(staff=StaffRight.STAFF_RIGHT_MODERATOR)]
+    keyed, recorder = callers.api_key(callers.member(), "read"), callers.credential("sessions.record")
+    employed = callers.employee(enterprise_id, title=Title.TITLE_MANAGER)
+    async with served(callers, ttl=0.2) as service:
+        stub = service.stub
+        calls = [
+            (stub.Echo, members[0]),
+            (stub.Moderate, members[1]),
+            (stub.Look, keyed),
+            (stub.Record, recorder),
+            (stub.Manage, employed),
+            (stub.Work, employed),
+        ]
+        for method, known in calls:
+            assert await code(method, known.metadata, place) is OK
+        for ended in (*members, keyed, recorder):
+            callers.end(ended)
+        callers.dismiss(employed)
+
+        async def all_refused() -> bool:
+            return OK not in [await code(method, known.metadata, place) for method, known in calls]
+
+        await until(all_refused)
+    for cache in (Principals, AccessCache):
+        assert inspect.signature(cache).parameters["ttl"].default == 5, "seconds, as services have it"
 
 
 @pytest.mark.parametrize(

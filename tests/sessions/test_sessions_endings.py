@@ -16,7 +16,7 @@ from tests.identity.make import MovableClock, SignedIn
 from tests.identity.test_identity_api_keys import create, revoke
 from tests.identity.test_identity_policies import employee, owner_with_app, set_policy
 from tests.sessions.make import Line, Session
-from tests.sessions.test_sessions_together import both
+from tests.sessions.test_sessions_together import both, hand_over
 from tests.sessions.together import Both, known
 from wrtn.access.v1.access_pb2 import Title
 from wrtn.identity.v1 import auth_pb2, suspensions_pb2
@@ -67,6 +67,24 @@ async def policy_changed(both: Both) -> Opened:
     )
 
 
+async def dismissed(both: Both) -> Opened:
+    """An employee whom their enterprise dismisses."""
+    enterprise_id, _ = await owner_with_app(both.identity, MovableClock())
+    acting, _ = await employee(both.identity, enterprise_id)
+    caller = employed(both, enterprise_id, acting)
+
+    async def end() -> None:
+        both.sessions.callers.dismiss(caller)
+
+    return await stream(both, caller), end
+
+
+async def transferred(both: Both) -> Opened:
+    """A member who hands over the account by which they act."""
+    giver, receiver = await make.member(both.identity), await make.member(both.identity)
+    return await stream(both, known(giver)), lambda: hand_over(both, giver, receiver)
+
+
 def employed(both: Both, enterprise_id: str, acting: SignedIn) -> Known:
     """Lets enterprise know an employee, as sessions asks for them."""
     token, tenant_id = known(acting).token, UUID(enterprise_id)
@@ -105,14 +123,14 @@ async def test_who_may_not_act_any_more_is_told_within_a_second(
 
 
 async def test_without_events_they_are_told_within_five_seconds(both: Both, nats: Nats) -> None:
-    opened = [await opening(both) for opening in OPENINGS]
+    opened = [await opening(both) for opening in (*OPENINGS, dismissed, transferred)]
     bystander = await stream(both, known(await make.member(both.identity)))
     nats.stop()
     await until(lambda: _deaf(both))
-    for line, end in opened:
+    for _, end in opened:
         await end()
-        async with asyncio.timeout(5):
-            assert await told(line) == Control.KIND_RIGHT_REVOKED
+    async with asyncio.timeout(5):
+        assert {await told(line) for line, _ in opened} == {Control.KIND_RIGHT_REVOKED}
     await bystander.record(both.sessions.frame())
 
 
