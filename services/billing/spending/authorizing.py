@@ -6,7 +6,7 @@ in turn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -28,13 +28,13 @@ from services.billing.periods import BEGINNING, following, span
 from services.billing.plans.plan_rules import PlanRule
 from services.billing.spending import notices
 from services.billing.spending.admission import ZERO, Ask, Counter, Level, Refusal, admit
+from services.billing.store.spenders import Look, Seen, Spender
 from services.billing.store.spending import (
     Covering,
     Held,
     Kept,
     Key,
     Purse,
-    Spender,
     Spending,
     Terms,
 )
@@ -93,30 +93,26 @@ async def authorize(db: Database, tenant_id: UUID, wanted: Sequence[Wanted]) -> 
 
     Raises Twin, having changed nothing, if another replica made one of them meanwhile.
     """
-    async with db.transaction(Scope.of(tenant_id)) as tx:
-        queries = Spending(tx, tenant_id)
-        known = await queries.reservations([each.reservation_id for each in wanted])
-        spenders = await queries.spenders((each.account_id, each.team_id) for each in wanted)
-        batch = await _locked(tx, queries, tenant_id, wanted, spenders)
-        batch.plan = await queries.plan()
-        outcomes = [_decide(batch, each, known, spenders) for each in wanted]
-        if batch.changed:
-            await queries.write_back(batch.changed.values(), tx.now)
-        if batch.added and not await queries.add(list(batch.added.values())):
+    look = Look(
+        tenant_id,
+        [each.reservation_id for each in wanted],
+        ((each.account_id, each.team_id) for each in wanted),
+    )
+    async with db.transaction(Scope.of(tenant_id), first=look.ask) as tx:
+        queries, seen = Spending(tx, tenant_id), await look.seen()
+        batch = await _locked(tx, queries, tenant_id, wanted, seen)
+        outcomes = [_decide(batch, each, seen) for each in wanted]
+        if not await queries.keep(list(batch.changed.values()), list(batch.added.values()), tx.now):
             raise Twin("The reservation was made by another request just now.")
         await _tell_refusals(tx, batch)
     return outcomes
 
 
 async def _locked(
-    tx: Transaction,
-    queries: Spending,
-    tenant_id: UUID,
-    wanted: Sequence[Wanted],
-    spenders: dict[tuple[UUID, UUID | None], Spender],
+    tx: Transaction, queries: Spending, tenant_id: UUID, wanted: Sequence[Wanted], seen: Seen
 ) -> _Batch:
     """Locks the counters of every budget that may cover something of the batch."""
-    batch = _Batch(tenant_id, tx.now)
+    batch, spenders = _Batch(tenant_id, tx.now, plan=seen.plan), seen.spenders
     found = await queries.covering(
         {team_id for each in spenders.values() for team_id in each.line},
         {each.employee_id for each in spenders.values() if each.employee_id is not None},
@@ -194,19 +190,14 @@ def wallet_counter(tenant_id: UUID, purse: Purse | None) -> Counter | None:
     )
 
 
-def _decide(
-    batch: _Batch,
-    wanted: Wanted,
-    known: Mapping[UUID, Kept],
-    spenders: dict[tuple[UUID, UUID | None], Spender],
-) -> Outcome:
+def _decide(batch: _Batch, wanted: Wanted, seen: Seen) -> Outcome:
     """Decides one request, seeing what those before it in the batch took."""
-    earlier = batch.added.get(wanted.reservation_id) or known.get(wanted.reservation_id)
+    earlier = batch.added.get(wanted.reservation_id) or seen.known.get(wanted.reservation_id)
     if earlier is not None:
         if earlier.request_hash != wanted.request_hash:
             return ReservationConflict("Another request made a reservation with this id: choose a new id.")
         return earlier
-    spender = spenders.get((wanted.account_id, wanted.team_id))
+    spender = seen.spenders.get((wanted.account_id, wanted.team_id))
     refusal = _may_spend(batch, wanted, spender)
     if refusal is not None or spender is None:
         return refusal or AccountNotFound("The account does not exist.", field="account_id")

@@ -1,4 +1,4 @@
-"""The queries of an admission: who spends, which budgets cover it, their counters, and what comes of it.
+"""The queries of an admission: which budgets cover it, their counters, and what comes of it.
 
 Everything here is of one tenant. Locks are taken in one order everywhere: the ledger, reservations, the hold
 of the wallet, periods, each by key.
@@ -14,48 +14,7 @@ from uuid import UUID
 
 from chassis.database import Snapshot, arrays
 from services.billing.periods import Span
-from services.billing.plans.plan_rules import PlanRule
 from services.billing.spending.admission import Counter
-from wrtn.billing.v1.plans_pb2 import PlanTerms
-
-MOST_DEEP = 100
-"""How many teams above each other are followed; the tree itself is bounded lower."""
-
-_WHO = """
-WITH RECURSIVE asked AS (
-    SELECT DISTINCT account_id, team_id
-    FROM unnest(%(account_id)s::uuid[], %(team_id)s::uuid[]) AS each (account_id, team_id)
-),
-walked AS (
-    SELECT team_id AS origin, team.team_id, team.parent_team_id, team.archived, 1 AS depth
-    FROM (SELECT DISTINCT team_id FROM asked) AS named
-    JOIN wrtn_known_teams AS team USING (team_id)
-    WHERE team.tenant_id = %(tenant)s
-    UNION ALL
-    SELECT walked.origin, team.team_id, team.parent_team_id, team.archived, walked.depth + 1
-    FROM walked JOIN wrtn_known_teams AS team ON team.team_id = walked.parent_team_id
-    WHERE team.tenant_id = %(tenant)s AND walked.depth < %(deep)s
-),
-lines AS (
-    SELECT origin, array_agg(team_id ORDER BY depth) AS line, bool_or(archived) AS archived
-    FROM walked GROUP BY origin
-)
-SELECT asked.account_id, asked.team_id, account.holder_member_id, employee.employee_id,
-       coalesce(employee.title, 0), lines.line, coalesce(lines.archived, false), coalesce(held.role, 0),
-       coalesce(held.own, false)
-FROM asked
-JOIN wrtn_known_accounts AS account
-    ON account.tenant_id = %(tenant)s AND account.account_id = asked.account_id
-LEFT JOIN wrtn_known_employees AS employee
-    ON employee.tenant_id = %(tenant)s AND employee.member_id = account.holder_member_id
-LEFT JOIN lines ON lines.origin = asked.team_id
-LEFT JOIN LATERAL (
-    SELECT max(role) AS role, bool_or(companion.team_id = asked.team_id) AS own
-    FROM wrtn_known_companions AS companion
-    WHERE companion.tenant_id = %(tenant)s AND companion.employee_id = employee.employee_id
-        AND companion.role > 0 AND companion.team_id = ANY (lines.line)
-) AS held ON true
-"""
 
 _ZONE = "SELECT time_zone FROM wrtn_known_enterprises WHERE tenant_id = %s"
 
@@ -126,14 +85,6 @@ FROM unnest(%(budget_id)s::uuid[], %(start_time)s::timestamptz[], %(reserved)s::
 WHERE kept.tenant_id = %(tenant)s AND kept.budget_id = new.budget_id AND kept.start_time = new.start_time
 """
 
-_PLAN = """
-SELECT held.plan_id, held.state, held.cancel_time, version.terms
-FROM wrtn_subscriptions AS held
-JOIN wrtn_plan_versions AS version
-    ON (version.plan_id, version.version) = (held.plan_id, held.plan_version)
-WHERE held.tenant_id = %s ORDER BY held.start_time DESC, held.state LIMIT 1
-"""
-
 
 class Kept(NamedTuple):
     """A reservation as it stands, or is to stand, in its row; in the order of the columns.
@@ -165,7 +116,7 @@ class Kept(NamedTuple):
 
 
 _COLUMNS = ", ".join(Kept._fields)
-_FIND = f"SELECT {_COLUMNS} FROM wrtn_reservations WHERE tenant_id = %s AND id = ANY (%s)"  # noqa: S608
+FIND = f"SELECT {_COLUMNS} FROM wrtn_reservations WHERE tenant_id = %s AND id = ANY (%s)"  # noqa: S608
 _TYPES = {
     "request_hash": "text",
     "state": "text",
@@ -197,21 +148,6 @@ FROM unnest({", ".join(f"%({name})s::{_TYPES.get(name, 'uuid')}[]" for name in K
     AS made ({_COLUMNS})
 ON CONFLICT DO NOTHING
 """  # noqa: S608
-
-
-class Spender(NamedTuple):
-    """Who spends, and where they stand at this moment."""
-
-    account_id: UUID
-    team_id: UUID | None
-    member_id: UUID
-    employee_id: UUID | None
-    title: int
-    line: tuple[UUID, ...]
-    """The team and those above it, the nearest first."""
-    archived: bool
-    role: int
-    companion: bool
 
 
 class Covering(NamedTuple):
@@ -272,25 +208,6 @@ class Spending:
     def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
         self._tx = tx
         self._tenant_id = tenant_id
-
-    async def spenders(
-        self, wanted: Iterable[tuple[UUID, UUID | None]]
-    ) -> dict[tuple[UUID, UUID | None], Spender]:
-        """Answers who spends, by account and team; accounts that the tenant does not have are missing."""
-        values = arrays.by_column(("account_id", "team_id"), sorted(set(wanted), key=str))
-        driver = await self._tx.driver()
-        cursor = await driver.execute(_WHO, values | {"tenant": self._tenant_id, "deep": MOST_DEEP})
-        rows = await cursor.fetchall()
-        found = [Spender._make((*row[:5], tuple(row[5] or ()), *row[6:])) for row in rows]
-        return {(each.account_id, each.team_id): each for each in found}
-
-    async def plan(self) -> PlanRule | None:
-        """Answers what the plan of the tenant lets be spent; None if it never subscribed."""
-        row = await (await (await self._tx.driver()).execute(_PLAN, (self._tenant_id,))).fetchone()
-        if row is None:
-            return None
-        plan_id, state, cancel_time, terms = row
-        return PlanRule(plan_id, state, cancel_time, PlanTerms.FromString(terms).allowed_models)
 
     async def time_zone(self) -> str:
         """Answers the time zone of the tenant's days; UTC for personal accounts."""
@@ -354,13 +271,23 @@ class Spending:
 
     async def reservations(self, ids: Sequence[UUID]) -> Mapping[UUID, Kept]:
         """Answers those reservations that there are."""
-        cursor = await (await self._tx.driver()).execute(_FIND, (self._tenant_id, list(ids)))
+        cursor = await (await self._tx.driver()).execute(FIND, (self._tenant_id, list(ids)))
         return {row[1]: Kept._make(row) for row in await cursor.fetchall()}
 
-    async def add(self, rows: Sequence[Kept]) -> bool:
-        """Adds reservations; False if one of them is there already, and then nothing may be committed."""
-        values = arrays.by_column(Kept._fields, [_literals(row) for row in rows])
-        return (await (await self._tx.driver()).execute(_ADD, values)).rowcount == len(rows)
+    async def keep(self, changed: Sequence[Counter], added: Sequence[Kept], now: datetime) -> bool:
+        """Writes counters and adds reservations, in one round trip.
+
+        False if one of the reservations is there already, and then nothing may be committed.
+        """
+        if not added:
+            await self.write_back(changed, now)
+            return True
+        driver = await self._tx.driver()
+        values = arrays.by_column(Kept._fields, [_literals(row) for row in added])
+        async with driver.pipeline():
+            await self.write_back(changed, now)
+            made = await driver.execute(_ADD, values)
+        return made.rowcount == len(added)
 
 
 def _literals(row: Kept) -> tuple[object, ...]:

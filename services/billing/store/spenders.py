@@ -1,0 +1,126 @@
+"""What an admission looks at first: what is reserved already, who spends, and what the plan allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from chassis.database import arrays
+from chassis.database.transactions import Driver
+from services.billing.plans.plan_rules import PlanRule
+from services.billing.store.spending import FIND, Kept
+from wrtn.billing.v1.plans_pb2 import PlanTerms
+
+MOST_DEEP = 100
+"""How many teams above each other are followed; the tree itself is bounded lower."""
+
+_WHO = """
+WITH RECURSIVE asked AS (
+    SELECT DISTINCT account_id, team_id
+    FROM unnest(%(account_id)s::uuid[], %(team_id)s::uuid[]) AS each (account_id, team_id)
+),
+walked AS (
+    SELECT team_id AS origin, team.team_id, team.parent_team_id, team.archived, 1 AS depth
+    FROM (SELECT DISTINCT team_id FROM asked) AS named
+    JOIN wrtn_known_teams AS team USING (team_id)
+    WHERE team.tenant_id = %(tenant)s
+    UNION ALL
+    SELECT walked.origin, team.team_id, team.parent_team_id, team.archived, walked.depth + 1
+    FROM walked JOIN wrtn_known_teams AS team ON team.team_id = walked.parent_team_id
+    WHERE team.tenant_id = %(tenant)s AND walked.depth < %(deep)s
+),
+lines AS (
+    SELECT origin, array_agg(team_id ORDER BY depth) AS line, bool_or(archived) AS archived
+    FROM walked GROUP BY origin
+)
+SELECT asked.account_id, asked.team_id, account.holder_member_id, employee.employee_id,
+       coalesce(employee.title, 0), lines.line, coalesce(lines.archived, false), coalesce(held.role, 0),
+       coalesce(held.own, false)
+FROM asked
+JOIN wrtn_known_accounts AS account
+    ON account.tenant_id = %(tenant)s AND account.account_id = asked.account_id
+LEFT JOIN wrtn_known_employees AS employee
+    ON employee.tenant_id = %(tenant)s AND employee.member_id = account.holder_member_id
+LEFT JOIN lines ON lines.origin = asked.team_id
+LEFT JOIN LATERAL (
+    SELECT max(role) AS role, bool_or(companion.team_id = asked.team_id) AS own
+    FROM wrtn_known_companions AS companion
+    WHERE companion.tenant_id = %(tenant)s AND companion.employee_id = employee.employee_id
+        AND companion.role > 0 AND companion.team_id = ANY (lines.line)
+) AS held ON true
+"""
+
+_PLAN = """
+SELECT held.plan_id, held.state, held.cancel_time, version.terms
+FROM wrtn_subscriptions AS held
+JOIN wrtn_plan_versions AS version
+    ON (version.plan_id, version.version) = (held.plan_id, held.plan_version)
+WHERE held.tenant_id = %s ORDER BY held.start_time DESC, held.state LIMIT 1
+"""
+
+
+class Spender(NamedTuple):
+    """Who spends, and where they stand at this moment."""
+
+    account_id: UUID
+    team_id: UUID | None
+    member_id: UUID
+    employee_id: UUID | None
+    title: int
+    line: tuple[UUID, ...]
+    """The team and those above it, the nearest first."""
+    archived: bool
+    role: int
+    companion: bool
+
+
+Place = tuple[UUID, UUID | None]
+"""An account, and the team for which it spends."""
+
+
+class Seen(NamedTuple):
+    """What was found."""
+
+    known: Mapping[UUID, Kept]
+    """The reservations that there are."""
+    spenders: Mapping[Place, Spender]
+    """Without the accounts that the tenant does not have."""
+    plan: PlanRule | None
+    """None if the tenant never subscribed."""
+
+
+class Look:
+    """Asks for all of it at once, in the round trip that opens the transaction of one tenant."""
+
+    def __init__(self, tenant_id: UUID, reservation_ids: Sequence[UUID], places: Iterable[Place]) -> None:
+        self._tenant_id = tenant_id
+        self._ids = list(reservation_ids)
+        self._places = sorted(set(places), key=str)
+        self._found: list[psycopg.AsyncCursor[tuple[Any, ...]]] = []
+
+    async def ask(self, driver: Driver) -> None:
+        """Sends the statements."""
+        who = arrays.by_column(("account_id", "team_id"), self._places)
+        self._found = [
+            await driver.execute(FIND, (self._tenant_id, self._ids)),
+            await driver.execute(_WHO, who | {"tenant": self._tenant_id, "deep": MOST_DEEP}),
+            await driver.execute(_PLAN, (self._tenant_id,)),
+        ]
+
+    async def seen(self) -> Seen:
+        """Reads what they found."""
+        known, who, plan = [await each.fetchall() for each in self._found]
+        spenders = [Spender._make((*row[:5], tuple(row[5] or ()), *row[6:])) for row in who]
+        return Seen(
+            {row[1]: Kept._make(row) for row in known},
+            {(each.account_id, each.team_id): each for each in spenders},
+            _rule(*plan[0]) if plan else None,
+        )
+
+
+def _rule(plan_id: UUID, state: int, cancel_time: datetime | None, terms: bytes) -> PlanRule:
+    return PlanRule(plan_id, state, cancel_time, PlanTerms.FromString(terms).allowed_models)
