@@ -10,6 +10,7 @@ from services.billing import organisation, subjects
 from services.billing.consumers import Rating
 from services.billing.invoices.drafting import Drafter
 from services.billing.invoices.invoice_cycle import InvoiceCycle
+from services.billing.invoices.team_names import TeamNames
 from services.billing.ledger.reconciling import Reconciliation
 from services.billing.letters import Postman
 from services.billing.payments.paying import paying
@@ -57,6 +58,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
     await plan_presets.import_at_start(runtime.db)
     known = PriceList(source)
     drafter = Drafter(runtime.keyring, runtime.settings.taxes())
+    names = TeamNames(runtime.db, runtime.peers)
     spender = Spender(runtime.db)
     payments = paying(runtime)
     operations = Operations(runtime, Correcting(runtime.worker, runtime.keyring, known).kinds())
@@ -72,7 +74,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
             (add_BudgetIncreaseServiceServicer_to_server, Increases(runtime)),
             (add_PlanServiceServicer_to_server, Plans(runtime)),
             (add_SubscriptionServiceServicer_to_server, Subscriptions(runtime)),
-            (add_InvoiceServiceServicer_to_server, Invoices(runtime, drafter)),
+            (add_InvoiceServiceServicer_to_server, Invoices(runtime, drafter, names)),
             (add_InvoiceSettingsServiceServicer_to_server, InvoiceSettings(runtime)),
             (add_SpendServiceServicer_to_server, Spends(runtime, known, spender)),
             *payments.servicers,
@@ -82,7 +84,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
         jobs=[
             Expiry(runtime.db, runtime.worker, runtime.bus, runtime.peers).job(),
             Breakage(runtime.db, runtime.worker, runtime.clock).job(),
-            InvoiceCycle(runtime.db, runtime.worker, runtime.clock, drafter).job(),
+            InvoiceCycle(runtime.db, runtime.worker, runtime.clock, drafter, names).job(),
             TopUps(runtime.db, runtime.worker).job(),
             Reconciliation(runtime.db, runtime.worker).job(),
             Postman(runtime.db, runtime.worker, runtime.peers).job(),

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import grpc
+
 from chassis.clock import Clock
 from chassis.database import Scope
 from chassis.events.envelope import Event
@@ -20,6 +22,7 @@ from chassis.testing.serving import Serve
 from services.billing.consumers import Rating
 from services.billing.invoices.drafting import Drafter
 from services.billing.invoices.invoice_cycle import InvoiceCycle
+from services.billing.invoices.team_names import TeamNames
 from services.billing.main import wire
 from services.billing.models import KnownCurrency, KnownEnterprise, KnownTeam
 from services.billing.pricing.price_list import PriceList
@@ -33,6 +36,8 @@ from wrtn.billing.v1.invoices_pb2 import GetInvoiceRequest, Invoice, ListInvoice
 from wrtn.billing.v1.invoices_pb2_grpc import InvoiceServiceStub
 from wrtn.billing.v1.plans_pb2_grpc import PlanServiceStub
 from wrtn.billing.v1.subscriptions_pb2_grpc import SubscriptionServiceStub
+from wrtn.enterprise.v1.teams_pb2 import LookUpTeamNamesRequest, LookUpTeamNamesResponse
+from wrtn.enterprise.v1.teams_pb2_grpc import TeamServiceServicer, add_TeamServiceServicer_to_server
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 if TYPE_CHECKING:
@@ -52,6 +57,21 @@ class StillClock(Clock):
         return self.moment
 
 
+class Directory(TeamServiceServicer):
+    """What enterprise says teams are called; away while it has no names."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+
+    async def LookUpTeamNames(  # noqa: N802 - as in the proto
+        self, request: LookUpTeamNamesRequest, context: Any
+    ) -> LookUpTeamNamesResponse:
+        if not self.names:
+            await context.abort(grpc.StatusCode.INTERNAL)
+        found = {each: self.names[each] for each in request.team_ids if each in self.names}
+        return LookUpTeamNamesResponse(display_names=found)
+
+
 @dataclass
 class Buyer:
     """A running service and an enterprise that it knows."""
@@ -64,6 +84,7 @@ class Buyer:
     subscriptions: SubscriptionServiceAsyncStub
     invoices: InvoiceServiceAsyncStub
     settings: InvoiceSettingsServiceAsyncStub
+    directory: Directory
     id: UUID
 
     @property
@@ -104,7 +125,8 @@ class Buyer:
         """Answers the job that draws invoices up."""
         runtime = self.running.runtime
         drafter = Drafter(runtime.keyring, runtime.settings.taxes())
-        return InvoiceCycle(runtime.db, runtime.worker, runtime.clock, drafter)
+        names = TeamNames(runtime.db, runtime.peers)
+        return InvoiceCycle(runtime.db, runtime.worker, runtime.clock, drafter, names)
 
     async def invoiced(self, *parts: int) -> list[Invoice]:
         """Runs the job at a time, UTC; answers all invoices, the oldest first, with their lines."""
@@ -153,6 +175,10 @@ async def opened(
     clock = StillClock()
     callers.clock = clock
     made = await database("billing")
+    directory, server = Directory(), grpc.aio.server()  # type: ignore[abstract]
+    add_TeamServiceServicer_to_server(directory, server)
+    settings["enterprise_address"] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
     running = await serve("billing", BillingSettings, wire, database=made, clock=clock, **settings)
     async with running.channel() as channel:
         yield Buyer(
@@ -164,5 +190,7 @@ async def opened(
             SubscriptionServiceStub(channel),
             InvoiceServiceStub(channel),
             InvoiceSettingsServiceStub(channel),
+            directory,
             NEW(),
         )
+    await server.stop(None)

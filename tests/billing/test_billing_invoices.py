@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import csv
 import io
+import re
+import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -59,6 +62,13 @@ async def download(buyer: Buyer, invoice: Invoice, what: str = "DownloadInvoiceU
     request = getattr(pb, f"{what}Request")(enterprise_id=str(buyer.id), invoice_id=invoice.id)
     call = getattr(buyer.invoices, what)(request, metadata=buyer.owner.metadata)
     return b"".join([each.data async for each in call])
+
+
+def text_of(pdf: bytes) -> str:
+    """What a PDF shows, as far as it is ASCII."""
+    pages = re.findall(rb"/ASCII85Decode /FlateDecode[^>]*>>\s*stream\r?\n(.*?)~>", pdf, re.DOTALL)
+    drawn = b"".join(zlib.decompress(base64.a85decode(each)) for each in pages)
+    return "".join(text.decode("latin-1") for text in re.findall(rb"\((.*?)\) Tj", drawn))
 
 
 async def act(buyer: Buyer, verb: str, invoice: Invoice, **more: Any) -> Any:
@@ -170,6 +180,7 @@ async def test_fees_seats_discounts_credits_and_tax_are_on_the_invoice_and_in_th
     wanted = invoice_settings_pb2.InvoiceSettings(
         legal_name="Käufer GmbH", address_lines=["Weg 1"], country="DE", tax_id="DE1", net_days=30
     )
+    wanted.purchase_order = "PO-4711"
     wanted.cost_centres.add(team_id=str(team), code="CC-7")
     request = invoice_settings_pb2.SetInvoiceSettingsRequest(enterprise_id=str(buyer.id), settings=wanted)
     assert (await buyer.settings.SetInvoiceSettings(request, metadata=buyer.owner.metadata)).etag == "1"
@@ -182,6 +193,9 @@ async def test_fees_seats_discounts_credits_and_tax_are_on_the_invoice_and_in_th
     asked = pb.PreviewInvoiceRequest(enterprise_id=str(buyer.id))
     seen = await buyer.invoices.PreviewInvoice(asked, metadata=buyer.owner.metadata)
     assert (seen.id, amounts(seen, InvoiceLine.KIND_USAGE)) == ("", ["4.00"])
+    # While enterprise is away, a team is shown by its id.
+    assert {line.team_name for line in seen.lines} == {""}
+    buyer.directory.names = {str(team): "Research"}
     (invoice,) = await buyer.invoiced(2026, 12, 1, 1)
     assert [(line.kind, line.amount) for line in invoice.lines] == [
         (InvoiceLine.KIND_PRORATION, "25.00"),
@@ -193,10 +207,12 @@ async def test_fees_seats_discounts_credits_and_tax_are_on_the_invoice_and_in_th
         (InvoiceLine.KIND_USAGE, "4.00"),
         (InvoiceLine.KIND_CREDITS, "-4.00"),
     ]
-    assert [line.cost_centre for line in invoice.lines if line.team_id] == ["CC-7"]
+    assert [(line.team_name, line.cost_centre) for line in invoice.lines if line.team_id] == [
+        ("Research", "CC-7")
+    ]
     assert (invoice.subtotal, invoice.tax, invoice.total) == ("57.50", "10.92", "68.42")
     due = invoice.due_time.ToDatetime(UTC) - invoice.finalize_time.ToDatetime(UTC)
-    assert (due.days, invoice.buyer.tax_id) == (30, "DE1")
+    assert (due.days, invoice.buyer.tax_id, invoice.buyer.purchase_order) == (30, "DE1", "PO-4711")
     balances = await buyer.balances()
     assert balances["receivable"] == Decimal("68.42")
     assert (balances["tax"], balances["fee_revenue"]) == (Decimal("-10.92"), Decimal("-57.5"))
@@ -209,8 +225,13 @@ async def test_fees_seats_discounts_credits_and_tax_are_on_the_invoice_and_in_th
     assert (await refused(stale))[0] == "ETAG_MISMATCH"
     request.settings.etag = "1"
     await buyer.settings.SetInvoiceSettings(request, metadata=buyer.owner.metadata)
-    assert (await buyer.invoiced(2026, 12, 2))[0].buyer.legal_name == "Käufer GmbH"
-    assert (await download(buyer, invoice, "DownloadInvoice")).startswith(b"%PDF")
+    buyer.directory.names = {str(team): "Renamed"}
+    (after,) = await buyer.invoiced(2026, 12, 2)
+    assert (after.buyer.legal_name, after.lines) == ("Käufer GmbH", invoice.lines)
+    shown = text_of(await download(buyer, invoice, "DownloadInvoice"))
+    for expected in ("Invoice INV-000001", "Seller Inc.", "Purchase order: PO-4711", "CC-7", "Due USD"):
+        assert expected in shown
+    assert ("openai/gpt-4.1, Research" in shown, "Tax 19 %" in shown, "68.42" in shown) == (True,) * 3
 
 
 async def test_withdrawn_credited_and_given_up_invoices_leave_the_ledger_even(buyer: Buyer) -> None:

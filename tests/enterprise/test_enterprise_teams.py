@@ -25,6 +25,7 @@ from wrtn.enterprise.v1.teams_pb2 import (
     GetTeamRequest,
     ListCompanionsRequest,
     ListTeamsRequest,
+    LookUpTeamNamesRequest,
 )
 
 ABOVE_RIGHT = (grpc.StatusCode.PERMISSION_DENIED, "APPOINTMENT_ABOVE_RIGHT")
@@ -51,6 +52,17 @@ async def test_a_team_knows_the_teams_above_it_the_nearest_first(world: World) -
     assert TeamCreated.FromString(row[0]) == TeamCreated(
         enterprise_id=manager.enterprise_id, team_id=team_id, ancestor_ids=[middle, top]
     )
+
+
+async def test_a_peer_hears_what_teams_are_called_and_nobody_else_does(world: World) -> None:
+    owner, other = await world.owner(), await world.owner()
+    team_id, foreign = await world.team(owner), await world.team(other)
+    request = LookUpTeamNamesRequest(enterprise_id=owner.enterprise_id, team_ids=[team_id, foreign])
+    found = await world.teams.LookUpTeamNames(request, metadata=world.peer)
+    asked = GetTeamRequest(enterprise_id=owner.enterprise_id, team_id=team_id)
+    name = (await world.teams.GetTeam(asked, metadata=owner.metadata)).display_name
+    assert dict(found.display_names) == {team_id: name}
+    assert await refused(world.teams.LookUpTeamNames(request, metadata=owner.metadata)) == NOT_ADMITTED
 
 
 async def test_a_chief_makes_teams_below_their_own_and_nowhere_else(world: World) -> None:

@@ -92,8 +92,7 @@ def credit_note(row: models.CreditNote, lines: Iterable[models.CreditNoteLine], 
 
 
 def _line(line: models.InvoiceLine | models.CreditNoteLine | Line) -> pb.InvoiceLine:
-    corrected = None if isinstance(line, models.CreditNoteLine) else line.corrected_invoice_id
-    return pb.InvoiceLine(
+    built = pb.InvoiceLine(
         kind=line.kind,  # type: ignore[arg-type]
         description=line.description,
         team_id=str(line.team_id or ""),
@@ -102,8 +101,11 @@ def _line(line: models.InvoiceLine | models.CreditNoteLine | Line) -> pb.Invoice
         quantity=line.quantity,
         exact_amount=_amount(line.exact_amount),
         amount=_amount(line.amount),
-        corrected_invoice_id=str(corrected or ""),
     )
+    if not isinstance(line, models.CreditNoteLine):
+        built.corrected_invoice_id = str(line.corrected_invoice_id or "")
+        built.team_name = line.team_name
+    return built
 
 
 def _tax_note(*, reverse_charge: bool) -> str:

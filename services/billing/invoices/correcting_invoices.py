@@ -107,8 +107,8 @@ class CorrectedTenant:
         """Gives credits back that burnt for what is not charged any more, and that no invoice shows yet."""
         if decrease <= 0:
             return
-        billed, drafts = Billed(self.tx, self.tenant_id), await Invoices(self.tx, self.tenant_id).drafts()
-        start = min((closing.end_time, *(draft.start_time for draft in drafts)))
+        billed = Billed(self.tx, self.tenant_id)
+        start = await Invoices(self.tx, self.tenant_id).first_open(closing.end_time)
         used = sum((each.charge for each in await billed.sums(start, NEVER)), ZERO)
         used += sum((each.charge for each in await billed.increases(start, NEVER)), ZERO)
         burnt = closing.credits + await billed.burnt(closing.sequence)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -47,6 +47,7 @@ class Line(NamedTuple):
     quantity: int = 1
     corrected_invoice_id: UUID | None = None
     """The finalised invoice that a correction corrects."""
+    team_name: str = ""
 
 
 class Drawn(NamedTuple):
@@ -78,6 +79,8 @@ class Drafter:
 
     keyring: Keyring
     taxes: Taxes
+    names: Mapping[UUID, str] = field(default_factory=dict)
+    """What teams are called, as far as it is known; the others stand there by their ids."""
 
     async def draw(
         self,
@@ -109,7 +112,11 @@ class Drafter:
         closing = await Closings(tx, tenant_id).get()
         burnt = closing.credits + await billed.burnt(closing.sequence)
         lines += _taken_off(Line(InvoiceLine.KIND_CREDITS, burnt, ZERO), lines, currency)
-        return Drawn(currency, lines, self.taxes.on(buyer), buyer)
+        named = [self._named(line) for line in lines]
+        return Drawn(currency, named, self.taxes.on(buyer), buyer)
+
+    def _named(self, line: Line) -> Line:
+        return line._replace(team_name=self.names.get(line.team_id, "")) if line.team_id is not None else line
 
 
 class _Centres:

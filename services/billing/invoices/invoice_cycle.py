@@ -19,6 +19,7 @@ from chassis.errors import DomainError
 from chassis.jobs import Job
 from services.billing.invoices import finalizing
 from services.billing.invoices.drafting import Drafter
+from services.billing.invoices.team_names import TeamNames
 from services.billing.models import Invoice
 from services.billing.periods import BEGINNING, Span, span
 from services.billing.plans import included, subscriptions
@@ -46,6 +47,7 @@ class InvoiceCycle:
     worker: Database
     clock: Clock
     drafter: Drafter
+    names: TeamNames
 
     def job(self) -> Job:
         """Answers the job."""
@@ -66,26 +68,27 @@ class InvoiceCycle:
         async with self.database.snapshot(Scope.of(tenant_id)) as snapshot:
             due = turning or await _due(snapshot, tenant_id)
             credited = await included.due(snapshot, tenant_id) is None
+        drafter = await self.names.known_to(self.drafter, tenant_id) if due else self.drafter
         while due:
             async with self.database.transaction(Scope.of(tenant_id), time_limit=_TIME_LIMIT) as tx:
                 await subscriptions.bring_up_to_date(tx, tenant_id)
-                due = await self._step(tx, tenant_id)
+                due = await self._step(tx, drafter, tenant_id)
         if not credited:
             async with self.database.transaction(Scope.of(tenant_id)) as tx:
                 await included.give(tx, tenant_id)
 
-    async def _step(self, tx: Transaction, tenant_id: UUID) -> bool:
+    async def _step(self, tx: Transaction, drafter: Drafter, tenant_id: UUID) -> bool:
         """Does the next thing that is due; says whether there was one."""
         drafts = await Invoices(tx, tenant_id).drafts()
         if drafts and drafts[0].end_time + GRACE <= tx.now:
-            await finalizing.finalize(tx, self.drafter, tenant_id, drafts[0].id)
+            await finalizing.finalize(tx, drafter, tenant_id, drafts[0].id)
             return True
         period = await next_period(tx, tenant_id, drafts[-1] if drafts else None)
         if period is None:
             return await _begin(tx, tenant_id)
         if period.end is None or period.end > tx.now:
             return False
-        drawn = await self.drafter.draw(tx, tenant_id, period.start, period.end)
+        drawn = await drafter.draw(tx, tenant_id, period.start, period.end)
         if drawn.lines:
             await finalizing.draft(tx, tenant_id, period, drawn)
             return True

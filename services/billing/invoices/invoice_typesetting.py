@@ -171,10 +171,15 @@ def _cells(line: InvoiceLine) -> Iterable[Paragraph]:
 
 def _described(line: InvoiceLine) -> str:
     if line.kind == InvoiceLine.KIND_USAGE:
-        # The last digits of an id differ most; names of teams are not known here.
-        team = f"team ..{line.team_id[-_TEAM_DIGITS:]}" if line.team_id else "no team"
-        return f"{line.model}, {team}"
-    return ": ".join(filter(None, (_KINDS[line.kind], line.description)))
+        return f"{line.model}, {_team(line)}"
+    told = ": ".join(filter(None, (_KINDS[line.kind], line.description)))
+    return f"{told}, {line.model}, {_team(line)}" if line.model else told
+
+
+def _team(line: InvoiceLine) -> str:
+    # The last digits of an id differ most.
+    unnamed = f"team ..{line.team_id[-_TEAM_DIGITS:]}" if line.team_id else "no team"
+    return line.team_name or unnamed
 
 
 def _sums(invoice: Invoice) -> Table:

@@ -94,6 +94,8 @@ class InvoiceLine(_Line, Base):
     invoice_id: Mapped[UUID] = mapped_column(primary_key=True)
     corrected_invoice_id: Mapped[UUID | None]
     """The finalised invoice that a line of KIND_CORRECTION corrects."""
+    team_name: Mapped[str] = mapped_column(server_default="")
+    """What the team was called; empty if enterprise did not say."""
 
 
 class CreditNote(Base):

@@ -28,6 +28,7 @@ from services.billing.invoices import (
 from services.billing.invoices.drafting import Drafter
 from services.billing.invoices.invoicing import CreditLine
 from services.billing.invoices.numbers import numbered
+from services.billing.invoices.team_names import TeamNames
 from services.billing.readers import reading
 from services.billing.settings import BillingSettings
 from services.billing.store.customers import Customer
@@ -45,10 +46,11 @@ _Verb = pb.FinalizeInvoiceRequest | pb.VoidInvoiceRequest | pb.WriteOffInvoiceRe
 class Invoices(InvoiceServiceServicer):
     """Shows invoices, and does to them what administrators decide."""
 
-    def __init__(self, runtime: Runtime[BillingSettings], drafter: Drafter) -> None:
+    def __init__(self, runtime: Runtime[BillingSettings], drafter: Drafter, names: TeamNames) -> None:
         self._runtime = runtime
         self._db = runtime.db
         self._drafter = drafter
+        self._names = names
 
     async def GetInvoice(self, request: pb.GetInvoiceRequest, context: Context) -> pb.Invoice:
         """Gets an invoice with its lines."""
@@ -71,9 +73,10 @@ class Invoices(InvoiceServiceServicer):
     async def PreviewInvoice(self, request: pb.PreviewInvoiceRequest, context: Context) -> pb.Invoice:
         """Shows what the running month's invoice would say."""
         tenant_id = UUID(request.enterprise_id)
+        drafter = await self._names.known_to(self._drafter, tenant_id)
         async with self._read(tenant_id) as snapshot:
             period = await invoice_cycle.running_period(snapshot, tenant_id)
-            drawn = await self._drafter.draw(snapshot, tenant_id, period.start, snapshot.now, period.end)
+            drawn = await drafter.draw(snapshot, tenant_id, period.start, snapshot.now, period.end)
         return convert_invoices.preview(tenant_id, period, drawn)
 
     async def DownloadInvoice(
@@ -102,7 +105,8 @@ class Invoices(InvoiceServiceServicer):
 
     async def FinalizeInvoice(self, request: pb.FinalizeInvoiceRequest, context: Context) -> pb.Invoice:
         """Finalises a draft."""
-        return await self._done(request, lambda tx, *ids: finalizing.finalize(tx, self._drafter, *ids))
+        drafter = await self._names.known_to(self._drafter, UUID(request.enterprise_id))
+        return await self._done(request, lambda tx, *ids: finalizing.finalize(tx, drafter, *ids))
 
     async def VoidInvoice(self, request: pb.VoidInvoiceRequest, context: Context) -> pb.Invoice:
         """Withdraws an invoice."""

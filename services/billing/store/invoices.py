@@ -61,6 +61,10 @@ class Invoices:
         query = select(Invoice).where(Invoice.tenant_id == self._tenant_id, Invoice.state == Wire.STATE_DRAFT)
         return (await self._session.scalars(query.order_by(Invoice.start_time))).all()
 
+    async def first_open(self, closed: datetime) -> datetime:
+        """Answers from when on nothing is on a finalised invoice, where all before `closed` was once."""
+        return min((closed, *(draft.start_time for draft in await self.drafts())))
+
     async def lines(self, invoice_id: UUID) -> Sequence[InvoiceLine]:
         """Answers the lines in their order."""
         line = InvoiceLine

@@ -8,6 +8,7 @@ from uuid import UUID
 import grpc
 
 from chassis.call import current
+from chassis.database import Scope
 from chassis.paging import Page
 from chassis.service import Runtime
 from services.enterprise import convert, store
@@ -79,6 +80,16 @@ class Teams(TeamServiceServicer):
         return teams_pb2.ListTeamsResponse(
             teams=[convert.team(row, lines[row.id][1:]) for row in rows], next_page_token=token
         )
+
+    async def LookUpTeamNames(
+        self, request: teams_pb2.LookUpTeamNamesRequest, context: Context
+    ) -> teams_pb2.LookUpTeamNamesResponse:
+        """Answers a peer what teams are called."""
+        enterprise_id = UUID(request.enterprise_id)
+        async with self._runtime.db.snapshot(Scope.of(enterprise_id)) as tx:
+            found = await store.Teams(tx, enterprise_id).names([UUID(each) for each in request.team_ids])
+        names = {str(team_id): name for team_id, name in found.items()}
+        return teams_pb2.LookUpTeamNamesResponse(display_names=names)
 
     async def AppointCompanion(
         self, request: teams_pb2.AppointCompanionRequest, context: Context

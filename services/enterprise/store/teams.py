@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, tuple_
@@ -18,6 +18,12 @@ class Teams(Rows):
     async def get(self, team_id: UUID) -> Team | None:
         """Answers the team."""
         return await self._session.get(Team, (self._tenant_id, team_id))
+
+    async def names(self, team_ids: Collection[UUID]) -> dict[UUID, str]:
+        """Answers what those teams are called that there are, archived or not."""
+        wanted = select(Team.id, Team.display_name).where(Team.tenant_id == self._tenant_id)
+        rows = await self._session.execute(wanted.where(Team.id.in_(team_ids)))
+        return {row.id: row.display_name for row in rows}
 
     async def page(self, after: UUID | None, size: int, *, archived: bool = False) -> Sequence[Team]:
         """Answers the teams of one state with greater ids."""
