@@ -22,6 +22,7 @@ from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
 from chassis.testing.databases import Templates, databases
 from chassis.testing.serving import starting
+from chassis.testing.waiting import until
 from services.billing.consumers import Rating
 from services.billing.plans.fees import Stretch, fees
 from services.billing.plans.included_tokens import allowance
@@ -32,9 +33,12 @@ from tests.billing.buyers import Buyer, found, opened
 from tests.billing.make import REAL
 from tests.billing.office import refused
 from tests.usage import NEW, Person, recorded, shuffled_thrice, tokens, usage
-from wrtn.billing.v1 import invoices_pb2, plans_pb2, subscriptions_pb2
+from wrtn.billing.v1 import corrections_pb2, invoices_pb2, plans_pb2, subscriptions_pb2
+from wrtn.billing.v1.corrections_pb2 import Correction
+from wrtn.billing.v1.corrections_pb2_grpc import CorrectionServiceStub
 from wrtn.billing.v1.invoices_pb2 import Invoice, InvoiceLine
 from wrtn.billing.v1.plans_pb2 import PlanPrice, PlanTerms
+from wrtn.billing.v1.price_rules_pb2 import PriceRates
 
 DEAR, CHEAP = "openai/gpt-4.1", "openai/gpt-4.1-mini"
 """A million input tokens cost 2 dollars, and 0.4."""
@@ -193,6 +197,48 @@ async def test_credits_pay_for_what_the_tokens_leave_and_the_rest_of_them_comes_
     ]
     assert (invoice.total, await balance(mine)) == ("0.00", Decimal(8))
     assert "receivable" not in await mine.balances()
+
+
+async def corrected(buyer: Buyer, price_id: str, rate: str, start: datetime) -> None:
+    """Has a price of input corrected from a time on."""
+    service = CorrectionServiceStub(buyer.running.channel())
+    request = corrections_pb2.CreateCorrectionRequest(
+        price_id=price_id, rates=PriceRates(input_per_million=rate), reason="misread"
+    )
+    request.start_time.FromDatetime(start)
+    made = await service.CreateCorrection(request, metadata=buyer.administrator.metadata)
+    asked = corrections_pb2.GetCorrectionRequest(correction_id=made.id)
+
+    async def is_in(state: int) -> bool:
+        found = await service.GetCorrection(asked, metadata=buyer.administrator.metadata)
+        return found.state == state
+
+    await until(lambda: is_in(Correction.STATE_PROPOSED), 30)
+    approval = corrections_pb2.ApproveCorrectionRequest(correction_id=made.id)
+    await service.ApproveCorrection(approval, metadata=buyer.administrator.metadata)
+    await until(lambda: is_in(Correction.STATE_APPLIED), 30)
+
+
+@MODULE
+async def test_a_corrected_price_of_what_was_covered_whole_is_neither_charged_nor_given_back(
+    buyer: Buyer,
+) -> None:
+    mine, terms = await found(buyer), including(5 * MILLION)
+    terms.prices[0].fee = "7"
+    mine.at(2027, 2, 1)
+    await subscribe(mine, await plan(buyer, "corrected", terms))
+    await mine.use(MILLION, utc(2027, 2, 3))
+    (first,) = await mine.invoiced(2027, 3, 1, 1)
+    ((price_id,),) = await mine.rows("SELECT price_id FROM wrtn_usages")
+    for rate in ("3", "1"):
+        await corrected(mine, str(price_id), rate, utc(2027, 2, 1))
+        balances = await mine.balances()
+        assert (balances["receivable"], balances["included"]) == (Decimal(7), Decimal(rate))
+    (_, second) = await mine.invoiced(2027, 4, 1, 1)
+    assert (first.total, second.total, len(second.lines)) == ("7.00", "7.00", 1)
+    assert await mine.rows("SELECT 1 FROM wrtn_credit_notes") == []
+    async with mine.running.runtime.db.snapshot(Scope.of(mine.id)) as snapshot:
+        assert set((await Books(snapshot, mine.id).sums()).values()) == {Decimal(1)}
 
 
 @pytest.mark.parametrize(

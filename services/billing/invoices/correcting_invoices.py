@@ -2,7 +2,8 @@
 
 What is not invoiced for good yet is invoiced as corrected. Of an invoice that is finalised, what a team used
 of a model goes one way: an increase is a line of the next invoice; a decrease comes back by a credit note on
-that invoice, and what was not paid by it, as credits (decision 0140).
+that invoice, and what was not paid by it, as credits (decision 0140). Where the tokens of a plan covered all
+usage of an invoice, they cover its corrections (decision 0145).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from uuid import UUID
 from chassis.crypto import Keyring
 from chassis.database import Transaction
 from services.billing.invoices.invoicing import CreditLine, credit_note
-from services.billing.ledger.chart import RECEIVABLE, ROUNDING, USAGE_REVENUE, PostingKind
+from services.billing.ledger.chart import INCLUDED, RECEIVABLE, ROUNDING, USAGE_REVENUE, PostingKind
 from services.billing.ledger.ledger import Line, post
 from services.billing.ledger.money import rounded
 from services.billing.models import Closing, Correction, Invoice
@@ -51,6 +52,7 @@ class CorrectedTenant:
         lines = [Line(RECEIVABLE, whole), Line(USAGE_REVENUE, -whole)]
         await self._post(PostingKind.CORRECTION, lines, f"correction:{self.correction.id}")
         await late.put_aside(closing.end_time)
+        await self._even_out(INCLUDED, -await late.covered(), f"correction-covered:{self.correction.id}")
         for invoice_id, found in groupby(await late.decreases(), lambda each: each.invoice_id):
             await self._credit(late, invoice_id, list(found))
         in_time, increase = await late.sums()

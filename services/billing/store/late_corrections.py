@@ -9,14 +9,22 @@ from uuid import UUID
 
 from chassis.database import Transaction
 from services.billing.store.billed import IN_TIME
-from wrtn.billing.v1.invoices_pb2 import Invoice
+from wrtn.billing.v1.invoices_pb2 import Invoice, InvoiceLine
 
 _STANDING = (Invoice.STATE_OPEN, Invoice.STATE_PAID, Invoice.STATE_UNCOLLECTIBLE)
+
+# Whether the tokens of a plan covered all usage of the invoice: then they cover what is corrected of it, too.
+_COVERED = f"""EXISTS (
+    SELECT FROM wrtn_invoice_lines AS line
+    WHERE (line.tenant_id, line.invoice_id) = (invoice.tenant_id, invoice.id)
+        AND line.kind IN ({InvoiceLine.KIND_USAGE}, {InvoiceLine.KIND_INCLUDED})
+    HAVING sum(line.exact_amount) = 0 AND bool_or(line.kind = {InvoiceLine.KIND_INCLUDED}))"""
 
 # What a team used of a model goes one way as a whole, as it is one line of its invoice.
 _PUT_ASIDE = f"""
 INSERT INTO wrtn_late_corrections (tenant_id, history_id, correction_id, invoice_id, bill_time)
 SELECT tenant_id, history_id, correction_id, invoice.id, CASE
+    WHEN {_COVERED} THEN NULL
     WHEN sum(entry.charge) OVER (PARTITION BY invoice.id, team_id, model) > 0 THEN %(end)s::timestamptz END
 FROM wrtn_usage_corrections AS entry JOIN wrtn_usages AS used USING (tenant_id, history_id)
 LEFT JOIN wrtn_late_usages AS late USING (tenant_id, history_id)
@@ -27,15 +35,24 @@ WHERE tenant_id = %(tenant)s AND correction_id = %(correction)s AND invoice.stat
 ON CONFLICT DO NOTHING
 """  # noqa: S608
 
-_DECREASES = """
+_DECREASES = f"""
 SELECT late.invoice_id, team_id, model, -sum(entry.charge)
 FROM wrtn_late_corrections AS late JOIN wrtn_usage_corrections AS entry
     USING (tenant_id, history_id, correction_id)
 JOIN wrtn_usages AS used USING (tenant_id, history_id)
-WHERE tenant_id = %(tenant)s AND correction_id = %(correction)s AND bill_time IS NULL
+JOIN wrtn_invoices AS invoice ON (invoice.tenant_id, invoice.id) = (late.tenant_id, late.invoice_id)
+WHERE late.tenant_id = %(tenant)s AND correction_id = %(correction)s AND bill_time IS NULL AND NOT {_COVERED}
 GROUP BY late.invoice_id, team_id, model HAVING sum(entry.charge) < 0
 ORDER BY late.invoice_id, team_id NULLS FIRST, model
-"""
+"""  # noqa: S608
+
+_OF_COVERED = f"""
+SELECT coalesce(sum(entry.charge), 0)
+FROM wrtn_late_corrections AS late JOIN wrtn_usage_corrections AS entry
+    USING (tenant_id, history_id, correction_id)
+JOIN wrtn_invoices AS invoice ON (invoice.tenant_id, invoice.id) = (late.tenant_id, late.invoice_id)
+WHERE late.tenant_id = %(tenant)s AND correction_id = %(correction)s AND {_COVERED}
+"""  # noqa: S608
 
 _SUMS = f"""
 SELECT coalesce(sum(charge) FILTER (WHERE {IN_TIME}), 0), coalesce(sum(charge) FILTER (WHERE EXISTS (
@@ -84,6 +101,11 @@ class LateCorrections:
         """Answers what was too much, by invoice, team and model."""
         cursor = await (await self._tx.driver()).execute(_DECREASES, self._values)
         return [Decrease._make(row) for row in await cursor.fetchall()]
+
+    async def covered(self) -> Decimal:
+        """Answers by how much usage changes that a plan covered whole, so that nobody pays or gets it."""
+        row = await (await (await self._tx.driver()).execute(_OF_COVERED, self._values)).fetchone()
+        return row[0] if row is not None else Decimal(0)
 
     async def sums(self) -> tuple[Decimal, Decimal]:
         """Answers by how much the lines of usage of coming invoices change, and those of correction."""
