@@ -137,7 +137,8 @@ async def test_a_process_that_is_told_to_stop_moves_all_its_streams_and_every_fr
             await channel.channel_ready()
         recorder = await stack.enter_async_context(Recorder(target, bearer))
         await some_at_once(each.attach(other, recorder) for each in made)
-        assert other.running.gate.load.running == 0, "all streams are open on the process that will stop"
+        # All streams are open on the process that will stop.
+        await until(lambda: other.running.gate.load.running == 0)
         for each in made:
             each.say(FRAMES // 2)
         await until(lambda: any(future.done() for future in made[-1].sent))
