@@ -85,6 +85,8 @@ class Transaction(Snapshot):
 
         For the chassis' last statements, and for consumers whose events are about nobody's tenant.
         """
+        if self.scope.tenants.issuperset(tenants):
+            return
         self.scope = Scope(self.scope.tenants | frozenset(tenants), self.scope.member_id)
         wanted = ",".join(tenant.hex for tenant in self.scope.tenants)
         await (await self.driver()).execute("SELECT set_config('wrtn.tenants', %s, true)", (f"{{{wanted}}}",))

@@ -23,7 +23,7 @@ from chassis.database.migrate import migrate
 from chassis.database.roles import provision
 from chassis.embedded.postgres import Postgres
 from services.enterprise.rights import access
-from services.enterprise.teams import teams
+from services.enterprise.teams import moving
 from tests.bench import enterprises
 from tests.bench.enterprises import DENIED, Enterprise
 from wrtn.enterprise.v1.access_pb2 import ResolveAccessRequest
@@ -162,4 +162,4 @@ async def _move(database: Database, keyring: Keyring, made: Enterprise, *, below
         parent_team_id=str(made.tops[0]) if below else "",
     )
     async with database.transaction(Scope.of(made.id)) as tx:
-        await teams.move(tx, keyring, made.owner.member_id, request)
+        await moving.move(tx, keyring, made.owner.member_id, request)

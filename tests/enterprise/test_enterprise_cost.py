@@ -14,7 +14,7 @@ from psycopg import AsyncCursor
 from chassis.database import Scope
 from services.enterprise.rights import access
 from services.enterprise.store import tree
-from services.enterprise.teams import teams
+from services.enterprise.teams import moving
 from tests.enterprise.make import Worker, World
 from wrtn.access.v1.access_pb2 import ROLE_CHIEF, TITLE_MEMBER
 from wrtn.enterprise.v1.access_pb2 import ResolveAccessRequest
@@ -22,7 +22,7 @@ from wrtn.enterprise.v1.grants_pb2 import EFFECT_DENY, SetGrantRequest
 from wrtn.enterprise.v1.teams_pb2 import MoveTeamRequest
 
 MODEL = "model:vendor/large"
-MOST = 30
+MOST = 10
 """How many statements a move takes at most, its record, audit entry and events included."""
 
 # Puts teams in layers of ten below one.
@@ -64,7 +64,7 @@ async def grow(world: World, owner: Worker, team_id: str, *, deep: int, wide: in
 async def move(world: World, tx: Any, owner: Worker, team_id: str, parent: str) -> None:
     """Moves a team as the service does, in this transaction."""
     request = MoveTeamRequest(enterprise_id=owner.enterprise_id, team_id=team_id, parent_team_id=parent)
-    await teams.move(tx, world.running.runtime.keyring, owner.person.member_id, request)
+    await moving.move(tx, world.running.runtime.keyring, owner.person.member_id, request)
 
 
 async def test_a_move_takes_as_many_statements_and_rows_for_one_team_as_for_a_thousand(
@@ -100,6 +100,25 @@ async def test_a_move_that_takes_no_team_deeper_does_not_walk_down(
                 await move(world, tx, owner, team_id, parent)
         walked.append(tree.HEIGHT in said)
     assert walked == [False, True]
+
+
+async def test_what_a_move_asks_of_the_tree_is_found_by_indexes_whether_below_a_team_or_at_the_top(
+    world: World,
+) -> None:
+    owner = await world.owner()
+    team_id = UUID(await world.team(owner))
+    # Of a few teams PostgreSQL reads all, whatever is asked.
+    await grow(world, owner, str(team_id), deep=3, wide=10)
+    values = {"tenant": UUID(owner.enterprise_id), "team": team_id, "deep": tree.MOST_DEEP}
+    async with world.running.runtime.db.transaction(Scope.of(UUID(owner.enterprise_id))) as tx:
+        driver = await tx.driver()
+        for parent in (None, team_id):
+            more = values | {"parent": parent, "teams": [parent] if parent else []}
+            for statement in (tree.PLACE, tree.HEIGHT):
+                plan = await driver.execute(b"EXPLAIN " + statement.encode(), more)
+                lines = [row[0] for row in await plan.fetchall()]
+                sifted = [line for line in lines if "Filter" in line and "parent_team_id" in line]
+                assert not sifted, "\n".join(lines)
 
 
 async def test_rights_are_resolved_while_a_move_is_not_committed_yet(world: World) -> None:

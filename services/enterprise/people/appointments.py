@@ -81,13 +81,18 @@ def next_sequence(enterprise: Enterprise) -> int:
     return enterprise.last_appointment + 1
 
 
-def moment(tx: Transaction, enterprise: Enterprise) -> datetime:
+def next_moment(tx: Transaction, enterprise: Enterprise) -> datetime:
     """Answers the time of a record: that of the transaction, or of the newest record if that is later.
 
     A transaction that began first may get the lock last. What was so at a moment is asked by time, so times
     go with sequences.
     """
-    enterprise.last_change_time = max(enterprise.last_change_time, tx.now)
+    return max(enterprise.last_change_time, tx.now)
+
+
+def moment(tx: Transaction, enterprise: Enterprise) -> datetime:
+    """Takes the time of a record, which no later one will go before."""
+    enterprise.last_change_time = next_moment(tx, enterprise)
     return enterprise.last_change_time
 
 

@@ -16,7 +16,7 @@ from services.enterprise.errors import TeamNotFound
 from services.enterprise.people import companions
 from services.enterprise.rpc.deciding import Deciding
 from services.enterprise.settings import EnterpriseSettings
-from services.enterprise.teams import teams
+from services.enterprise.teams import moving, teams
 from wrtn.enterprise.v1 import teams_pb2
 from wrtn.enterprise.v1.teams_pb2_grpc import TeamServiceServicer
 
@@ -40,7 +40,7 @@ class Teams(TeamServiceServicer):
 
     async def MoveTeam(self, request: teams_pb2.MoveTeamRequest, context: Context) -> teams_pb2.Team:
         """Moves the team."""
-        return await self._deciding.decide(request.enterprise_id, request, teams.move)
+        return await self._deciding.decide(request.enterprise_id, request, moving.move)
 
     async def ArchiveTeam(self, request: teams_pb2.ArchiveTeamRequest, context: Context) -> teams_pb2.Team:
         """Archives the team."""

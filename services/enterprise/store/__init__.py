@@ -31,7 +31,7 @@ from services.enterprise.store.plan_limits import PlanLimits, Room
 from services.enterprise.store.rights import Rights, rights_and_settings
 from services.enterprise.store.scim import GroupRow, ScimGroups, ScimUsers, UserRow
 from services.enterprise.store.team_changes import TeamChanges
-from services.enterprise.store.teams import Companions, Teams
+from services.enterprise.store.teams import Companions, Place, Teams
 from services.enterprise.store.webhooks import WebhookEndpoints, endpoints_of
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "ImportRows",
     "Invitations",
     "Letters",
+    "Place",
     "PlanLimits",
     "ProvenDomains",
     "Rights",

@@ -14,20 +14,22 @@ class TeamChanges(Rows):
 
     async def turn(
         self,
+        statement: str,
         team_id: UUID,
         *,
-        archive: bool,
         kind: int,
         decider: UUID | None,
         credential: UUID | None,
         moment: datetime,
         sequence: int,
+        parent: UUID | None = None,
+        rank: int = 0,
     ) -> int:
-        """Archives or restores the team with those that go with it, each recorded; answers how many.
+        """Archives, restores or moves the team with those that go with it, each recorded; answers how many.
 
-        The records follow `sequence`, in the order of the teams' ids.
+        `statement` is one of tree.py's; `parent` and `rank` are for a move. The records follow `sequence`, in
+        the order of the teams' ids.
         """
-        statement = tree.ARCHIVE if archive else tree.RESTORE
         values = {
             "tenant": self._tenant_id,
             "team": team_id,
@@ -37,5 +39,7 @@ class TeamChanges(Rows):
             "credential": credential,
             "moment": moment,
             "sequence": sequence,
+            "parent": parent,
+            "rank": rank,
         }
         return (await (await self._tx.driver()).execute(statement, values)).rowcount

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, tuple_
@@ -10,6 +11,21 @@ from sqlalchemy import Select, func, select, tuple_
 from services.enterprise.models import Companion, Team
 from services.enterprise.store import tree
 from services.enterprise.store.rows import Rows
+
+_COPIED = ("parent_team_id", "display_name", "create_time", "rank", "version", "archive_time")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the tree: under a parent, or at the top."""
+
+    parent_id: UUID | None
+    line: tuple[UUID, ...]
+    """The teams above, the parent first; none at the top, and if there is no such parent."""
+    archived: bool
+    """Whether the parent is."""
+    siblings: Sequence[tuple[UUID, int]]
+    """The live teams there, in their order, each with its rank."""
 
 
 class Teams(Rows):
@@ -36,7 +52,7 @@ class Teams(Rows):
         self, parent_id: UUID | None, after: tuple[int, UUID] | None, size: int, *, archived: bool = False
     ) -> Sequence[Team]:
         """Answers the sub-teams of one, or the teams at the top, in their order after a place."""
-        wanted = self._of_state(archived).where(Team.parent_team_id.is_not_distinct_from(parent_id))
+        wanted = self._of_state(archived).where(Team.parent_team_id == parent_id)
         if after is not None:
             wanted = wanted.where(tuple_(Team.rank, Team.id) > after)
         return (await self._session.scalars(wanted.order_by(Team.rank, Team.id).limit(size))).all()
@@ -45,26 +61,31 @@ class Teams(Rows):
         """Answers the live teams of this name under a parent, or at the top; two at most."""
         wanted = select(Team.id).where(
             Team.tenant_id == self._tenant_id,
-            Team.parent_team_id.is_not_distinct_from(parent_id),
+            Team.parent_team_id == parent_id,
             Team.archive_time.is_(None),
             Team.display_name == name,
         )
         return (await self._session.scalars(wanted.order_by(Team.id).limit(2))).all()
 
-    async def siblings(self, parent_id: UUID | None) -> list[tuple[UUID, int]]:
-        """Answers the live teams under a parent, or at the top, in their order, each with its rank."""
-        wanted = select(Team.id, Team.rank).where(
-            Team.tenant_id == self._tenant_id,
-            Team.parent_team_id.is_not_distinct_from(parent_id),
-            Team.archive_time.is_(None),
-        )
-        found = await self._session.execute(wanted.order_by(Team.rank, Team.id))
-        return [(team_id, rank) for team_id, rank in found]
+    async def place(self, team_id: UUID, parent_id: UUID | None) -> tuple[Team | None, Place]:
+        """Answers the team, and its place under a parent or at the top, in one statement.
+
+        The team is a copy that no session keeps: changing it changes no row.
+        """
+        wanted = self._walk_from([] if parent_id is None else [parent_id])
+        values = wanted | {"team": team_id, "parent": parent_id}
+        row = await (await (await self._tx.driver()).execute(tree.PLACE.encode(), values)).fetchone()
+        if row is None:
+            return None, Place(parent_id, (), archived=False, siblings=())
+        *columns, line, archived, ids, ranks = row
+        copy = Team(tenant_id=self._tenant_id, id=team_id, **dict(zip(_COPIED, columns, strict=True)))
+        siblings = list(zip(ids or (), ranks or (), strict=True))
+        return copy, Place(parent_id, tuple(line or ()), archived, siblings)
 
     async def last_rank(self, parent_id: UUID | None) -> int:
         """Answers the greatest rank of the teams under a parent, or at the top; 0 if there are none."""
         wanted = select(func.max(Team.rank)).where(
-            Team.tenant_id == self._tenant_id, Team.parent_team_id.is_not_distinct_from(parent_id)
+            Team.tenant_id == self._tenant_id, Team.parent_team_id == parent_id
         )
         return await self._session.scalar(wanted) or 0
 

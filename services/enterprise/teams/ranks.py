@@ -6,6 +6,7 @@ When a gap is used up, which takes 32 moves into the same one, the siblings are 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.enterprise.errors import SiblingNotFound
@@ -19,12 +20,14 @@ def after(rank: int) -> int:
     return rank + GAP
 
 
-async def place(teams: Teams, parent_id: UUID | None, team_id: UUID, before: str, behind: str) -> int:
-    """Answers the rank by which the team stands before or behind a sibling, else last.
+async def place(
+    teams: Teams, siblings: Sequence[tuple[UUID, int]], team_id: UUID, before: str, behind: str
+) -> int:
+    """Answers the rank by which the team stands before or behind one of the siblings, else last.
 
-    A team that stands there already keeps its rank. Raises SiblingNotFound.
+    The siblings are in their order, each with its rank, the team among them if it stands there already: then
+    it keeps its rank where it keeps its place. Raises SiblingNotFound.
     """
-    siblings = await teams.siblings(parent_id)
     others = [each for each in siblings if each[0] != team_id]
     at = len(others)
     if before or behind:

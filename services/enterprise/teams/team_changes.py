@@ -10,7 +10,7 @@ from services.enterprise import models
 from services.enterprise.models import Enterprise
 from services.enterprise.people import appointments
 from services.enterprise.people.appointments import Decider
-from services.enterprise.store import TeamChanges
+from services.enterprise.store import TeamChanges, tree
 
 
 class Kind(IntEnum):
@@ -22,6 +22,14 @@ class Kind(IntEnum):
     ORDERED = 4
     ARCHIVED = 5
     RESTORED = 6
+
+
+_STATEMENTS = {
+    Kind.MOVED: tree.MOVE,
+    Kind.ORDERED: tree.MOVE,
+    Kind.ARCHIVED: tree.ARCHIVE,
+    Kind.RESTORED: tree.RESTORE,
+}
 
 
 async def record(
@@ -50,26 +58,53 @@ async def record(
 
 async def archive(tx: Transaction, enterprise: Enterprise, decider_id: Decider, team_id: UUID) -> None:
     """Archives the team with all below it that is live, with a record of each, in one statement."""
-    await _turn(tx, enterprise, decider_id, team_id, Kind.ARCHIVED)
+    many = await _turn(tx, enterprise, decider_id, Kind.ARCHIVED, team_id)
+    tx.audit("team.archived", tenant_id=enterprise.tenant_id, target_id=team_id, teams=many)
 
 
 async def restore(tx: Transaction, enterprise: Enterprise, decider_id: Decider, team_id: UUID) -> None:
     """Restores all that was archived with the team, with a record of each, in one statement."""
-    await _turn(tx, enterprise, decider_id, team_id, Kind.RESTORED)
+    many = await _turn(tx, enterprise, decider_id, Kind.RESTORED, team_id)
+    tx.audit("team.restored", tenant_id=enterprise.tenant_id, target_id=team_id, teams=many)
+
+
+async def move(
+    tx: Transaction,
+    enterprise: Enterprise,
+    decider_id: Decider,
+    kind: Kind,
+    team_id: UUID,
+    parent_id: UUID | None,
+    rank: int,
+) -> None:
+    """Puts the team at its place, with its record, in one statement. What stands below is not touched."""
+    await _turn(tx, enterprise, decider_id, kind, team_id, parent_id, rank)
+    tx.audit(f"team.{kind.name.lower()}", tenant_id=enterprise.tenant_id, target_id=team_id)
 
 
 async def _turn(
-    tx: Transaction, enterprise: Enterprise, decider_id: Decider, team_id: UUID, kind: Kind
-) -> None:
-    decided = appointments.deciders(decider_id)
+    tx: Transaction,
+    enterprise: Enterprise,
+    decider_id: Decider,
+    kind: Kind,
+    team_id: UUID,
+    parent_id: UUID | None = None,
+    rank: int = 0,
+) -> int:
+    """Answers how many teams changed, each with its record."""
+    decided, moment = appointments.deciders(decider_id), appointments.next_moment(tx, enterprise)
     many = await TeamChanges(tx, enterprise.tenant_id).turn(
+        _STATEMENTS[kind],
         team_id,
-        archive=kind is Kind.ARCHIVED,
         kind=kind,
         decider=decided["decider_employee_id"],
         credential=decided["decider_credential_id"],
-        moment=appointments.moment(tx, enterprise),
+        moment=moment,
         sequence=enterprise.last_team_change,
+        parent=parent_id,
+        rank=rank,
     )
+    # Noted together, behind the statement: so they are one.
     enterprise.last_team_change += many
-    tx.audit(f"team.{kind.name.lower()}", tenant_id=enterprise.tenant_id, target_id=team_id, teams=many)
+    enterprise.last_change_time = moment
+    return many

@@ -1,4 +1,4 @@
-"""Making, renaming, moving, archiving and restoring teams."""
+"""Making, renaming, archiving and restoring teams; moving.py moves them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,20 @@ from chassis.database import Transaction
 from services.enterprise import convert, events, models
 from services.enterprise.enterprises import plan_limits
 from services.enterprise.errors import (
-    EtagMismatch,
     TeamAboveRight,
     TeamActive,
     TeamArchived,
-    TeamCycle,
     TeamNotFound,
-    TeamTooDeep,
 )
 from services.enterprise.models import Enterprise
 from services.enterprise.people import appointing, appointments
-from services.enterprise.store import PlanLimits, Teams, tree
-from services.enterprise.teams import ranks, team_changes
+from services.enterprise.store import PlanLimits, Teams
+from services.enterprise.teams import checks, ranks, team_changes
 from services.enterprise.teams.team_changes import Kind
 from wrtn.access.v1.access_pb2 import ROLE_CHIEF, TITLE_MANAGER
 from wrtn.enterprise.v1.teams_pb2 import (
     ArchiveTeamRequest,
     CreateTeamRequest,
-    MoveTeamRequest,
     RestoreTeamRequest,
     Team,
     UpdateTeamRequest,
@@ -90,32 +86,6 @@ async def update(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: 
     return convert.team(row, ancestors)
 
 
-async def move(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: MoveTeamRequest) -> Team:
-    """Moves a team with all below it, and to its place among the siblings. It is one row: readers never wait.
-
-    Raises TeamNotFound, TeamArchived, TeamAboveRight, EtagMismatch, TeamCycle, TeamTooDeep and
-    SiblingNotFound.
-    """
-    team_id, parent_id = UUID(request.team_id), _parent_of(request.parent_team_id)
-    deciding = await _begin(tx, request.enterprise_id, decider_id, team_id)
-    row = await _live(deciding, team_id, request.etag)
-    _require_keeping(deciding.decider)
-    before = (await deciding.teams.lines([team_id]))[team_id][1:]
-    after = await _place(deciding, parent_id, of=team_id, deep=len(before))
-    if parent_id != row.parent_team_id:
-        _require_chief_of_line(deciding.decider, after)
-    rank = await ranks.place(
-        deciding.teams, parent_id, team_id, request.before_team_id, request.after_team_id
-    )
-    if (parent_id, rank) != (row.parent_team_id, row.rank):
-        row.parent_team_id, row.rank = parent_id, rank
-        row.version += 1
-        kind = Kind.MOVED if before != after else Kind.ORDERED
-        await team_changes.record(tx, deciding.enterprise, deciding.decider.employee_id, row, kind)
-        events.team_moved(tx, row, before, after)
-    return convert.team(row, after)
-
-
 async def archive(tx: Transaction, _keyring: Keyring, decider_id: UUID, request: ArchiveTeamRequest) -> Team:
     """Archives a team with all below it.
 
@@ -124,7 +94,7 @@ async def archive(tx: Transaction, _keyring: Keyring, decider_id: UUID, request:
     team_id = UUID(request.team_id)
     deciding = await _begin(tx, request.enterprise_id, decider_id, team_id)
     row = await _live(deciding, team_id, request.etag)
-    _require_keeping(deciding.decider)
+    checks.require_keeping(deciding.decider)
     ancestors = (await deciding.teams.lines([team_id]))[team_id][1:]
     await team_changes.archive(tx, deciding.enterprise, deciding.decider.employee_id, team_id)
     await tx.session.refresh(row)
@@ -172,55 +142,23 @@ async def _begin(
 
 
 async def _any(deciding: _Decision, team_id: UUID, etag: str) -> models.Team:
-    row = await deciding.teams.get(team_id)
-    if row is None:
-        raise TeamNotFound("The team does not exist.", field="team_id")
-    if etag not in ("", str(row.version)):
-        raise EtagMismatch("The team has changed since: read it again.", field="etag")
-    return row
+    return checks.known(await deciding.teams.get(team_id), etag)
 
 
 async def _live(deciding: _Decision, team_id: UUID, etag: str) -> models.Team:
-    row = await _any(deciding, team_id, etag)
-    if row.archive_time is not None:
-        raise TeamArchived("The team is archived: restore it first.", field="team_id")
-    return row
+    return checks.live(await deciding.teams.get(team_id), etag)
 
 
-async def _place(
-    deciding: _Decision, parent_id: UUID | None, of: UUID | None = None, deep: int = 0
-) -> tuple[UUID, ...]:
-    """Answers the teams above a place, the nearest first, and that a new team or that one may stand there.
-
-    `deep` is how many teams that one stands below now.
-    """
-    if parent_id is None:
-        line: tuple[UUID, ...] = ()
-    else:
+async def _place(deciding: _Decision, parent_id: UUID | None) -> tuple[UUID, ...]:
+    """Answers the teams above a place, the nearest first, and that the decider may make a team there."""
+    line: tuple[UUID, ...] = ()
+    if parent_id is not None:
         parent = await deciding.teams.get(parent_id)
         if parent is None:
             raise TeamNotFound("The team above does not exist.", field="parent_team_id")
         if parent.archive_time is not None:
             raise TeamArchived("The team above is archived.", field="parent_team_id")
         line = (await deciding.teams.lines([parent_id]))[parent_id]
-    if of is None:
-        _require_chief_of_line(deciding.decider, line)
-    elif of in line:
-        raise TeamCycle("The team would stand below itself.", field="parent_team_id")
-    # What does not come to stand deeper than it does needs no walk down.
-    if len(line) > deep:
-        height = 1 if of is None else await deciding.teams.height(of)
-        if len(line) + height > tree.MOST_DEEP:
-            raise TeamTooDeep(f"Teams stand {tree.MOST_DEEP} deep at most.", field="parent_team_id")
+    checks.require_chief_of_line(deciding.decider, line)
+    checks.require_room(line, height=1)
     return line
-
-
-def _require_keeping(decider: Access) -> None:
-    if not appointing.may_keep(appointing.standing_of(decider)):
-        raise TeamAboveRight("The team is not the caller's to decide about.", field="team_id")
-
-
-def _require_chief_of_line(decider: Access, line: tuple[UUID, ...]) -> None:
-    """Raises TeamAboveRight unless the decider may put a team below this line, by title or as its chief."""
-    if decider.title < TITLE_MANAGER and appointing.greatest_role(decider, line) < ROLE_CHIEF:
-        raise TeamAboveRight("The place is not the caller's to decide about.", field="parent_team_id")
