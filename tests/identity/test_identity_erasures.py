@@ -27,6 +27,7 @@ from tests.identity.data import NEW, World, refused
 from tests.identity.make import (
     SignedIn,
     as_superuser,
+    fresh_email,
     info,
     member,
     published,
@@ -143,6 +144,28 @@ async def test_an_administrator_need_not_wait_for_the_grace_of_a_members_wish(su
     await suite.erased(known)
     assert await suite.state(own.id) == "CANCELLED"
     assert await _member_state(suite, known) == MemberState.ERASED
+
+
+async def test_whom_an_administrator_erases_has_the_token_before_the_address_is_destroyed(
+    suite: World,
+) -> None:
+    known, decider = await member(suite.identity), await suite.administrator()
+    mailbox = suite.identity.mailbox
+    before = len(mailbox.to(known.email))
+    mailbox.refuse = "451 later"
+    begun = await suite.erase(decider, known.member_id, reason="asked by letter")
+
+    async def waiting() -> bool:
+        return "mails" in (await suite.operation(begun.id, decider)).progress.message
+
+    await until(waiting)
+    assert await _member_state(suite, known) == MemberState.CLOSED, "it has begun all the same"
+    mailbox.refuse = ""
+    suite.clock.ahead += timedelta(seconds=3)
+    await register(suite.identity, fresh_email())  # the sender looks at the queue at once
+    assert await suite.ended(begun.id) == "SUCCEEDED"
+    token = code_in(await mailbox.wait_for(known.email, before + 1))
+    assert (await _read(suite, token)).member_id == known.member_id
 
 
 async def test_what_was_of_an_erased_member_can_be_read_nowhere(suite: World) -> None:

@@ -1,6 +1,6 @@
 """Certificates of erasures: administrators read them all, and who was erased reads their own by a token.
 
-The token is mailed to a member who asks to be erased, while there still is an address. It is derived and kept
+The token is mailed to whoever is to be erased, while there still is an address. It is derived and kept
 nowhere: nothing of an erased member is left to keep it with.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 from uuid import UUID
@@ -26,7 +27,7 @@ from services.identity.errors import MemberEmployed, MemberHasNoAddress, MemberI
 from services.identity.mail import mails
 from services.identity.mail.post import Post
 from services.identity.members import members
-from services.identity.models import PLATFORM, ErasureCertificate, Export, MemberState
+from services.identity.models import PLATFORM, ErasureCertificate, Export, Mail, MailState, MemberState
 from services.identity.personal_data import certificates
 from services.identity.personal_data.exports import blob_of
 from services.identity.personal_data.holders import OTHERS, OWN, Holders
@@ -39,6 +40,10 @@ JOURNAL = "erasures"
 """The folder of the journal, in the store of files: outside of what a restore of a database brings back."""
 LAPSE = timedelta(seconds=60)
 """How long a process may keep a key in memory after it was destroyed (chassis.crypto.Keyring)."""
+MAILING = timedelta(hours=1)
+"""How long an erasure waits at most for a mail that does not leave."""
+_MAILED_SOON = 1
+"""Seconds until it looks again whether the mails have left."""
 _LEGAL = "LEGAL"
 _ASK_AGAIN = 3600
 """Seconds until an erasure that is held by law looks again."""
@@ -97,15 +102,14 @@ async def ask(
         start_time=tx.now + GRACE if own else tx.now,
         total=len(OTHERS) + 1,
     )
-    if own and (waiting is None or waiting.id != begun.id):
-        try:
-            values = {
-                "until": f"{begun.start_time:%Y-%m-%d %H:%M} UTC",
-                "token": certificates.token(keyring, member_id),
-            }
-            await mails.to_member(tx, keyring, post, member_id, "erasure_asked", values)
-        except MemberHasNoAddress:
-            pass
+    if waiting is None or waiting.id != begun.id:
+        values = {
+            "until": f"{begun.start_time:%Y-%m-%d %H:%M} UTC",
+            "token": certificates.token(keyring, member_id),
+        }
+        with suppress(MemberHasNoAddress):
+            template = "erasure_asked" if own else "erasure_decided"
+            await mails.to_member(tx, keyring, post, member_id, template, values)
     return begun
 
 
@@ -171,6 +175,7 @@ class Erasures:
                 done = len(step["confirmed"])
                 await work.save(json.dumps(step), done=done, message=f"{service} has confirmed.")
         if OWN not in step["confirmed"]:
+            await self._mailed(member_id)
             await self._own(work, step, subject)
         left = LAPSE - (work.clock.now() - datetime.fromisoformat(step["confirmed"][OWN]["time"]))
         if left > timedelta():
@@ -201,6 +206,17 @@ class Erasures:
             await work.advance(tx, json.dumps(step), done=0, message="The member can sign in no more.")
         self._cache.drop([member_id])
         return step
+
+    async def _mailed(self, member_id: UUID) -> None:
+        """Waits until the member was written to: the address goes with the rest, and so does the queue."""
+        async with self._db.snapshot(Scope()) as snapshot:
+            queued = select(Mail.id).where(
+                Mail.member_id == member_id,
+                Mail.state == MailState.QUEUED,
+                Mail.create_time > snapshot.now - MAILING,
+            )
+            if await snapshot.session.scalar(queued.limit(1)) is not None:
+                raise Wait("Waits until the mails to the member have left.", _MAILED_SOON)
 
     async def _own(self, work: Work, step: Step, subject: Subject) -> None:
         """Destroys identity's part, in the transaction that says so."""
