@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -83,3 +84,43 @@ async def test_a_model_without_a_price_is_told_once(database: DatabaseFactory) -
             "SELECT payload FROM wrtn_outbox WHERE subject LIKE '%model.unpriced'"
         ).fetchall()
     assert len(rows) == 2
+
+
+async def test_usages_of_a_month_that_is_over_are_summed_again_when_it_changes_or_in_turn(
+    database: DatabaseFactory, postgres: Postgres
+) -> None:
+    service, person = await billing(await database("billing"), PRICES), Person(NEW())
+    used = [
+        usage(person, tokens(999, 0, 7), model="test/m", at=datetime(2026, n, 9, tzinfo=UTC))
+        for n in range(5, 10)
+    ]
+    await service.rate(map(recorded, used))
+    job = Reconciliation(service.database.app, service.database.worker)
+    await job.run()
+    assert await summed(service, person.tenant_id) == ["2026-05", "2026-06", "2026-07", "2026-08"]
+    # The one that was longest not summed, month after month; the last one goes on, and is always summed.
+    for month in ("2026-05", "2026-06"):
+        await job.run()
+        assert await summed(service, person.tenant_id) == [month]
+    # A late usage has its month be summed, besides the one in turn.
+    late = usage(person, tokens(5, 0, 5), model="test/m", at=datetime(2026, 5, 30, tzinfo=UTC))
+    await service.rate([recorded(late)])
+    await job.run()
+    assert await summed(service, person.tenant_id) == ["2026-05", "2026-07"]
+    # What is broken behind our back, where nobody looks any more, is found when it is its turn.
+    with connect(postgres.url(service.database.name)) as root:
+        root.execute("ALTER TABLE wrtn_usages DISABLE TRIGGER USER")
+        root.execute("UPDATE wrtn_usages SET charge = charge + 1 WHERE use_time < '2026-05-10'")
+    await job.run()
+    assert await told(service) == {}
+    for _ in range(3):
+        await job.run()
+    assert set(await told(service)) == {person.tenant_id}
+    assert disagreed() == 1
+
+
+async def summed(service: Billing, tenant: UUID) -> list[str]:
+    """The months that were summed last, and had been before."""
+    query = """SELECT to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM') FROM wrtn_checked_periods
+        WHERE check_time = (SELECT max(check_time) FROM wrtn_checked_periods) ORDER BY 1"""
+    return [row[0] for row in await service.rows(query, tenant)]

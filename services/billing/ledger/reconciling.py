@@ -1,6 +1,7 @@
 """Reconciliation: whatever adds up the same usages must come to the same sum, to the last decimal.
 
-It looks every few hours, whatever the code believes; what it finds broken is never mended by itself.
+It looks every few hours, whatever the code believes; what it finds broken is never mended by itself. Usages
+of a month or invoice that is over are not summed again while what is said of them stays, but for one in turn.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from chassis.database import Database, Scope
 from chassis.decimals import text
 from chassis.jobs import Job
 from services.billing.store.corrections import tenants_charged
-from services.billing.store.reconciling import Books
+from services.billing.store.reconciling import Books, keep
 from wrtn.billing.v1.events_pb2 import BooksDisagreed
 
 _EVERY = timedelta(hours=6)
@@ -57,12 +58,16 @@ class Reconciliation:
     async def _agree(self, tenant_id: UUID) -> bool:
         """Compares the books of a tenant at one moment."""
         async with self.database.snapshot(Scope.of(tenant_id)) as snapshot:
-            books = await Books(snapshot, tenant_id).sums()
+            books = Books(snapshot, tenant_id)
+            sums = await books.sums()
         _reconciled.inc()
-        if len({*books.values()}) <= 1:
-            return True
-        await self._tell(tenant_id, books)
-        return False
+        if len({*sums.values()}) > 1:
+            await self._tell(tenant_id, sums)
+            return False
+        if books.checked:
+            async with self.database.transaction(Scope.of(tenant_id)) as tx:
+                await keep(tx, tenant_id, books.checked)
+        return True
 
     async def _tell(self, tenant_id: UUID, books: Mapping[str, Decimal]) -> None:
         sums = {name: text(amount) for name, amount in books.items()}

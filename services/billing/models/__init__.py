@@ -34,6 +34,7 @@ from services.billing.models.organisation import (
 from services.billing.models.payments import Dispute, Payment, PaymentCustomer, PaymentMethod, Refund
 from services.billing.models.plans import Plan, PlanVersion, Subscription, SubscriptionPhase
 from services.billing.models.prices import Price, UnpricedModel
+from services.billing.models.reconciling import CheckedPeriod
 from services.billing.models.reservations import Reservation, ReservationState
 from services.billing.models.rules import ExchangeRate, PriceRule
 from services.billing.models.usages import CostDay, HolderCostDay, TeamPath, Usage
@@ -56,6 +57,7 @@ __all__ = [
     "BudgetIncrease",
     "BudgetNotice",
     "BudgetPeriodRow",
+    "CheckedPeriod",
     "Closing",
     "Correction",
     "CorrectionDifference",
