@@ -9,5 +9,5 @@ export type { UsageUnits } from "./generated/wrtn/sessions/v1/token_usage.js";
 export * from "./histories.js";
 export { Recorder, type RecorderOptions } from "./recorder.js";
 export { Recording, type Opening, type RecordingOptions, type Stored } from "./recording.js";
-export { Spending, SpendRefused, type SpendingOptions } from "./spending.js";
+export { Spending, SpendRefused, type Estimate, type SpendingOptions } from "./spending.js";
 export { serviceTokens, type Tokens } from "./tokens.js";

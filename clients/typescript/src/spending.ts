@@ -22,6 +22,9 @@ export interface SpendingOptions {
   patience?: number;
 }
 
+/** What a call may cost at most. */
+export type Estimate = TokenEstimate | { amount: string };
+
 /** Billing refuses a spending. The message says so in words, for the person who asked. */
 export class SpendRefused extends Error {
   constructor(
@@ -49,13 +52,15 @@ export class Spending {
 
   /**
    * Reserves what a call of the session's model, or of another, may cost at most; its usage names the reservation.
-   * In a procedure session without a model it is a run of the procedure.
+   * In a procedure session without a model it is a run of the procedure. It is told in tokens, or as an amount, a decimal
+   * number ("0.08"), where a model is priced by something else, as images are.
    * Rejects with SpendRefused if a budget, or anything else, does not allow it.
    */
-  async authorize(session: Opened, tokens: TokenEstimate, model = modelOf(session)): Promise<Reservation> {
+  async authorize(session: Opened, given: Estimate, model = modelOf(session)): Promise<Reservation> {
     const { tenantId, accountId, teamId, procedureId } = session;
     const spender = { tenantId, accountId, teamId, procedureId };
-    const request = { reservationId: randomUUID(), ...spender, model, estimate: { tokens } };
+    const estimate = "amount" in given ? given : { tokens: given };
+    const request = { reservationId: randomUUID(), ...spender, model, estimate };
     return this.call((metadata, patience, done) => this.client.authorizeSpend(request, metadata, patience, done));
   }
 

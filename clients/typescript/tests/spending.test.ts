@@ -80,6 +80,11 @@ test("what a call may cost is reserved for the account and team of the session, 
   assert.equal((await spending.release(held)).state, Reservation_State.STATE_RELEASED);
 });
 
+test("a call that is not priced by tokens is reserved as an amount", async () => {
+  await spending.authorize(session, { amount: "0.08" }, "m/pictures");
+  assert.deepEqual([billing.asked[0]?.model, billing.asked[0]?.estimate], ["m/pictures", { tokens: undefined, amount: "0.08" }]);
+});
+
 test("what a run of a procedure may cost is reserved of the budgets of the procedure, too", async () => {
   await spending.authorize({ ...session, model: "", procedureId: "p" }, { input: 0, output: 0 });
   assert.deepEqual([billing.asked[0]?.model, billing.asked[0]?.procedureId], ["procedure/p", "p"]);
