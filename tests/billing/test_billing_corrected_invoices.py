@@ -24,6 +24,7 @@ from chassis.testing.databases import Templates, databases
 from chassis.testing.serving import starting
 from chassis.testing.waiting import until
 from services.billing.invoices.correcting_invoices import CorrectedTenant
+from services.billing.invoices.finalizing import finalize
 from services.billing.invoices.invoicing import credit_note, mark_paid
 from services.billing.models import KnownAccount
 from services.billing.store.reconciling import Books
@@ -229,20 +230,23 @@ async def test_credits_that_paid_for_what_is_not_charged_any_more_come_back_and_
     model = "acme/credits"
     at = service.at(2026, 11, 10)
     price = await priced(service, model)
-    buyer, open_one, alone = await found(service), await found(service), freelancer()
+    buyer, open_one, credited = [await found(service) for _ in range(3)]
+    alone = freelancer()
     person = Buyer(**{**vars(service), "id": alone.tenant_id})
     async with service.database.app.transaction(Scope.of(person.id)) as tx:
         account = KnownAccount(
             tenant_id=person.id, account_id=person.id, holder_member_id=alone.member_id, version=1
         )
         tx.session.add(account)
-    for each, given in ((buyer, 6), (open_one, 10), (person, 6)):
+    for each, given in ((buyer, 6), (open_one, 10), (person, 6), (credited, 6)):
         async with service.running.runtime.db.transaction(Scope.of(each.id)) as tx:
             await wallets.bonus(tx, each.id, Decimal(given), "USD", reference="test")
     await buyer.use(MILLION, at, Person(buyer.id), model)
+    await credited.use(MILLION, at, Person(credited.id), model)
     await person.use(MILLION, at, alone, model)
     (invoice,) = await buyer.invoiced(2026, 12, 1, 1)
     assert invoice.total == "4.00"
+    await act(credited, "Credit", (await invoices(credited))[0], amount="4")
     await open_one.use(MILLION, service.at(2026, 12, 2), Person(open_one.id), model)
     await corrected(service, price, "5")
 
@@ -273,6 +277,14 @@ async def test_credits_that_paid_for_what_is_not_charged_any_more_come_back_and_
     following = (await buyer.invoiced(2027, 1, 1, 1))[-1]
     assert [line.amount for line in following.lines] == ["2.00", "-1.00"]
     await agreed(buyer, due="1")
+
+    # All of it was wrong: what was paid otherwise comes back, and nothing that came back before.
+    service.at(2027, 1, 5)
+    await corrected(service, price, "0")
+    for each, owed, left in ((buyer, 1, 7), (person, 0, 6), (open_one, 0, 10), (credited, 0, 6)):
+        balances = await agreed(each)
+        assert balances["wallet"] == -left
+        assert balances.get("receivable", 0) == owed
 
 
 async def test_what_was_paid_given_up_withdrawn_or_credited_before_is_corrected_as_it_stands(
@@ -346,3 +358,21 @@ async def test_a_crash_between_tenants_and_within_one_credits_each_once(
         await agreed(each, due="9.50")
     # The number of the one that crashed went to the next.
     assert numbers == list(range(numbers[0], numbers[0] + 3))
+
+
+async def test_an_invoice_that_is_finalised_meanwhile_is_waited_for_and_then_credited(service: Buyer) -> None:
+    buyer, model, at = await found(service), "acme/meanwhile", service.at(2026, 11, 10)
+    price = await priced(service, model)
+    await buyer.use(MILLION, at, Person(buyer.id), model)
+    (draft,) = await buyer.invoiced(2026, 12, 1)
+    async with buyer.running.runtime.db.transaction(Scope.of(buyer.id)) as tx:
+        await finalize(tx, buyer.cycle().drafter, buyer.id, UUID(draft.id))
+        correcting = asyncio.create_task(corrected(buyer, price, "4"))
+
+        async def waits() -> bool:
+            return bool(await buyer.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+        await until(waits, 30)
+    await correcting
+    assert [each.total for each in await notes(buyer)] == ["6.00"]
+    await agreed(buyer, due="4")

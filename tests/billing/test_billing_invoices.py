@@ -11,7 +11,7 @@ import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -23,8 +23,10 @@ from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
 from services.billing.consumers import Rating
 from services.billing.invoices.finalizing import finalize
+from services.billing.main import wire
 from services.billing.plans.plan_presets import PRESETS
 from services.billing.pricing.price_list import PriceList
+from services.billing.settings import BillingSettings
 from tests.billing.buyers import Buyer, found, opened
 from tests.billing.make import REAL
 from tests.billing.office import refused
@@ -33,6 +35,10 @@ from wrtn.access.v1.access_pb2 import Duty, Title
 from wrtn.billing.v1 import invoice_settings_pb2, subscriptions_pb2
 from wrtn.billing.v1 import invoices_pb2 as pb
 from wrtn.billing.v1.invoices_pb2 import Invoice, InvoiceLine
+from wrtn.billing.v1.invoices_pb2_grpc import InvoiceServiceStub
+
+if TYPE_CHECKING:
+    from wrtn.billing.v1.invoices_pb2_grpc import InvoiceServiceAsyncStub
 
 ZERO = Decimal(0)
 SMALL = "openai/gpt-4.1-mini"
@@ -262,24 +268,32 @@ async def test_withdrawn_credited_and_given_up_invoices_leave_the_ledger_even(bu
     assert [each.number for each in listed.credit_notes] == ["CN-000001"]
 
 
-async def test_numbers_have_no_gaps_where_replicas_race_and_some_fail(buyer: Buyer) -> None:
+async def test_numbers_have_no_gaps_where_two_services_race_and_some_transactions_fail(
+    buyer: Buyer, serve: Serve
+) -> None:
     buyers = [await found(buyer) for _ in range(6)]
     for each in buyers:
         await each.use(1_000_000, utc(2026, 11, 10))
     await buyer.invoiced(2026, 12, 1)
     buyer.at(2026, 12, 1, 1)
+    other = await serve("billing", BillingSettings, wire, database=buyer.database, clock=buyer.clock)
 
-    async def finalized(each: Buyer, *, fails: bool) -> None:
-        replica = each.database.app if fails else each.running.runtime.db
-        replica.auditor = each.running.runtime.db.auditor
+    async def finalized(each: Buyer, service: InvoiceServiceAsyncStub) -> None:
         ((invoice_id,),) = await each.rows("SELECT id FROM wrtn_invoices")
-        async with replica.transaction(Scope.of(each.id)) as tx:
-            await finalize(tx, each.cycle().drafter, each.id, invoice_id)
-            if fails:
-                raise RuntimeError
+        request = pb.FinalizeInvoiceRequest(enterprise_id=str(each.id), invoice_id=str(invoice_id))
+        await service.FinalizeInvoice(request, metadata=each.administrator.metadata)
 
-    tasks = [finalized(each, fails=fails) for each in buyers for fails in (True, False, False)]
-    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    async def failing(each: Buyer) -> None:
+        ((invoice_id,),) = await each.rows("SELECT id FROM wrtn_invoices")
+        async with other.runtime.db.transaction(Scope.of(each.id)) as tx:
+            await finalize(tx, each.cycle().drafter, each.id, invoice_id)
+            raise RuntimeError
+
+    async with other.channel() as channel:
+        services = (buyer.invoices, InvoiceServiceStub(channel))
+        tasks = [failing(each) for each in buyers]
+        tasks += [finalized(each, service) for each in buyers for service in services]
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert sum(outcome is None for outcome in outcomes) == 6
     numbers = [(await each.rows("SELECT number FROM wrtn_invoices"))[0][0] for each in buyers]
     assert sorted(numbers) == [1, 2, 3, 4, 5, 6]

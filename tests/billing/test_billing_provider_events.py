@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,16 +16,14 @@ from google.api.httpbody_pb2 import HttpBody
 
 from chassis.testing.logs import Logs
 from chassis.testing.waiting import until
-from gateway.app import opened
-from gateway.settings import Settings
 from services.billing.payments.stripe.signatures import is_signed
+from tests.billing.fronted import gateway
 from tests.billing.office import refused
 from tests.billing.paying import CONFIRMED, SECRET_KEY, WEBHOOK_SECRET, Payer, PayWorld, State
 from wrtn.billing.v1 import payments_pb2
 from wrtn.billing.v1.payment_providers_pb2 import ReceiveStripeEventRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-DESCRIPTORS = Path(__file__).parents[2] / "wrtn" / "descriptors.binpb"
 WEBHOOK = "/v1/paymentProviders/stripe/webhook"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -63,17 +60,6 @@ async def waiting(world: PayWorld) -> tuple[Payer, payments_pb2.CreatePaymentRes
 
 
 @asynccontextmanager
-async def gateway(world: PayWorld) -> AsyncIterator[httpx.AsyncClient]:
-    """The gateway before the service."""
-    backends = (("wrtn.billing.v1", world.running.address),)
-    settings = Settings(descriptor_set=DESCRIPTORS, backends=backends, metrics_port=0, docs=False)
-    async with opened(settings) as app:
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            yield client
-
-
-@asynccontextmanager
 async def receiver(client: httpx.AsyncClient) -> AsyncIterator[str]:
     """Listens at a URL for Stripe, and hands all to the gateway as it comes."""
 
@@ -96,7 +82,7 @@ async def receiver(client: httpx.AsyncClient) -> AsyncIterator[str]:
 
 async def test_what_stripe_itself_sends_settles_a_payment(world: PayWorld) -> None:
     payer, begun = await waiting(world)
-    async with gateway(world) as client, receiver(client) as url:
+    async with gateway(world.running) as client, receiver(client) as url:
         await world.stripe.webhook(url)
         await world.stripe.authenticate(begun.client_secret.partition("_secret_")[0], begun.client_secret)
 
