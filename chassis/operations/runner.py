@@ -16,6 +16,7 @@ from google.rpc.status_pb2 import Status
 from chassis import telemetry
 from chassis.crypto import KeyDestroyed, Keyring
 from chassis.database import Database, Scope, Transaction
+from chassis.database.failures import TransactionConflict
 from chassis.errors import DomainError, Unavailable, status, to_status
 from chassis.operations import store
 from chassis.operations.beginning import REQUEST, begin
@@ -175,7 +176,7 @@ class Operations:
 
     async def _failed(self, held: Held, row: Row, kind: Kind, error: Exception) -> None:
         if _outage(error):
-            await self._again(held, _PATIENCE, "Waits for a service that does not answer.", failed=False)
+            await self._again(held, _PATIENCE, "Waits for a service, or for another change.", failed=False)
         elif isinstance(error, DomainError):
             await self._end(held, "FAILED", error=to_status(error))
         else:
@@ -220,6 +221,6 @@ class Operations:
 
 
 def _outage(error: Exception) -> bool:
-    return isinstance(error, Unavailable) or (
+    return isinstance(error, Unavailable | TransactionConflict) or (
         isinstance(error, grpc.aio.AioRpcError) and error.code() in _OUTAGES
     )

@@ -37,7 +37,8 @@ class Kind:
     """A kind of long work. Its `run` may be killed anywhere, and begins again at the last step kept.
 
     What `run` raises: Wait to be called again later; a DomainError to fail with it; an outage of a peer or
-    of the database is waited out; anything else is tried again, up to `most_failures` times in a row.
+    of the database, or transactions in each other's way, are waited out; anything else is tried again, up to
+    `most_failures` times in a row.
     """
 
     name: str
