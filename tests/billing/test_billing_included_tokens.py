@@ -96,13 +96,8 @@ def shown(invoice: Invoice) -> list[tuple[int, Decimal, int]]:
     return [(line.kind, Decimal(line.exact_amount), line.quantity) for line in lines]
 
 
-async def purchase(buyer: Buyer, amount: int) -> None:
-    async with buyer.running.runtime.db.transaction(Scope.of(buyer.id)) as tx:
-        await wallets.purchase(tx, buyer.id, Decimal(amount), "USD", source="cash:bank", reference="bought")
-
-
-async def balance(buyer: Buyer) -> Decimal:
-    return (await buyer.rows("SELECT balance FROM wrtn_wallets"))[0][0]  # type: ignore[no-any-return]
+async def lots(buyer: Buyer) -> dict[str, Decimal]:
+    return dict(await buyer.rows("SELECT kind, remaining FROM wrtn_wallet_lots"))
 
 
 @MODULE
@@ -116,10 +111,10 @@ async def test_what_the_tokens_cover_is_the_same_in_any_order_and_all_books_agre
         people = [Person(mine.id, (team, above)), Person(mine.id)]
         # By time: 2 million dear ones, half a million that cost nothing, and half of a million cheap ones.
         messages = [
-            usage(people[0], tokens(2 * MILLION, 0, 0), model=DEAR, at=utc(2026, 11, 3)),
-            usage(people[1], tokens(MILLION // 2, 0, 0), model="acme/unknown", at=utc(2026, 11, 4)),
-            usage(people[1], tokens(MILLION, 0, 0), model=CHEAP, at=utc(2026, 11, 5)),
             usage(people[0], tokens(7, 0, 0), model=DEAR, at=utc(2026, 11, 6)),
+            usage(people[1], tokens(MILLION, 0, 0), model=CHEAP, at=utc(2026, 11, 5)),
+            usage(people[1], tokens(MILLION // 2, 0, 0), model="acme/unknown", at=utc(2026, 11, 4)),
+            usage(people[0], tokens(2 * MILLION, 0, 0), model=DEAR, at=utc(2026, 11, 3)),
         ]
         events = shuffled_thrice(map(recorded, messages), seed=order)
         for batch in (events[:3], events[3:]):
@@ -152,11 +147,15 @@ async def test_usage_of_before_the_plan_is_not_covered_and_late_usage_counts_whe
     mine = await found(buyer)
     mine.at(2026, 11, 16)
     await subscribe(mine, await plan(buyer, "two", including(2 * MILLION)))
-    await mine.use(MILLION, utc(2026, 11, 15, 23))
+    await mine.use(MILLION, utc(2026, 11, 15, 23), model=CHEAP)
     await mine.use(3 * MILLION, utc(2026, 11, 16, 1))
     (first,) = await mine.invoiced(2026, 12, 1, 1)
     # Half of the month is left, so half of the tokens are.
-    assert shown(first) == [of(InvoiceLine.KIND_USAGE, "8", 2), of(InvoiceLine.KIND_INCLUDED, "-2", MILLION)]
+    assert shown(first) == [
+        of(InvoiceLine.KIND_USAGE, "6", 1),
+        of(InvoiceLine.KIND_USAGE, "0.4", 1),
+        of(InvoiceLine.KIND_INCLUDED, "-2", MILLION),
+    ]
     await mine.use(MILLION, utc(2026, 11, 20))
     (_, second) = await mine.invoiced(2027, 1, 1, 1)
     assert shown(second) == [of(InvoiceLine.KIND_USAGE, "2", 1), of(InvoiceLine.KIND_INCLUDED, "-2", MILLION)]
@@ -186,16 +185,19 @@ async def test_credits_pay_for_what_the_tokens_leave_and_the_rest_of_them_comes_
     mine = await found(buyer)
     mine.at(2026, 11, 1)
     await subscribe(mine, await plan(buyer, "three", including(3 * MILLION)))
-    await purchase(mine, 10)
+    async with mine.running.runtime.db.transaction(Scope.of(mine.id)) as tx:
+        await wallets.purchase(tx, mine.id, Decimal(10), "USD", source="cash:bank", reference="bought")
+        await wallets.bonus(tx, mine.id, Decimal(3), "USD", reference="given")
     await mine.use(4 * MILLION, utc(2026, 11, 3))
-    assert await balance(mine) == 2
+    assert await lots(mine) == {"PURCHASE": 5, "BONUS": 0}
     (invoice,) = await mine.invoiced(2026, 12, 1, 1)
     assert shown(invoice) == [
         of(InvoiceLine.KIND_USAGE, "8", 1),
         of(InvoiceLine.KIND_INCLUDED, "-6", 3 * MILLION),
         of(InvoiceLine.KIND_CREDITS, "-2", 1),
     ]
-    assert (invoice.total, await balance(mine)) == ("0.00", Decimal(8))
+    # What burnt last is there again first.
+    assert (invoice.total, await lots(mine)) == ("0.00", {"PURCHASE": Decimal(10), "BONUS": Decimal(1)})
     assert "receivable" not in await mine.balances()
 
 
