@@ -8,6 +8,8 @@ from pathlib import Path
 from chassis.settings import ServiceSettings, SettingsError
 from services.billing.invoices import taxes
 from services.billing.invoices.taxes import Taxes
+from services.billing.payments import schedule
+from services.billing.payments.schedule import Schedule
 from services.billing.payments.stripe.api import StripeKeys
 
 
@@ -22,6 +24,10 @@ class BillingSettings(ServiceSettings):
     """Where the seller is taxed, as in "DE": businesses elsewhere that have a tax id owe the tax there."""
     seller: str = ""
     """Who invoices, as it stands on invoices: name, address, tax id; lines divided by "|"."""
+    dunning_days: str = "1,3,5,7,14,21,28"
+    """On which days after an invoice was due its payer is reminded, and the card charged again."""
+    overdue_day: int = 14
+    """Which of these days ends the grace: others are told that the tenant is overdue."""
     stripe_secret_key_file: Path | None = None
     """The file with Stripe's secret key; without it there are no cards."""
     stripe_webhook_secret_file: Path | None = None
@@ -33,6 +39,10 @@ class BillingSettings(ServiceSettings):
     def taxes(self) -> Taxes:
         """Answers how invoices are taxed; raises SettingsError."""
         return taxes.read(self.tax_rates, self.seller_country)
+
+    def dunning(self) -> Schedule:
+        """Answers when dunning takes its steps; raises SettingsError."""
+        return schedule.read(self.dunning_days, self.overdue_day)
 
     def stripe(self) -> StripeKeys | None:
         """Answers how Stripe is called, None where it is not; raises SettingsError for half of it."""

@@ -16,18 +16,22 @@ import pytest_asyncio
 
 from chassis.audit.recording import AuditTrail
 from chassis.database import Scope
+from chassis.settings import SettingsError
 from chassis.testing.clocks import MovableClock
 from chassis.testing.databases import DatabaseFactory, ServiceDatabase
 from services.billing.models import Invoice, KnownAccount, KnownEmployee, KnownEnterprise, PaymentMethod
 from services.billing.payments import payments
-from services.billing.payments.dunning import SCHEDULE, Dun, time_of
+from services.billing.payments.dunning import Dun
+from services.billing.payments.schedule import Schedule, read
+from services.billing.settings import BillingSettings
 from tests.billing.test_billing_invoicing import KEYRING, open_invoice
 from tests.usage import NEW
 from wrtn.access.v1.access_pb2 import TITLE_OWNER
 from wrtn.billing.v1.payments_pb2 import Payment
 
 DAY = timedelta(days=1)
-OVERDUE_DAY = next(each.day for each in SCHEDULE if each.overdue)
+OVERDUE_DAY = BillingSettings.overdue_day
+SCHEDULE = read(BillingSettings.dunning_days, OVERDUE_DAY)
 
 
 @dataclass
@@ -39,11 +43,13 @@ class World:
     tenant_id: UUID
     invoice: Invoice
 
-    async def on_day(self, day: float, *, cards: bool = False, replicas: int = 1) -> None:
+    async def on_day(
+        self, day: float, *, cards: bool = False, replicas: int = 1, by: Schedule = SCHEDULE
+    ) -> None:
         """Duns so many days after the invoice was due."""
         assert self.invoice.due_time is not None
         self.clock.ahead += self.invoice.due_time + day * DAY - self.clock.now()
-        dun = Dun(self.database.app, self.database.worker, cards=cards)
+        dun = Dun(self.database.app, self.database.worker, cards=cards, schedule=by)
         await asyncio.gather(*(dun.run() for _ in range(replicas)))
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -186,9 +192,30 @@ async def test_the_holder_of_a_personal_account_is_reminded(world: World) -> Non
 )
 def test_steps_keep_the_tenants_days(due: str, zone: str, step: int, expected: str) -> None:
     moment = datetime.fromisoformat(due).replace(tzinfo=UTC)
-    found = time_of(step, moment, ZoneInfo(zone))
+    found = SCHEDULE.time_of(step, moment, ZoneInfo(zone))
     assert found == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
 def test_no_step_follows_the_last() -> None:
-    assert time_of(len(SCHEDULE), datetime(2026, 1, 1, tzinfo=UTC), ZoneInfo("UTC")) is None
+    assert SCHEDULE.time_of(len(SCHEDULE.days), datetime(2026, 1, 1, tzinfo=UTC), ZoneInfo("UTC")) is None
+
+
+async def test_the_days_are_those_of_the_settings_also_where_they_become_fewer_meanwhile(
+    world: World,
+) -> None:
+    mine = read("2,4,9", 4)
+    for day in (1, 2, 4):
+        await world.on_day(day, by=mine)
+    assert await world.letters() == [("payment_reminder", "2"), ("payment_overdue", "4")]
+    assert await world.told() == [("overdue", 1)]
+    await world.on_day(10, by=read("5", 5))
+    assert len(await world.letters()) == 2
+    assert await world.rows("SELECT next_time FROM wrtn_dunnings") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("days", "overdue"), [("", 1), ("a", 1), ("3,1", 3), ("1,1", 1), ("0,1", 1), ("366", 366), ("1,3", 2)]
+)
+def test_days_that_cannot_be_are_refused(days: str, overdue: int) -> None:
+    with pytest.raises(SettingsError):
+        read(days, overdue)

@@ -21,6 +21,7 @@ from services.billing.ledger.ledger import Line, post
 from services.billing.models import Dispute, Payment
 from services.billing.payments import booking, dunning, payments
 from services.billing.payments.providers import Contest
+from services.billing.payments.schedule import Schedule
 from services.billing.payments.stripe.cards import Cards
 from services.billing.store.payment_methods import PaymentMethods
 from services.billing.store.payments import Disputes
@@ -43,6 +44,8 @@ class Disputing:
 
     database: Database
     cards: Cards
+    schedule: Schedule
+    """By which an invoice is dunned for that is owed again."""
 
     async def advance(self, dispute_id: str) -> None:
         """Notes how a dispute stands; one of another system's payment is left alone.
@@ -56,17 +59,18 @@ class Disputing:
             paid = await payments.found(tx, contest.tenant_id, contest.payment_id, lock=True)
             if paid.state not in _CONTESTABLE:
                 raise ProviderUnreachable("The payment is not booked yet: send it again.")
-            await settle(tx, paid, contest)
+            await settle(tx, paid, contest, self.schedule)
 
 
-async def settle(tx: Transaction, paid: Payment, contest: Contest) -> None:
+async def settle(tx: Transaction, paid: Payment, contest: Contest, schedule: Schedule) -> None:
     """Notes how a dispute of a locked payment stands; what is noted or decided changes nothing."""
     row = await Disputes(tx, paid.tenant_id).get(contest.dispute_id)
     if row is None:
         row = await _begin(tx, paid, contest)
     if row.state != Wire.STATE_DISPUTED or contest.state == Wire.STATE_DISPUTED:
         return
-    lines = await _lost(tx, paid, row) if contest.state == Wire.STATE_LOST else [_cash(paid, row.amount)]
+    lost = contest.state == Wire.STATE_LOST
+    lines = await _lost(tx, paid, row, schedule) if lost else [_cash(paid, row.amount)]
     await _post(tx, paid, row, [*lines, Line(chart.DISPUTES, -row.amount)], "decided")
     await _turn(tx, paid, row, contest.state)
 
@@ -88,10 +92,10 @@ async def _begin(tx: Transaction, paid: Payment, contest: Contest) -> Dispute:
     return row
 
 
-async def _lost(tx: Transaction, paid: Payment, row: Dispute) -> Sequence[Line]:
+async def _lost(tx: Transaction, paid: Payment, row: Dispute, schedule: Schedule) -> Sequence[Line]:
     """Takes back what the money had paid; answers what is owed instead."""
     of_invoice = min(row.amount, paid.applied_amount)
-    lines = [Line(await _reopened(tx, paid, of_invoice), of_invoice)] if of_invoice else []
+    lines = [Line(await _reopened(tx, paid, of_invoice, schedule), of_invoice)] if of_invoice else []
     of_credits = row.amount - of_invoice
     if of_credits:
         purchase = purchases.reference_of(paid.id)
@@ -103,13 +107,13 @@ async def _lost(tx: Transaction, paid: Payment, row: Dispute) -> Sequence[Line]:
     return lines
 
 
-async def _reopened(tx: Transaction, paid: Payment, amount: Decimal) -> str:
+async def _reopened(tx: Transaction, paid: Payment, amount: Decimal, schedule: Schedule) -> str:
     """Has the invoice be owed again, and dunned for from now on; answers the account of what is owed."""
     paid.applied_amount -= amount
     invoice = await invoicing.reopen(tx, paid, amount)
     if invoice.state != WireInvoice.STATE_OPEN:
         return chart.BAD_DEBT
-    await dunning.restart(tx, invoice)
+    await dunning.restart(tx, invoice, schedule)
     return chart.RECEIVABLE
 
 

@@ -8,8 +8,7 @@ Billing only says so: what it means for an enterprise is enterprise's to decide.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,45 +20,24 @@ from chassis.errors import DomainError
 from chassis.jobs import Job
 from services.billing import letters
 from services.billing.invoices.numbers import numbered
-from services.billing.models import Invoice
+from services.billing.models import Dunning, Invoice
 from services.billing.payments import payments, standings
+from services.billing.payments.schedule import Schedule
 from services.billing.store.customers import Customer
 from services.billing.store.dunnings import Dunnings, tenants_to_dun
 from services.billing.store.invoices import Invoices
 from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
 
 _EVERY = timedelta(seconds=30)
-_APART = timedelta(days=1)
 
 _log = structlog.get_logger(__name__)
 
 
-class Step(NamedTuple):
-    """What is done so many days after an invoice was due: a reminder, and the card is charged again."""
-
-    day: int
-    overdue: bool = False
-    """Whether the grace is over with it."""
-
-
-SCHEDULE = (Step(1), Step(3), Step(5), Step(7), Step(14, overdue=True), Step(21), Step(28))
-
-
-def time_of(step: int, due: datetime, zone: ZoneInfo, done: datetime | None = None) -> datetime | None:
-    """Answers when a step is due, None after the last; a day after the one before it was `done`, or later.
-
-    Days are those of the tenant's wall clock, so that a step keeps its hour where clocks change.
-    """
-    if step >= len(SCHEDULE):
-        return None
-    planned = (due.astimezone(zone) + timedelta(days=SCHEDULE[step].day)).astimezone(UTC)
-    return planned if done is None else max(planned, done + _APART)
-
-
-async def restart(tx: Transaction, invoice: Invoice) -> None:
+async def restart(tx: Transaction, invoice: Invoice, schedule: Schedule) -> None:
     """Duns for an invoice that is owed again, with all its grace from now on."""
     zone = ZoneInfo(await Customer(tx, invoice.tenant_id).time_zone())
-    await Dunnings(tx, invoice.tenant_id).restart(invoice, time_of(0, tx.now, zone), tx.now)
+    first = schedule.time_of(0, tx.now, zone)
+    await Dunnings(tx, invoice.tenant_id).restart(invoice, first, tx.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +47,7 @@ class Dun:
     database: Database
     worker: Database
     cards: bool
+    schedule: Schedule
 
     def job(self) -> Job:
         """Answers the job."""
@@ -89,7 +68,7 @@ class Dun:
             zone = ZoneInfo(await Customer(tx, tenant_id).time_zone())
             dunnings = Dunnings(tx, tenant_id)
             for invoice in await dunnings.unnoticed(tx.now):
-                first = time_of(0, invoice.due_time or tx.now, zone)
+                first = self.schedule.time_of(0, invoice.due_time or tx.now, zone)
                 await dunnings.begin(invoice, first or tx.now, tx.now)
             waiting = await dunnings.to_look_at(tx.now)
         for invoice_id in waiting:
@@ -105,12 +84,18 @@ class Dun:
         if invoice.state != Wire.STATE_OPEN:
             row.end_time, row.next_time = tx.now, None
         elif row.next_time is not None and row.next_time <= tx.now:
-            step = SCHEDULE[row.steps]
-            row.steps, row.overdue = row.steps + 1, row.overdue or step.overdue
-            row.next_time = time_of(row.steps, row.due_time, zone, tx.now)
-            await _remind(tx, invoice, step)
-            await self._charge(tx, invoice)
+            await self._take(tx, invoice, row, zone)
         await standings.tell(tx, tenant_id)
+
+    async def _take(self, tx: Transaction, invoice: Invoice, row: Dunning, zone: ZoneInfo) -> None:
+        """Takes the next step, if the schedule still has one."""
+        schedule, day = self.schedule, next(iter(self.schedule.days[row.steps :]), None)
+        row.steps += 1
+        row.next_time = schedule.time_of(row.steps, row.due_time, zone, tx.now)
+        if day is not None:
+            row.overdue = row.overdue or day >= schedule.overdue_day
+            await _remind(tx, invoice, day, overdue=day == schedule.overdue_day)
+            await self._charge(tx, invoice)
 
     async def _charge(self, tx: Transaction, invoice: Invoice) -> None:
         """Has the default card be charged again, if there is one and no payment is under way."""
@@ -122,11 +107,11 @@ class Dun:
             _log.info("dunning_charges_nothing", invoice_id=str(invoice.id), reason=error.reason)
 
 
-async def _remind(tx: Transaction, invoice: Invoice, step: Step) -> None:
+async def _remind(tx: Transaction, invoice: Invoice, day: int, *, overdue: bool) -> None:
     fills = {
         "number": numbered("INV", invoice.number),
         "amount": f"{text(invoice.due)} {invoice.currency}",
-        "days": str(step.day),
+        "days": str(day),
     }
-    template = "payment_overdue" if step.overdue else "payment_reminder"
+    template = "payment_overdue" if overdue else "payment_reminder"
     await letters.write_to_payers(tx, invoice.tenant_id, template, fills)

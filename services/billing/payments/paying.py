@@ -40,7 +40,7 @@ class Paying:
 def paying(runtime: Runtime[BillingSettings]) -> Paying:
     """Builds them; raises SettingsError where Stripe is set up by half."""
     db, clock = runtime.db, runtime.clock
-    keys = runtime.settings.stripe()
+    keys, schedule = runtime.settings.stripe(), runtime.settings.dunning()
     providers: dict[int, PaymentProvider] = {PAYMENT_PROVIDER_BANK_TRANSFER: BankTransfers()}
     refunding = Refunding(db, providers)
     saving, collector, disputing = None, None, None
@@ -49,8 +49,9 @@ def paying(runtime: Runtime[BillingSettings]) -> Paying:
         cards, saving = Cards(api, clock), Saving(api, keys.publishable_key)
         providers[PAYMENT_PROVIDER_STRIPE] = cards
         collector = Collector(db, runtime.worker, clock, cards, saving, refunding)
-        disputing = Disputing(db, cards)
+        disputing = Disputing(db, cards, schedule)
     jobs = [collector.job()] if collector is not None else []
+    dun = Dun(db, runtime.worker, cards=collector is not None, schedule=schedule)
     hearing = PaymentProviders(clock, keys, collector, disputing)
     return Paying(
         servicers=[
@@ -58,7 +59,7 @@ def paying(runtime: Runtime[BillingSettings]) -> Paying:
             (add_PaymentMethodServiceServicer_to_server, PaymentMethods(runtime, saving)),
             (add_PaymentProviderServiceServicer_to_server, hearing),
         ],
-        jobs=[*jobs, Dun(db, runtime.worker, cards=collector is not None).job()],
+        jobs=[*jobs, dun.job()],
     )
 
 
