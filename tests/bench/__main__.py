@@ -119,10 +119,10 @@ def spendings(folder: Path, seconds: float, rounds: int) -> Iterator[Row]:
 
 
 def ratings(folder: Path, seconds: float, rounds: int) -> Iterator[Row]:
-    """Usages rated in batches, against a bare COPY; events a second of processor time."""
-    with servers(folder / "ratings", "billing") as (postgres, _, urls):
+    """Usages rated, against a bare fetch and COPY in batches; events a second of processor time."""
+    with servers(folder / "ratings", "billing") as (postgres, nats_url, urls):
         floor_url = postgres.replace("postgresql+psycopg", "postgresql")
-        pair = (lambda: usages.floor(floor_url), lambda: usages.ours(urls))
+        pair = (lambda: usages.floor(floor_url, nats_url), lambda: usages.ours(urls, nats_url))
         yield Row("usages rated, by processor", *medians(pair, rounds), 0.3)
 
 

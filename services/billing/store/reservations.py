@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import Text, Uuid, any_, or_, select, tuple_
 
 from chassis.database import Snapshot, arrays
 from services.billing.models import (
@@ -110,7 +110,7 @@ class Reservations:
         """Answers those reservations that there are, by tenant and id, locked in the order of their keys."""
         query = (
             select(Reservation)
-            .where(tuple_(Reservation.tenant_id, Reservation.id).in_(list(keys)))
+            .where(tuple_(Reservation.tenant_id, Reservation.id).in_(arrays.id_pairs(keys)))
             .order_by(Reservation.tenant_id, Reservation.id)
             .with_for_update()
         )
@@ -178,17 +178,19 @@ class Reservations:
     ) -> list[Budget]:
         """Answers the budgets that may cover usages of these tenants, teams, employees and resources."""
         query = select(Budget).where(
-            Budget.tenant_id.in_(list(tenants)),
+            Budget.tenant_id == any_(arrays.parameter(tenants, Uuid())),
             Budget.archive_time.is_(None),
-            or_(Budget.team_id.is_(None), Budget.team_id.in_(list(teams))),
-            or_(Budget.employee_id.is_(None), Budget.employee_id.in_(list(employees))),
-            Budget.resource.in_(list(resources)),
+            or_(Budget.team_id.is_(None), Budget.team_id == any_(arrays.parameter(teams, Uuid()))),
+            or_(
+                Budget.employee_id.is_(None), Budget.employee_id == any_(arrays.parameter(employees, Uuid()))
+            ),
+            Budget.resource == any_(arrays.parameter(resources, Text())),
         )
         return list(await self._session.scalars(query))
 
     async def budgets(self, keys: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Budget]:
         """Answers budgets by tenant and id."""
-        query = select(Budget).where(tuple_(Budget.tenant_id, Budget.id).in_(list(keys)))
+        query = select(Budget).where(tuple_(Budget.tenant_id, Budget.id).in_(arrays.id_pairs(keys)))
         return {(each.tenant_id, each.id): each for each in await self._session.scalars(query)}
 
     async def spans(
@@ -199,7 +201,7 @@ class Reservations:
         query = (
             select(row.tenant_id, row.budget_id, row.start_time, row.end_time)
             .where(
-                tuple_(row.tenant_id, row.budget_id).in_(list(keys)),
+                tuple_(row.tenant_id, row.budget_id).in_(arrays.id_pairs(keys)),
                 row.start_time <= last,
                 or_(row.end_time.is_(None), row.end_time > first - _LONGEST),
             )
@@ -213,5 +215,7 @@ class Reservations:
     async def zones(self, tenants: Iterable[UUID]) -> dict[UUID, str]:
         """Answers the time zones of those enterprises that are known."""
         row = KnownEnterprise
-        query = select(row.tenant_id, row.time_zone).where(row.tenant_id.in_(list(tenants)))
+        query = select(row.tenant_id, row.time_zone).where(
+            row.tenant_id == any_(arrays.parameter(tenants, Uuid()))
+        )
         return {found[0]: found[1] for found in await self._session.execute(query)}
