@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from chassis.clock import Clock
+from chassis.embedded.nats import Nats
+from chassis.testing import names
+from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
-from chassis.testing.databases import DatabaseFactory
+from chassis.testing.databases import DatabaseFactory, Templates, databases
 from chassis.testing.names import NameServer
-from chassis.testing.serving import Serve
+from chassis.testing.serving import Serve, starting
 from services.enterprise.main import wire
 from services.enterprise.settings import EnterpriseSettings
 from tests.enterprise.identity import Identity, serving
@@ -34,10 +39,40 @@ async def world(
     webhooks_inside: bool,
 ) -> AsyncIterator[World]:
     """The running service on a fresh database. It asks identity about its callers, as in earnest."""
+    async with running(database, serve, clock, callers, name_server, webhooks_inside=webhooks_inside) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(templates: Templates, nats_server: Nats, peer_keys: Path) -> AsyncIterator[World]:
+    """The same for all tests of a module: each has enterprises of its own, and leaves identity as it was."""
+    clock = Clock()
+    callers = Callers(clock, peer_keys)
+    async with (
+        databases(templates, clock) as database,
+        emptied(nats_server) as broker,
+        names.serving() as name_server,
+        starting(database, broker, callers) as serve,
+        running(database, serve, clock, callers, name_server, webhooks_inside=True) as made,
+    ):
+        yield made
+
+
+@asynccontextmanager
+async def running(
+    database: DatabaseFactory,
+    serve: Serve,
+    clock: Clock,
+    callers: Callers,
+    name_server: NameServer,
+    *,
+    webhooks_inside: bool,
+) -> AsyncIterator[World]:
+    """The service beside an identity of the tests."""
     made = await database("enterprise")
     identity = Identity(clock)  # type: ignore[abstract]  # only what enterprise asks
     async with serving(identity) as address:
-        running = await serve(
+        started = await serve(
             "enterprise",
             EnterpriseSettings,
             wire,
@@ -48,5 +83,5 @@ async def world(
             dns_server=name_server.address,
             webhooks_inside=webhooks_inside,
         )
-        async with running.channel() as channel:
-            yield World(running, identity, made, channel, callers)
+        async with started.channel() as channel:
+            yield World(started, identity, made, channel, callers)

@@ -311,10 +311,16 @@ class World:
             while len(await self.rows("SELECT FROM pg_locks WHERE NOT granted")) < many:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 
-    async def subjects(self) -> list[str]:
-        """Answers the subjects of all events so far but the audit's, without the package, in order."""
+    async def subjects(self, by: Worker | None = None) -> list[str]:
+        """Answers the subjects of all events so far but the audit's, without the package, in order.
+
+        Those of one enterprise if an employee of it is named: in a world that tests share.
+        """
         found = await self.rows(
-            "SELECT subject FROM wrtn_outbox WHERE subject NOT LIKE '%%.audit.recorded' ORDER BY id"
+            "SELECT subject FROM wrtn_outbox WHERE subject NOT LIKE '%%.audit.recorded'"
+            " AND (%s OR tenant_id = %s) ORDER BY id",
+            by is None,
+            by.enterprise_id if by else None,
         )
         return [row[0].removeprefix("wrtn.enterprise.v1.") for row in found]
 

@@ -39,9 +39,19 @@ from wrtn.enterprise.v1.employees_pb2 import (
 from wrtn.enterprise.v1.enterprises_pb2 import GetEnterpriseRequest, ListEnterprisesRequest
 from wrtn.enterprise.v1.events_pb2 import EmployeeDismissed
 from wrtn.identity.v1.events_pb2 import AccountTransferred
+from wrtn.identity.v1.transfers_pb2 import TransferAccountRequest
 
 ABOVE = (grpc.StatusCode.PERMISSION_DENIED, "APPOINTMENT_ABOVE_RIGHT")
 NO_SUCCESSOR = (grpc.StatusCode.NOT_FOUND, "SUCCESSOR_NOT_FOUND")
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """The running service."""
+    return shared
 
 
 async def hand_over(world: World, by: Worker, whom: Worker, to: Worker) -> HandOverAccountsResponse:
@@ -93,7 +103,7 @@ async def test_a_dismissal_takes_everything_at_once_and_leaves_records_of_all(wo
     assert (list(title.duties_before), list(title.duties_after)) == ([DUTY_SECURITY], [])
     assert {role.reason, title.reason} == {"Took the trams of Porto."}
     assert {role.decider_employee_id, title.decider_employee_id} == {owner.employee_id}
-    assert sorted((await world.subjects())[-2:]) == ["companion.removed", "employee.dismissed"]
+    assert sorted((await world.subjects(owner))[-2:]) == ["companion.removed", "employee.dismissed"]
 
 
 async def test_who_was_dismissed_has_that_employer_no_more(world: World) -> None:
@@ -130,7 +140,7 @@ async def test_an_account_passes_to_the_successor_in_the_same_call(world: World)
         heir.employee_id,
         HANDOVER_STATE_DONE,
     )
-    (transfer,) = world.identity.transfers.values()
+    (transfer,) = transfers(world, worker)
     assert (transfer.transfer_id, transfer.holder_member_id, transfer.receiver_member_id) == (
         handover.id,
         str(worker.person.member_id),
@@ -139,7 +149,8 @@ async def test_an_account_passes_to_the_successor_in_the_same_call(world: World)
     assert transfer.decider_member_id == str(owner.person.member_id)
     assert (await world.records(owner, worker))[0].successor_employee_id == heir.employee_id
     ((payload,),) = await world.rows(
-        "SELECT payload FROM wrtn_outbox WHERE subject LIKE '%%.employee.dismissed'"
+        "SELECT payload FROM wrtn_outbox WHERE subject LIKE '%%.employee.dismissed' AND tenant_id = %s",
+        owner.enterprise_id,
     )
     assert EmployeeDismissed.FromString(payload).successor_employee_id == heir.employee_id
     # By the inherited account the heir is who they are, and no more.
@@ -162,7 +173,7 @@ async def test_a_handover_that_identity_does_not_answer_is_pending_until_it_does
         return [each.state for each in await world.handovers(owner, worker)] == [HANDOVER_STATE_DONE]
 
     await until(done)
-    assert len(world.identity.transfers) == 1
+    assert len(transfers(world, worker)) == 1
 
 
 async def test_without_a_successor_the_account_is_frozen_until_one_is_named(world: World) -> None:
@@ -171,7 +182,7 @@ async def test_without_a_successor_the_account_is_frozen_until_one_is_named(worl
     early = await refused(hand_over(world, owner, worker, heir))
     assert early == (grpc.StatusCode.FAILED_PRECONDITION, "EMPLOYEE_ACTIVE")
     await world.dismiss(owner, worker)
-    assert world.identity.transfers == {}
+    assert transfers(world, worker) == []
     assert await world.handovers(owner, worker) == []
     begun = await hand_over(world, owner, worker, heir)
     assert [each.account_id for each in begun.handovers] == [worker.account_id]
@@ -296,6 +307,11 @@ async def test_an_account_that_came_by_a_transfer_is_handed_on_as_the_newest_eve
         giver.account_id,
         taker.account_id,
     }
+
+
+def transfers(world: World, giver: Worker) -> list[TransferAccountRequest]:
+    """Answers what identity was asked for of the account."""
+    return [each for each in world.identity.transfers.values() if each.account_id == giver.account_id]
 
 
 async def transferred(world: World, giver: Worker, holder: Worker, version: int) -> None:

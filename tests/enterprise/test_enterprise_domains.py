@@ -119,14 +119,12 @@ async def test_a_dns_that_fails_proves_nothing_and_says_so(world: World, name_se
     assert refusal(refused.value) == (grpc.StatusCode.UNAVAILABLE, "DNS_UNAVAILABLE")
 
 
-@pytest.mark.parametrize(
-    "text", ["com", "co.uk", "github.io", "localhost", "127.0.0.1", "a b.example", "-a.example", "."]
-)
-async def test_what_is_no_domain_of_ones_own_is_refused(world: World, text: str) -> None:
+async def test_what_is_no_domain_of_ones_own_is_refused(world: World) -> None:
     owner = await world.owner()
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await added(world, owner, text)
-    assert refusal(refused.value) == (grpc.StatusCode.INVALID_ARGUMENT, "DOMAIN_INVALID")
+    for text in ("com", "co.uk", "github.io", "localhost", "127.0.0.1", "a b.example", "-a.example", "."):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await added(world, owner, text)
+        assert refusal(refused.value) == (grpc.StatusCode.INVALID_ARGUMENT, "DOMAIN_INVALID"), text
 
 
 async def test_a_domain_is_one_in_any_script_and_case(world: World, name_server: NameServer) -> None:
@@ -159,14 +157,14 @@ async def test_an_address_elsewhere_proves_nothing(world: World) -> None:
     assert refusal(refused.value) == (grpc.StatusCode.FAILED_PRECONDITION, "DOMAIN_NOT_PROVEN")
 
 
-@pytest.mark.parametrize("domain", ["gmail.com", "yahoo.co.uk", "163.com", "proton.me"])
-async def test_an_address_where_anybody_gets_one_proves_nothing(world: World, domain: str) -> None:
+async def test_an_address_where_anybody_gets_one_proves_nothing(world: World) -> None:
     owner = await world.owner()
-    claimed = await added(world, owner, domain)
-    world.identity.addresses[str(owner.person.member_id)] = [f"ada@{domain}"]
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await verified(world, owner, claimed, ADDRESS)
-    assert refusal(refused.value) == (grpc.StatusCode.FAILED_PRECONDITION, "DOMAIN_NOT_PROVEN")
+    for domain in ("gmail.com", "yahoo.co.uk", "163.com", "proton.me"):
+        claimed = await added(world, owner, domain)
+        world.identity.addresses[str(owner.person.member_id)] = [f"ada@{domain}"]
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await verified(world, owner, claimed, ADDRESS)
+        assert refusal(refused.value) == (grpc.StatusCode.FAILED_PRECONDITION, "DOMAIN_NOT_PROVEN"), domain
 
 
 async def test_a_proven_domain_is_one_enterprises_alone(world: World, name_server: NameServer) -> None:

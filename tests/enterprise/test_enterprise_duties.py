@@ -20,6 +20,14 @@ from wrtn.access.v1.access_pb2 import (
 from wrtn.enterprise.v1.employees_pb2 import Appointment, ListAppointmentsRequest
 from wrtn.enterprise.v1.events_pb2 import DutiesChanged
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """The running service."""
+    return shared
+
 
 async def newest(world: World, by: Worker) -> Appointment:
     request = ListAppointmentsRequest(enterprise_id=by.enterprise_id, page_size=1)
@@ -35,6 +43,8 @@ async def test_an_owner_entrusts_a_manager_with_duties_which_every_service_is_to
     assert list((await world.resolve(owner)).duties) == []
     ((payload, version),) = await world.rows(
         "SELECT payload, aggregate_version FROM wrtn_outbox WHERE subject LIKE '%%.duties_changed'"
+        " AND tenant_id = %s",
+        owner.enterprise_id,
     )
     told = DutiesChanged.FromString(payload)
     assert (told.employee_id, told.account_id, list(told.duties), version) == (

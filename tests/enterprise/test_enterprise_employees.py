@@ -23,6 +23,15 @@ from wrtn.enterprise.v1.employees_pb2 import (
 REASON = "Because she knows the trams of Porto."
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """The running service."""
+    return shared
+
+
 async def appointments(world: World, by: Worker, employee_id: str = "") -> list[Appointment]:
     request = ListAppointmentsRequest(enterprise_id=by.enterprise_id, employee_id=employee_id, page_size=200)
     return list((await world.employees.ListAppointments(request, metadata=by.metadata)).appointments)
@@ -36,7 +45,7 @@ async def test_an_owner_hires_with_any_title(world: World, title: Title.ValueTyp
     assert (newest.sequence, newest.employee_id, newest.title_after) == (2, hired.employee_id, title)
     assert newest.decider_employee_id == owner.employee_id
     assert world.identity.opened[-1] == hired.account_id
-    assert await world.subjects() == ["enterprise.created", "employee.hired", "employee.hired"]
+    assert await world.subjects(owner) == ["enterprise.created", "employee.hired", "employee.hired"]
 
 
 async def test_a_manager_hires_members_alone(world: World) -> None:
@@ -121,7 +130,9 @@ async def test_the_same_request_hires_once_and_answers_the_same_account(world: W
     )
     answers.append(await world.employees.HireEmployee(request, metadata=owner.metadata))
     assert len({each.SerializeToString(deterministic=True) for each in answers}) == 1
-    assert set(world.identity.opened[1:]) == {answers[0].account_id}
+    accounts = world.identity.accounts
+    opened = {each for each in world.identity.opened if accounts[each][0] == owner.enterprise_id}
+    assert opened == {owner.account_id, answers[0].account_id}
     assert len(await appointments(world, owner)) == 2
 
 

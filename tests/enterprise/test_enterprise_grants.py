@@ -26,6 +26,15 @@ from wrtn.enterprise.v1.grants_pb2 import (
 GPT = "model:openai/gpt-4.1"
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """The running service."""
+    return shared
+
+
 @dataclass(frozen=True)
 class Firm:
     """An enterprise with a team below a team, and people in them."""
@@ -137,7 +146,7 @@ async def firm_of(world: World) -> Firm:
     return Firm(world, owner, manager, top, team, *people)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def firm(world: World) -> Firm:
     return await firm_of(world)
 
@@ -263,10 +272,15 @@ async def test_each_change_is_recorded_for_good_with_who_what_and_why(firm: Firm
     ]
     assert (found[-1].reason, found[0].reason) == ("Because.", "Sparing.")
     events = await firm.world.rows(
-        "SELECT aggregate_version FROM wrtn_outbox WHERE subject LIKE '%%grant.changed' ORDER BY id"
+        "SELECT aggregate_version FROM wrtn_outbox WHERE subject LIKE '%%grant.changed' AND tenant_id = %s"
+        " ORDER BY id",
+        firm.owner.enterprise_id,
     )
     assert [row[0] for row in events] == [1, 2, 3, 4, 5]
-    audited = await firm.world.rows("SELECT count(*) FROM wrtn_outbox WHERE subject LIKE '%%audit.recorded'")
+    audited = await firm.world.rows(
+        "SELECT count(*) FROM wrtn_outbox WHERE subject LIKE '%%audit.recorded' AND tenant_id = %s",
+        firm.owner.enterprise_id,
+    )
     assert audited[0][0] >= 5
 
 

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.enterprise.store.tree import MOST_DEEP
-from services.enterprise.teams import ranks
 from tests.enterprise.make import Worker, World, refusal, refused
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,
@@ -31,6 +30,15 @@ NO_TEAM = (grpc.StatusCode.NOT_FOUND, "TEAM_NOT_FOUND")
 MISMATCH = (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """The running service."""
+    return shared
+
+
 async def get(world: World, by: Worker, team_id: str) -> Team:
     request = GetTeamRequest(enterprise_id=by.enterprise_id, team_id=team_id)
     return await world.teams.GetTeam(request, metadata=by.metadata)
@@ -46,6 +54,8 @@ async def test_a_team_moves_with_all_below_it_and_tells_from_where_to_where(worl
     assert list((await get(world, owner, deep)).ancestor_ids) == [below, b]
     ((payload, version),) = await world.rows(
         "SELECT payload, aggregate_version FROM wrtn_outbox WHERE subject LIKE '%%.team.moved'"
+        " AND tenant_id = %s",
+        owner.enterprise_id,
     )
     told = TeamMoved.FromString(payload)
     assert (list(told.old_ancestor_ids), list(told.ancestor_ids), version) == ([a], [b], 2)
@@ -70,7 +80,7 @@ async def test_no_team_stands_below_itself(world: World) -> None:
     for parent in (a, b, c):
         assert await refused(world.move(owner, a, parent)) == (FAILED, "TEAM_CYCLE")
     assert list((await get(world, owner, c)).ancestor_ids) == [b, a]
-    assert "team.moved" not in await world.subjects()
+    assert "team.moved" not in await world.subjects(owner)
 
 
 @pytest.mark.parametrize("attempt", range(3))
@@ -128,14 +138,6 @@ async def test_a_gap_that_is_used_up_is_made_anew(world: World) -> None:
     assert await world.children(owner) == [a, b, c]
 
 
-def test_a_rank_between_two_is_between_them_or_there_is_none() -> None:
-    for at, wanted in ((0, True), (1, False), (2, True), (3, True)):
-        found = ranks.between([5, 6, 9], at)
-        assert (found is not None) == wanted
-        if found is not None:
-            assert sorted([5, 6, 9, found]).index(found) == at
-
-
 async def test_every_order_of_siblings_can_be_made(world: World) -> None:
     owner = await world.owner()
     parent = await world.team(owner)
@@ -179,7 +181,7 @@ async def test_renaming_tells_and_an_old_etag_changes_nothing(world: World) -> N
     ):
         assert await refused(act) == MISMATCH
     assert (await get(world, owner, team)).display_name == "Trams"
-    assert (await world.subjects())[-1] == "team.renamed"
+    assert (await world.subjects(owner))[-1] == "team.renamed"
     archived = await world.archive(owner, team)
     assert await refused(world.restore(owner, team, seen)) == MISMATCH
     await world.restore(owner, team, archived.etag)
@@ -200,7 +202,10 @@ async def test_an_archived_team_takes_all_below_it_and_gives_nobody_rights(world
         access = await world.resolve(who, deep)
         assert (list(access.teams), access.HasField("team")) == ([], False)
     assert await world.children(owner, top) == []
-    ((payload,),) = await world.rows("SELECT payload FROM wrtn_outbox WHERE subject LIKE '%%.archived'")
+    ((payload,),) = await world.rows(
+        "SELECT payload FROM wrtn_outbox WHERE subject LIKE '%%.archived' AND tenant_id = %s",
+        owner.enterprise_id,
+    )
     assert TeamArchived.FromString(payload).team_id == below
     restored = await world.restore(owner, below)
     assert restored.state == TEAM_STATE_ACTIVE

@@ -22,6 +22,15 @@ NOT_ADMITTED = (grpc.StatusCode.PERMISSION_DENIED, "NOT_ADMITTED")
 LAST_OWNER = (grpc.StatusCode.FAILED_PRECONDITION, "LAST_OWNER")
 
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """The running service."""
+    return shared
+
+
 async def test_an_owner_changes_titles_and_every_change_is_on_record(world: World) -> None:
     owner = await world.owner()
     worker = await world.hire(owner)
@@ -35,7 +44,9 @@ async def test_an_owner_changes_titles_and_every_change_is_on_record(world: Worl
         (0, TITLE_MEMBER, ""),
     ]
     rows = await world.rows(
-        "SELECT payload, aggregate_version FROM wrtn_outbox WHERE subject LIKE '%%.title_changed' ORDER BY id"
+        "SELECT payload, aggregate_version FROM wrtn_outbox WHERE subject LIKE '%%.title_changed'"
+        " AND tenant_id = %s ORDER BY id",
+        owner.enterprise_id,
     )
     assert [(TitleChanged.FromString(payload).title, version) for payload, version in rows] == [
         (TITLE_MANAGER, 2),
