@@ -14,7 +14,7 @@ from chassis.embedded.postgres import Postgres
 from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory, Templates, databases
-from tests.identity.data import World, world
+from tests.identity import data, federating
 from tests.identity.make import CHEAP, Identity, MovableClock, key_file, serving, settings
 from tests.identity.smtp_server import Mailbox, smtp_server
 
@@ -56,6 +56,22 @@ async def identity(
         yield served
 
 
+@pytest_asyncio.fixture
+async def world(
+    database: DatabaseFactory,
+    nats: Nats,
+    mailbox: Mailbox,
+    callers: Callers,
+    clock: MovableClock,
+    postgres: Postgres,
+    tmp_path: Path,
+) -> AsyncIterator[federating.World]:
+    """Identity over a fresh database, with an OpenID provider and enterprise beside it."""
+    made = await database("identity")
+    async with federating.federated(made, nats, mailbox, callers, clock, postgres, tmp_path) as served:
+        yield served
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def suite(
     templates: Templates,
@@ -63,7 +79,7 @@ async def suite(
     peer_keys: Path,
     postgres: Postgres,
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[World]:
+) -> AsyncIterator[data.World]:
     """All five services, shared by the tests of a module."""
     clock = MovableClock()
     async with (
@@ -72,7 +88,7 @@ async def suite(
         smtp_server(Mailbox()) as mailbox,
     ):
         callers, folder = Callers(clock, peer_keys), tmp_path_factory.mktemp("world")
-        async with world(database, broker, mailbox, callers, postgres, clock, folder) as made:
+        async with data.world(database, broker, mailbox, callers, postgres, clock, folder) as made:
             yield made
 
 

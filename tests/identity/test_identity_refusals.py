@@ -58,8 +58,8 @@ TYPED = {"code", "email", "address", "current_password"}
 """The fields by which somebody proves something, and those that people type."""
 ELSEWHERE = {
     "RequestPasswordReset": "answers the same to every text (test_identity_passwords)",
-    "DiscoverSignIn": "answers the same to every text (test_identity_federation)",
-    "BeginFederatedSignIn": "answers the same to every text (test_identity_federation)",
+    "DiscoverSignIn": "answers the same to every text (test_identity_single_sign_on)",
+    "BeginFederatedSignIn": "answers the same to every text (test_identity_single_sign_on)",
 }
 KEPT = (
     *("members", "emails", "verified_addresses", "email_verifications", "password_resets", "accounts"),
