@@ -92,6 +92,28 @@ async def suite(
             yield made
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(
+    templates: Templates,
+    nats_server: Nats,
+    peer_keys: Path,
+    postgres: Postgres,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Identity]:
+    """Identity for a module whose tests keep to members of their own, and count nothing else."""
+    clock = MovableClock()
+    async with (
+        databases(templates, clock) as database,
+        emptied(nats_server) as broker,
+        smtp_server(Mailbox()) as mailbox,
+    ):
+        callers, folder = Callers(clock, peer_keys), tmp_path_factory.mktemp("shared")
+        made = await database("identity")
+        chosen = settings(made, broker, mailbox, callers, folder)
+        async with serving(chosen, made, mailbox, callers, postgres.url(made.name), clock) as served:
+            yield served
+
+
 @pytest.fixture
 def keyring_file(tmp_path: Path) -> Path:
     """A file with a key-encryption key."""

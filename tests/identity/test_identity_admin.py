@@ -1,15 +1,20 @@
-"""The command line, run as the process that an operator starts."""
+"""The command line: once as the process that an operator starts, else in a thread of this one."""
 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import re
 import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from unittest.mock import patch
 
 import grpc
 import pytest
 
+from services.identity.admin import main
 from tests.identity import make
 from tests.identity.make import Identity
 from tests.identity.test_identity_credentials import issue, resolve
@@ -18,18 +23,45 @@ from wrtn.identity.v1 import members_pb2
 from wrtn.identity.v1.principals_pb2 import Principal
 
 
+def environment(identity: Identity) -> dict[str, str]:
+    """Answers the settings of the command."""
+    settings = identity.running.runtime.settings
+    return {"WRTN_DATABASE_URL": settings.database_url, "WRTN_KEY_FILE": str(settings.key_file)}
+
+
 async def admin(identity: Identity, *arguments: str, given: str = "") -> tuple[int, str]:
     """Runs a command; answers its exit code and everything that it printed."""
-    settings = identity.running.runtime.settings
-    own = {"WRTN_DATABASE_URL": settings.database_url, "WRTN_KEY_FILE": str(settings.key_file)}
+    with (
+        patch.dict(os.environ, environment(identity)),
+        patch("sys.stdin", io.StringIO(given)),
+        redirect_stdout(io.StringIO()) as printed,
+        redirect_stderr(printed),
+    ):
+        code = await asyncio.to_thread(_ended, arguments)
+    return code, printed.getvalue()
+
+
+def _ended(arguments: Sequence[str]) -> int:
+    """Runs a command and answers its exit code, as the interpreter does."""
+    try:
+        main(arguments)
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            return ended.code
+        sys.stderr.write(f"{ended.code}\n")
+        return 1
+    return 0
+
+
+async def as_process(identity: Identity, *arguments: str) -> tuple[int, str]:
+    """Runs a command as `admin` does, by an interpreter of its own."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.identity.admin", *arguments),
-        env=os.environ | own,
-        stdin=asyncio.subprocess.PIPE,
+        env=os.environ | environment(identity),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    printed, _ = await process.communicate(given.encode())
+    printed, _ = await process.communicate()
     return process.returncode or 0, printed.decode()
 
 
@@ -42,7 +74,7 @@ def value(printed: str, name: str) -> str:
 
 async def test_an_existing_member_becomes_administrator_once(identity: Identity) -> None:
     signed_in = await make.member(identity)
-    code, printed = await admin(identity, "appoint-administrator", "--email", signed_in.email.upper())
+    code, printed = await as_process(identity, "appoint-administrator", "--email", signed_in.email.upper())
     again = await admin(identity, "appoint-administrator", "--email", signed_in.email)
     assert (code, value(printed, "administrator")) == (0, "appointed")
     assert (again[0], value(again[1], "administrator")) == (0, "is one already")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,23 @@ from wrtn.access.v1.access_pb2 import Duty, Title
 from wrtn.identity.v1 import auth_pb2, credentials_pb2
 from wrtn.identity.v1.credentials_pb2 import CreateServiceCredentialResponse
 from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def identity(shared: Identity) -> Identity:
+    """One for all tests here: each keeps to members of its own."""
+    return shared
+
+
+@pytest.fixture
+def clock(shared: Identity) -> Iterator[MovableClock]:
+    """The service's clock, put back after the test."""
+    found = shared.running.runtime.clock
+    assert isinstance(found, MovableClock)
+    yield found
+    found.ahead = timedelta()
 
 
 async def create(
@@ -114,8 +132,8 @@ async def test_revoking_ends_a_credential_once(identity: Identity) -> None:
     assert all(each == answers[0] for each in answers)
     assert answers[0].HasField("revoke_time")
     assert await resolve(identity, credential_id=made.credential.id) == Principal()
-    (event,) = await make.published(identity, "credential.revoked")
-    assert event.credential_id == made.credential.id
+    told = [each.credential_id for each in await make.published(identity, "credential.revoked")]
+    assert told.count(made.credential.id) == 1
 
 
 async def test_a_repeated_creation_does_not_show_the_secret_again(identity: Identity) -> None:

@@ -12,6 +12,14 @@ from tests.identity import make
 from tests.identity.make import Identity, SignedIn
 from wrtn.identity.v1.members_pb2 import GetMemberRequest, Member, UpdateMemberRequest
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def identity(shared: Identity) -> Identity:
+    """One for all tests here: each keeps to members of its own."""
+    return shared
+
 
 async def update(identity: Identity, member: SignedIn, *mask: str, **values: Any) -> Member:
     """Changes the member."""
@@ -51,7 +59,8 @@ async def test_a_phone_is_removed_by_its_empty_text(identity: Identity) -> None:
 async def test_the_phone_is_not_in_the_table_in_plain_text(identity: Identity) -> None:
     member = await make.member(identity)
     await update(identity, member, phone="+821012345678")
-    ((phone,),) = await make.as_superuser(identity, "SELECT phone FROM wrtn_members")
+    query = f"SELECT phone FROM wrtn_members WHERE id = '{member.member_id}'"
+    ((phone,),) = await make.as_superuser(identity, query)
     assert b"1012345678" not in phone
 
 
