@@ -29,14 +29,19 @@ def by_column(names: Sequence[str], rows: Iterable[Sequence[object]]) -> dict[st
     return {name: literal(column) for name, column in zip(names, columns, strict=True)}
 
 
-_PLAIN = frozenset((int, UUID, Decimal, datetime))
+_PLAIN = frozenset((int, Decimal, datetime))
 """What is written as Python writes it, without a look at each element."""
+_IDS = frozenset((UUID,))
 
 
 def literal(values: Iterable[object]) -> str:
     """Answers the values as a PostgreSQL array literal."""
     found = tuple(values)
-    element = str if _PLAIN.issuperset(map(type, found)) else _element
+    kinds = set(map(type, found))
+    if kinds == _IDS:
+        # Without hyphens PostgreSQL reads an id as well, and Python writes it in a fifth of the time.
+        return f"{{{','.join([each.hex for each in found])}}}"  # type: ignore[attr-defined]
+    element = str if _PLAIN.issuperset(kinds) else _element
     return f"{{{','.join(map(element, found))}}}"
 
 
@@ -59,6 +64,8 @@ def _element(value: object) -> str:
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
+    if isinstance(value, UUID):
+        return value.hex
     return "NULL" if value is None else str(value)
 
 
@@ -68,7 +75,7 @@ def of_ids(ids: tuple[str, ...]) -> str:
 
     Remembered, since the same teams come again and again.
     """
-    return literal(map(UUID, ids))
+    return f"{{{','.join([str(UUID(each)) for each in ids])}}}"
 
 
 @lru_cache(maxsize=100_000)
