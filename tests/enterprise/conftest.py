@@ -11,16 +11,19 @@ import pytest_asyncio
 
 from chassis.clock import Clock
 from chassis.embedded.nats import Nats
-from chassis.testing import names
+from chassis.testing import names, web
 from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory, Templates, databases
 from chassis.testing.names import NameServer
 from chassis.testing.serving import Serve, starting
+from chassis.testing.web import WebServer
 from services.enterprise.main import wire
 from services.enterprise.settings import EnterpriseSettings
+from tests.enterprise import scim
 from tests.enterprise.identity import Identity, serving
 from tests.enterprise.make import World
+from tests.enterprise.scim import Directory
 
 
 @pytest.fixture
@@ -56,6 +59,29 @@ async def shared(templates: Templates, nats_server: Nats, peer_keys: Path) -> As
         running(database, serve, clock, callers, name_server, webhooks_inside=True) as made,
     ):
         yield made
+
+
+@pytest_asyncio.fixture
+async def directory(world: World, name_server: NameServer) -> AsyncIterator[Directory]:
+    """A directory with a key of an enterprise that has proven its domain."""
+    owner = await world.owner()
+    await scim.prove(world, owner, name_server)
+    key = world.identity.enterprise_key(owner.enterprise_id, "scim.provision")
+    async with scim.gateway(world) as app, scim.calling(app, key) as http:
+        yield Directory(world, owner, app, http, key)
+
+
+@pytest.fixture
+def restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the moved clock makes due is found at once, and not within a second."""
+    monkeypatch.setattr("services.enterprise.webhooks.dispatching._IDLE", 0.05)
+
+
+@pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[WebServer]:
+    """The enterprise's own system."""
+    async with web.serving() as serving:
+        yield serving
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from chassis import timestamps
 from chassis.database import Scope
 from chassis.testing.clocks import MovableClock
 from chassis.testing.waiting import until
-from chassis.testing.web import Request, WebServer
+from chassis.testing.web import Handler, Request, Response, WebServer
 from tests.enterprise.make import Worker, World
 from wrtn.enterprise.v1 import webhooks_pb2 as pb
 
@@ -111,3 +111,27 @@ async def executed(world: World, by: Worker, statement: str, *values: object) ->
 def moment(world: World, ahead: timedelta = timedelta()) -> Any:
     """Answers a moment on the wire."""
     return timestamps.of(world.clock.now() + ahead)
+
+
+def answering(status: int, text: bytes = b"") -> Handler:
+    """Answers a handler that answers so."""
+
+    async def answer(request: Request) -> Response:
+        return Response(status, text)
+
+    return answer
+
+
+async def changed(world: World, by: Worker, verb: str, endpoint_id: str) -> pb.WebhookEndpoint:
+    """Enables or disables the endpoint."""
+    kind = getattr(pb, f"{verb}WebhookEndpointRequest")
+    call = getattr(world.webhooks, f"{verb}WebhookEndpoint")
+    request = kind(enterprise_id=by.enterprise_id, endpoint_id=endpoint_id)
+    found: pb.WebhookEndpoint = await call(request, metadata=world.renewed(by).metadata)
+    return found
+
+
+async def replayed(world: World, by: Worker, delivery_id: str) -> pb.WebhookDelivery:
+    """Sends the delivery again."""
+    request = pb.ReplayWebhookDeliveryRequest(enterprise_id=by.enterprise_id, delivery_id=delivery_id)
+    return await world.webhooks.ReplayWebhookDelivery(request, metadata=world.renewed(by).metadata)

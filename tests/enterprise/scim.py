@@ -15,6 +15,8 @@ from gateway.app import Gateway, opened
 from gateway.settings import Settings
 from tests.enterprise.make import Worker, World
 from wrtn.enterprise.v1.domains_pb2 import AddDomainRequest, Domain, VerifyDomainRequest
+from wrtn.enterprise.v1.employees_pb2 import Employee, GetEmployeeRequest
+from wrtn.enterprise.v1.teams_pb2 import ListCompanionsRequest
 
 Json = dict[str, Any]
 DESCRIPTORS = Path(__file__).parents[2] / "wrtn" / "descriptors.binpb"
@@ -72,6 +74,19 @@ class Directory:
         assert found.status_code == 200, found.text
         resources: list[Json] = found.json()["Resources"]
         return resources
+
+
+async def employee(directory: Directory, employee_id: str) -> Employee:
+    """Answers the employee that a user is."""
+    request = GetEmployeeRequest(enterprise_id=directory.owner.enterprise_id, employee_id=employee_id)
+    return await directory.world.employees.GetEmployee(request, metadata=directory.owner.metadata)
+
+
+async def roles(directory: Directory, team_id: str) -> dict[str, int]:
+    """Answers the roles in the team that a group is."""
+    request = ListCompanionsRequest(enterprise_id=directory.owner.enterprise_id, team_id=team_id)
+    found = await directory.world.teams.ListCompanions(request, metadata=directory.owner.metadata)
+    return {each.employee_id: each.role for each in found.companions}
 
 
 def user(login: str = "mina", /, **more: Any) -> Json:

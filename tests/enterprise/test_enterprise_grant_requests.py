@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from chassis.testing.waiting import until
+from tests.enterprise.firm import GPT, Firm, firm_of
 from tests.enterprise.make import Worker, World, refusal
-from tests.enterprise.test_enterprise_grants import GPT, Firm, firm_of
 from wrtn.enterprise.v1 import grant_requests_pb2 as pb
 from wrtn.enterprise.v1.events_pb2 import AuditRecorded
 from wrtn.enterprise.v1.grant_requests_pb2 import GrantRequest
