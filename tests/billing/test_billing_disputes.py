@@ -142,6 +142,7 @@ async def test_credits_whose_price_is_lost_are_taken_back_and_what_is_spent_of_t
     assert await payer.rows(lots) == [("BONUS", 0, 0), ("PURCHASE", 0, 6)]
     # Six were paid with credits that were worth but two in the end.
     assert await payer.balances() == {"bonus_expense": "2", "receivable": "-2"}
+    assert await payer.rows("SELECT credits FROM wrtn_closings") == [(-4,)]
 
 
 async def test_what_is_lost_of_an_invoice_that_was_given_up_is_a_bad_debt(world: PayWorld) -> None:

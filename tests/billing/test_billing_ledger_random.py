@@ -24,7 +24,7 @@ from services.billing.wallets import wallets
 from tests.usage import NEW, NOON
 
 OPERATIONS = int(os.environ.get("WRTN_LEDGER_OPERATIONS", "20000"))
-_TENANTS = 100
+_TENANTS = 50
 _USAGES = 980
 _ACTS = 20
 _ZERO = Decimal(0)

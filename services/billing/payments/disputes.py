@@ -23,6 +23,7 @@ from services.billing.payments import booking, dunning, payments
 from services.billing.payments.providers import Contest
 from services.billing.payments.schedule import Schedule
 from services.billing.payments.stripe.cards import Cards
+from services.billing.store.billed import lock_closing
 from services.billing.store.payment_methods import PaymentMethods
 from services.billing.store.payments import Disputes
 from services.billing.wallets import purchases, wallets
@@ -100,7 +101,11 @@ async def _lost(tx: Transaction, paid: Payment, row: Dispute, schedule: Schedule
     if of_credits:
         purchase = purchases.reference_of(paid.id)
         taken = await wallets.take_back(tx, paid.tenant_id, of_credits, paid.currency, purchase=purchase)
-        lines += [Line(chart.WALLET, taken), Line(chart.RECEIVABLE, of_credits - taken)]
+        debt = of_credits - taken
+        lines += [Line(chart.WALLET, taken), Line(chart.RECEIVABLE, debt)]
+        # The next invoice takes off only credits that were paid for.
+        closing = await lock_closing(tx, paid.tenant_id)
+        closing.credits -= debt
     if paid.payment_method_id is not None:
         # Else dunning would charge the same card again by itself.
         await PaymentMethods(tx, paid.tenant_id).take_default_from(paid.payment_method_id)
