@@ -24,8 +24,8 @@ from services.billing.wallets import wallets
 from tests.usage import NEW, NOON
 
 OPERATIONS = int(os.environ.get("WRTN_LEDGER_OPERATIONS", "20000"))
-_TENANTS = 50
-_USAGES = 980
+_TENANTS = 25
+_USAGES = 1480
 _ACTS = 20
 _ZERO = Decimal(0)
 
@@ -145,7 +145,7 @@ class Chance:
 
     def credits(self) -> Decimal:
         """So much that several lots are there at a time, and a burn takes some of each."""
-        return self.amount() * 20
+        return self.amount() * 100
 
     def acts(self) -> Iterator[Act]:
         """Endless operations on single wallets."""
