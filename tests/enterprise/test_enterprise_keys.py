@@ -24,8 +24,9 @@ from services.identity import main as identity_main
 from services.identity.settings import IdentitySettings
 from tests.e2e.suite import free_ports
 from tests.enterprise.make import refused
-from tests.identity import make
-from tests.identity.make import Identity, SignedIn
+from tests.identity import make, service
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity
 from tests.identity.smtp_server import Mailbox, smtp_server
 from wrtn.access.v1.access_pb2 import StaffRight, Title
 from wrtn.enterprise.v1.employees_pb2 import ChangeTitleRequest, HireEmployeeRequest
@@ -114,7 +115,7 @@ async def both(
             blob_url=(tmp_path / "blobs").as_uri(),
             smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
             mail_from="wrtn <no-reply@example.com>",
-            public_url=make.PUBLIC_URL,
+            public_url=service.PUBLIC_URL,
         )
         identity = Identity(running, made, mailbox, callers, postgres.url(made.name), {}, {}, {})
         async with enterprise.channel() as channel:

@@ -15,7 +15,7 @@ from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory, Templates, databases
 from tests.identity import data, federating
-from tests.identity.make import CHEAP, Identity, MovableClock, key_file, serving, settings
+from tests.identity.service import CHEAP, Identity, MovableClock, key_file, serving, settings
 from tests.identity.smtp_server import Mailbox, smtp_server
 
 

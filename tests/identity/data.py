@@ -38,18 +38,8 @@ from services.identity import admin
 from services.sessions import content
 from services.sessions import main as sessions
 from services.sessions.settings import SessionsSettings
-from tests.identity.make import (
-    Identity,
-    MovableClock,
-    SignedIn,
-    as_superuser,
-    as_worker,
-    member,
-    reason,
-    serving,
-    settings,
-    sign_in,
-)
+from tests.identity.make import SignedIn, as_superuser, as_worker, member, reason, sign_in
+from tests.identity.service import Identity, MovableClock, serving, settings
 from tests.identity.smtp_server import Mailbox
 from wrtn.identity.v1 import erasures_pb2, exports_pb2
 from wrtn.identity.v1.accounts_pb2 import OpenAccountRequest

@@ -15,9 +15,10 @@ from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
 from chassis.testing.callers import Callers
 from chassis.testing.databases import ServiceDatabase
-from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity import make, service
+from tests.identity.make import SignedIn
 from tests.identity.oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
+from tests.identity.service import Identity, MovableClock
 from tests.identity.smtp_server import Mailbox
 from wrtn.enterprise.v1.domains_pb2 import Domain, LookUpDomainRequest, LookUpDomainResponse
 from wrtn.enterprise.v1.domains_pb2_grpc import DomainServiceServicer, add_DomainServiceServicer_to_server
@@ -133,13 +134,13 @@ async def federated(
         file = tmp_path / "providers.toml"
         file.write_text(toml({"test": oidc.issuer, "tenants": f"{oidc.issuer}/common/v2.0"}))
         chosen = replace(
-            make.settings(made, nats, mailbox, callers, tmp_path),
+            service.settings(made, nats, mailbox, callers, tmp_path),
             enterprise_address=f"127.0.0.1:{port}",
             oidc_providers_file=file,
             outbound_inside=True,
         )
         url = postgres.url(made.name)
-        async with make.serving(chosen, made, mailbox, callers, url, clock) as identity:
+        async with service.serving(chosen, made, mailbox, callers, url, clock) as identity:
             yield World(identity, oidc, enterprise)
     await server.stop(0)
 

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from chassis.clock import Clock
-from tests.identity.make import MovableClock
+from tests.identity.service import MovableClock
 
 CLIENT_ID = "wrtn & co"
 CLIENT_SECRET = "the client's secret: 100%"

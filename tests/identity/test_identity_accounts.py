@@ -13,7 +13,7 @@ from chassis.clock import Clock
 from chassis.paging import Page
 from chassis.testing.waiting import until
 from tests.identity import make
-from tests.identity.make import Identity
+from tests.identity.service import Identity
 from wrtn.access.v1.access_pb2 import Title
 from wrtn.enterprise.v1.events_pb2 import EmployeeHired
 from wrtn.identity.v1 import accounts_pb2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.clock import Clock
 from tests.identity import make
-from tests.identity.make import Identity
+from tests.identity.service import Identity
 from wrtn.identity.v1.addresses_pb2 import FindOwnersRequest, ListVerifiedAddressesRequest
 from wrtn.identity.v1.addresses_pb2_grpc import AddressServiceStub
 

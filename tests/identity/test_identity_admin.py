@@ -16,7 +16,7 @@ import pytest
 
 from services.identity.admin import main
 from tests.identity import make
-from tests.identity.make import Identity
+from tests.identity.service import Identity
 from tests.identity.test_identity_credentials import issue, resolve
 from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.identity.v1 import members_pb2

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from services.identity.mail.letters import Letters
 from tests.identity import make
-from tests.identity.make import Identity
+from tests.identity.service import Identity
 from tests.identity.smtp_server import text_of
 from tests.usage import NEW
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_MODERATOR

@@ -15,7 +15,8 @@ from chassis.testing.waiting import until
 from services.identity import bearers
 from services.identity.credentials import keys
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from wrtn.access.v1.access_pb2 import Duty, StaffRight, Title
 from wrtn.identity.v1 import accounts_pb2, api_keys_pb2, auth_pb2, members_pb2
 from wrtn.identity.v1.api_keys_pb2 import (

@@ -9,7 +9,8 @@ import grpc
 import pytest
 
 from tests.identity import make
-from tests.identity.make import Identity, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity
 from wrtn.identity.v1.avatars_pb2 import Avatar, DeleteAvatarRequest, GetAvatarRequest, SetAvatarRequest
 from wrtn.identity.v1.members_pb2 import GetMemberRequest
 

@@ -11,7 +11,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from chassis.clock import Clock
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_MODERATOR, Title
 from wrtn.identity.v1 import auth_pb2, break_glass_pb2, staff_pb2
 from wrtn.identity.v1.break_glass_pb2 import BreakGlass

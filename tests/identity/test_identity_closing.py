@@ -9,7 +9,8 @@ import grpc
 import pytest
 
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from tests.identity.smtp_server import text_of
 from tests.identity.test_identity_api_keys import create, works
 from wrtn.identity.v1.members_pb2 import CloseMemberRequest, Member

@@ -10,7 +10,8 @@ import pytest
 
 from chassis.clock import Clock
 from tests.identity import make
-from tests.identity.make import Identity, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity
 from wrtn.access.v1.access_pb2 import Title
 from wrtn.identity.v1 import accounts_pb2
 from wrtn.identity.v1.accounts_pb2 import Account

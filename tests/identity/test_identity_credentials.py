@@ -17,7 +17,8 @@ from chassis.clock import Clock
 from chassis.testing.waiting import until
 from services.identity import bearers
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from wrtn.access.v1.access_pb2 import Duty, Title
 from wrtn.identity.v1 import auth_pb2, credentials_pb2
 from wrtn.identity.v1.credentials_pb2 import CreateServiceCredentialResponse

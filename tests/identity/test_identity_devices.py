@@ -15,7 +15,8 @@ from services.identity.logins import logins
 from services.identity.logins.logins import Origin, Proof
 from services.identity.models import LoginMethod
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from wrtn.identity.v1 import logins_pb2, members_pb2
 
 

@@ -20,7 +20,8 @@ from services.identity.mail.letters import Letter
 from services.identity.mail.post import Post
 from services.identity.members import emails, members
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from tests.identity.smtp_server import code_in, text_of
 from wrtn.identity.v1.emails_pb2 import (
     CreateEmailRequest,

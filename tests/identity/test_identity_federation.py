@@ -17,9 +17,10 @@ import pytest
 from chassis.settings import SettingsError
 from chassis.testing.waiting import until
 from services.identity.federation.oidc import providers
-from tests.identity import make
+from tests.identity import make, service
 from tests.identity.federating import CODE, REFUSED, World, employ, outcome, profile
-from tests.identity.make import MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import MovableClock
 from wrtn.identity.v1 import (
     auth_pb2,
     members_pb2,
@@ -65,7 +66,7 @@ async def test_an_unknown_provider_or_redirect_uri_is_refused(world: World) -> N
     assert await outcome(world.begin("nobody")) == (CODE.NOT_FOUND, "SIGN_IN_PROVIDER_UNKNOWN")
     refused = await outcome(world.begin(uri="https://evil.example/callback"))
     assert refused == (CODE.INVALID_ARGUMENT, "REDIRECT_URI_UNKNOWN")
-    assert (await world.begin(uri=f"{make.PUBLIC_URL}/sign-in/callback")).authorization_url
+    assert (await world.begin(uri=f"{service.PUBLIC_URL}/sign-in/callback")).authorization_url
 
 
 async def test_who_has_an_app_is_asked_for_its_code_after_another_provider_too(

@@ -13,7 +13,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from tests.identity import make
-from tests.identity.make import Identity, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity
 from wrtn.access.v1.access_pb2 import StaffRight, Title
 from wrtn.identity.v1 import api_keys_pb2, credentials_pb2, policies_pb2, single_sign_on_pb2, suspensions_pb2
 from wrtn.identity.v1.members_pb2 import GetMemberRequest, Hold

@@ -15,7 +15,8 @@ from grpc_status import rpc_status
 
 from chassis.embedded.postgres import Postgres
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn, serving
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock, serving
 
 WRONG = "wrong password"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from tests.identity import make
-from tests.identity.make import Identity, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity
 from tests.identity.transferring import (
     CODES,
     State,

@@ -10,7 +10,8 @@ import pytest
 
 from chassis.clock import Clock
 from tests.identity import make
-from tests.identity.make import Identity, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity
 from tests.identity.smtp_server import text_of
 from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.identity.v1.members_pb2 import GetMemberRequest, Hold, Member

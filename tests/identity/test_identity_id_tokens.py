@@ -16,8 +16,8 @@ from joserfc.jwk import RSAKey
 
 from tests.identity import make
 from tests.identity.federating import CODE, REFUSED, World, outcome
-from tests.identity.make import MovableClock
 from tests.identity.oidc_provider import CLIENT_ID, Provider
+from tests.identity.service import MovableClock
 
 
 async def test_an_address_that_the_provider_does_not_vouch_for_is_refused_and_changes_nothing(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from tests.identity import make
 from tests.identity.federating import CODE, REFUSED, World, outcome
-from tests.identity.make import MovableClock
+from tests.identity.service import MovableClock
 from tests.identity.smtp_server import text_of
 from wrtn.identity.v1 import (
     federation_pb2,

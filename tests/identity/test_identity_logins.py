@@ -15,7 +15,8 @@ from chassis.clock import Clock
 from chassis.testing.waiting import until
 from services.identity import bearers
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from wrtn.identity.v1 import accounts_pb2, auth_pb2, members_pb2
 from wrtn.identity.v1.auth_pb2 import TokenPair
 

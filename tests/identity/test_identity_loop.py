@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 
 from services.identity.sign_in.passwords import HASHER
 from tests.identity import make
-from tests.identity.make import Identity
+from tests.identity.service import Identity
 
 MOST = 0.010
 """Seconds of processor time in which no other call of the process is served. One hash takes 28 ms."""

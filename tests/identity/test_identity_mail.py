@@ -25,8 +25,8 @@ from services.identity.mail import sender
 from services.identity.mail.post import Post, opened
 from services.identity.mail.sender import Sender, delay_after
 from services.identity.mail.smtp import Connection, MailServer
-from tests.identity import make
-from tests.identity.make import Identity, MovableClock
+from tests.identity import make, service
+from tests.identity.service import Identity, MovableClock
 from tests.identity.smtp_server import Mailbox, smtp_server
 
 
@@ -44,7 +44,7 @@ async def settled(identity: Identity, state: str) -> list[tuple[int, str | None,
 def another_sender(identity: Identity) -> Sender:
     """Makes the sender of another replica, which the test runs by hand."""
     runtime = identity.running.runtime
-    post = Post(sender="no-reply@example.com", public_url=make.PUBLIC_URL)
+    post = Post(sender="no-reply@example.com", public_url=service.PUBLIC_URL)
     server = MailServer("127.0.0.1", identity.mailbox.port)
     return Sender(runtime.db, runtime.keyring, post, server)
 
@@ -82,7 +82,7 @@ async def office(
     database: DatabaseFactory, mailbox: Mailbox, keyring_file: Path, clock: MovableClock
 ) -> PostOffice:
     """A post office over a fresh database."""
-    post = Post(sender="no-reply@example.com", public_url=make.PUBLIC_URL)
+    post = Post(sender="no-reply@example.com", public_url=service.PUBLIC_URL)
     return PostOffice(await database("identity"), Keyring.from_file(keyring_file), mailbox, post)
 
 
@@ -204,8 +204,8 @@ async def test_an_outage_of_the_server_loses_no_mail(
     async with smtp_server(mailbox):
         pass  # Its port is known now, and nobody listens there.
     made = await database("identity")
-    chosen = make.settings(made, nats, mailbox, callers, tmp_path)
-    async with make.serving(chosen, made, mailbox, callers, postgres.url(made.name), clock) as identity:
+    chosen = service.settings(made, nats, mailbox, callers, tmp_path)
+    async with service.serving(chosen, made, mailbox, callers, postgres.url(made.name), clock) as identity:
         await make.register(identity, email)
         failed = "SELECT 1 FROM wrtn_mails WHERE last_error IS NOT NULL"
         await until(lambda: make.rows(identity, failed))

@@ -14,9 +14,10 @@ from google.protobuf.struct_pb2 import Struct
 from chassis.clock import Clock
 from chassis.settings import SettingsError
 from services.identity.settings import IdentitySettings
-from tests.identity import make
+from tests.identity import make, service
 from tests.identity.authenticator import Authenticator
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from tests.identity.test_identity_second_factor import LATER, challenged, enrol
 from wrtn.identity.v1 import auth_pb2, logins_pb2, passkeys_pb2
 from wrtn.identity.v1.second_factors_pb2 import Proof
@@ -319,6 +320,6 @@ def plain_settings(**more: str) -> IdentitySettings:
         "blob_url": "",
         "smtp_url": "",
         "mail_from": "",
-        "public_url": make.PUBLIC_URL,
+        "public_url": service.PUBLIC_URL,
     }
     return IdentitySettings(**(given | more))  # type: ignore[arg-type]

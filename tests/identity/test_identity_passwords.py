@@ -22,7 +22,8 @@ from services.identity.members import addresses
 from services.identity.sign_in import password_changes
 from services.identity.sign_in.passwords import HASHER, check_strength
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from tests.identity.smtp_server import code_in, text_of
 from wrtn.identity.v1.emails_pb2 import CreateEmailRequest
 from wrtn.identity.v1.passwords_pb2 import (

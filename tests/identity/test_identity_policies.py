@@ -13,7 +13,8 @@ from chassis.clock import Clock
 from chassis.testing.callers import Metadata
 from chassis.testing.waiting import until
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from tests.identity.test_identity_api_keys import create, create_enterprise_key
 from tests.identity.test_identity_guessing import replica
 from tests.identity.test_identity_passkeys import enter, options, registered

@@ -9,7 +9,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from tests.identity import make
-from tests.identity.make import Identity, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity
 from wrtn.identity.v1.members_pb2 import GetMemberRequest, Member, UpdateMemberRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from tests.identity import make
-from tests.identity.make import Identity
+from tests.identity.service import Identity
 from wrtn.identity.v1.provisioning_pb2 import ProvisionMemberRequest, ProvisionMemberResponse
 from wrtn.identity.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 

@@ -11,7 +11,7 @@ import pytest
 from services.identity.personal_data import purge as job
 from services.identity.personal_data.purge import Purge
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock
+from tests.identity.service import Identity, MovableClock
 from tests.identity.smtp_server import code_in
 from tests.identity.test_identity_passkeys import enter, options, registered
 from tests.identity.test_identity_second_factor import challenged, enrol

@@ -9,7 +9,8 @@ import grpc
 import pytest
 
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 
 KEY = "a retry that nobody guesses"
 

@@ -15,7 +15,8 @@ from google.protobuf.struct_pb2 import Struct
 from services.identity.personal_data import certificates
 from tests.identity import make
 from tests.identity.data import refused
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from tests.identity.smtp_server import code_in
 from tests.identity.test_identity_second_factor import challenged, enrol
 from wrtn.identity.v1 import (

@@ -11,8 +11,8 @@ import grpc
 import pytest
 
 from services.identity import bearers
-from tests.identity import make
-from tests.identity.make import Identity, MovableClock
+from tests.identity import make, service
+from tests.identity.service import Identity, MovableClock
 from tests.identity.smtp_server import code_in, text_of
 from wrtn.identity.v1 import members_pb2
 from wrtn.identity.v1.members_pb2 import Member, RegisterMemberResponse
@@ -41,7 +41,7 @@ async def test_the_mail_holds_the_link_and_the_code_in_text_and_html(identity: I
     html = mail.get_body(("html",))
     assert html is not None
     code = code_in(mail)
-    link = f"{make.PUBLIC_URL}/verify-email?token={code}"
+    link = f"{service.PUBLIC_URL}/verify-email?token={code}"
     assert f"\n{link}\n" in text_of(mail)
     assert f'href="{link}"' in str(html.get_content())
     assert mail["From"] == "wrtn <no-reply@example.com>"

@@ -11,7 +11,8 @@ import pyotp
 import pytest
 
 from tests.identity import make
-from tests.identity.make import Identity, MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity, MovableClock
 from tests.identity.smtp_server import text_of
 from wrtn.identity.v1 import auth_pb2, logins_pb2, second_factors_pb2
 from wrtn.identity.v1.second_factors_pb2 import Proof

@@ -10,7 +10,7 @@ import pytest
 
 from services.identity.models import PLATFORM
 from tests.identity import make
-from tests.identity.make import Identity
+from tests.identity.service import Identity
 from tests.identity.smtp_server import code_in, text_of
 from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
 

@@ -19,8 +19,8 @@ from chassis.embedded.postgres import Postgres
 from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from services.identity.credentials.signing import OVERLAP, Key, Signer, good, signing
-from tests.identity import make
-from tests.identity.make import Identity, MovableClock
+from tests.identity import make, service
+from tests.identity.service import Identity, MovableClock
 from tests.identity.smtp_server import Mailbox
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -134,10 +134,10 @@ async def test_a_restarted_service_keeps_its_keys_and_logins(
     tmp_path: Path,
 ) -> None:
     made = await database("identity")
-    chosen, admin_url = make.settings(made, nats, mailbox, callers, tmp_path), postgres.url(made.name)
-    async with make.serving(chosen, made, mailbox, callers, admin_url) as identity:
+    chosen, admin_url = service.settings(made, nats, mailbox, callers, tmp_path), postgres.url(made.name)
+    async with service.serving(chosen, made, mailbox, callers, admin_url) as identity:
         signed_in = await make.member(identity)
         before = await make.jwks(identity)
-    async with make.serving(chosen, made, mailbox, callers, admin_url) as identity:
+    async with service.serving(chosen, made, mailbox, callers, admin_url) as identity:
         assert await make.jwks(identity) == before
         assert (await make.refresh(identity, signed_in.pair.refresh_token)).member_id == signed_in.member_id

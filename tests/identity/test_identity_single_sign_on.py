@@ -9,8 +9,8 @@ import pytest
 
 from tests.identity import make
 from tests.identity.federating import CODE, REFUSED, World, employ, outcome
-from tests.identity.make import Identity, MovableClock
 from tests.identity.oidc_provider import CLIENT_SECRET
+from tests.identity.service import Identity, MovableClock
 from tests.identity.test_identity_policies import call, set_policy, switch
 from tests.identity.test_identity_second_factor import enrol
 from wrtn.access.v1.access_pb2 import Duty, Title

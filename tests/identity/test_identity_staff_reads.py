@@ -9,7 +9,8 @@ import pytest
 
 from tests.identity import make
 from tests.identity.data import refused
-from tests.identity.make import Identity, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity
 from tests.identity.test_identity_avatars import PNG, put
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 from wrtn.identity.v1.avatars_pb2 import GetAvatarRequest

@@ -12,7 +12,8 @@ from chassis.embedded.nats import Nats
 from chassis.testing.callers import Known
 from chassis.testing.waiting import until
 from tests.identity import make
-from tests.identity.make import MovableClock, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import MovableClock
 from tests.identity.test_identity_api_keys import create, revoke
 from tests.identity.test_identity_policies import employee, owner_with_app, set_policy
 from tests.sessions.make import Line, Session

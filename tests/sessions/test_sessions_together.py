@@ -17,8 +17,9 @@ from chassis.testing.callers import Callers
 from chassis.testing.databases import DatabaseFactory
 from chassis.testing.waiting import until
 from tests.identity import make
-from tests.identity.make import SignedIn, serving
-from tests.identity.make import settings as identity_settings
+from tests.identity.make import SignedIn
+from tests.identity.service import serving
+from tests.identity.service import settings as identity_settings
 from tests.identity.smtp_server import Mailbox, smtp_server
 from tests.sessions.make import Session, refusal
 from tests.sessions.together import Both, known, together

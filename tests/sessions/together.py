@@ -19,7 +19,8 @@ from services.identity.credentials.credentials import Wanted
 from services.identity.models import PLATFORM
 from services.sessions.main import wire
 from services.sessions.settings import SessionsSettings
-from tests.identity.make import Identity, SignedIn
+from tests.identity.make import SignedIn
+from tests.identity.service import Identity
 from tests.sessions.make import RECORD, Session, Sessions, settings
 from wrtn.identity.v1 import auth_pb2
 
