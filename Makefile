@@ -3,8 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)
-# Two workers by default; `make test PYTEST_FLAGS="-x tests/billing"` runs some in one.
-PYTEST_FLAGS ?= -n 2
+# Three workers by default, more than two cores keep busy, since tests also wait; `make test PYTEST_FLAGS="-x tests/billing"` runs some in one.
+PYTEST_FLAGS ?= -n 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types protos access lock bench admin replay chaos check clean

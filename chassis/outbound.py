@@ -11,6 +11,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -58,6 +59,12 @@ class Answer:
     complete: bool
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The certificate authorities of this machine, read once: it takes tens of milliseconds."""
+    return ssl.create_default_context()
+
+
 class Outbound:
     """Makes guarded requests, a connection each. With `inside` it guards nothing: for local runs and tests.
 
@@ -70,7 +77,7 @@ class Outbound:
         self._inside = inside
         backend = _CheckedConnections(resolver, inside=inside)
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=trust or ssl.create_default_context(),
+            ssl_context=trust or _authorities(),
             max_connections=None,
             max_keepalive_connections=0,
             network_backend=backend,

@@ -65,10 +65,13 @@ class World:
     async def counted(self, messages: Sequence[UsageRecorded], times: int) -> None:
         """Waits until each usage was counted so many times: of its tokens, and of its cost."""
         tenants = frozenset(UUID(message.attribution.tenant_id) for message in messages)
+        ids = [UUID(message.history_id) for message in messages]
 
         async def all_there() -> bool:
             async with self.database.app.snapshot(Scope(tenants)) as snapshot:
-                cursor = await (await snapshot.driver()).execute("SELECT count(*) FROM wrtn_counted_usages")
+                cursor = await (await snapshot.driver()).execute(
+                    "SELECT count(*) FROM wrtn_counted_usages WHERE history_id = ANY (%s)", (ids,)
+                )
                 return bool((await cursor.fetchall())[0][0] >= times * len(messages))
 
         await until(all_there)

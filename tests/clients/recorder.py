@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -33,16 +34,22 @@ class Stream:
     def __init__(self, context: Any, token: str) -> None:
         self.context = context
         self.token = token
+        self._writing = asyncio.Lock()
+
+    async def write(self, answer: AttachResponse) -> None:
+        """Sends an answer; gRPC takes one at a time."""
+        async with self._writing:
+            await self.context.write(answer)
 
     async def ack(self, frame: Frame, sequence: int) -> None:
         """Says that a frame is durable."""
-        await self.context.write(AttachResponse(ack=Ack(history_id=frame.id, sequence=sequence)))
+        await self.write(AttachResponse(ack=Ack(history_id=frame.id, sequence=sequence)))
 
     async def refuse(self, history_id: str, code: Code, message: str, *, delta: bool = False) -> None:
         """Refuses a frame, or a piece of an answer."""
         status = Status(code=code.value[0], message=message)
         rejection = Rejection(history_id=history_id, status=status, delta=delta)
-        await self.context.write(AttachResponse(rejection=rejection))
+        await self.write(AttachResponse(rejection=rejection))
 
 
 class Service(RecorderServiceServicer):
@@ -85,7 +92,7 @@ class Service(RecorderServiceServicer):
     async def tell(self, kind: Control.Kind.ValueType) -> None:
         """Tells every open stream something."""
         for stream in list(self.open):
-            await stream.context.write(AttachResponse(control=Control(kind=kind)))
+            await stream.write(AttachResponse(control=Control(kind=kind)))
 
     async def Attach(self, requests: Any, context: Any) -> None:  # type: ignore[override]  # noqa: N802
         """Serves one stream."""
@@ -110,7 +117,7 @@ class Service(RecorderServiceServicer):
         if code is not None:
             await stream.context.abort(code, "refused")
         opened = Opened(connection_id=f"connection-{len(self.openings)}", model="m/m")
-        await stream.context.write(AttachResponse(opened=opened))
+        await stream.write(AttachResponse(opened=opened))
 
     async def _take(self, frame: Frame, stream: Stream) -> None:
         self.received[frame.id] += 1

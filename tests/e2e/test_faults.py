@@ -48,7 +48,7 @@ def test_a_replay_that_was_killed_goes_on_where_it_stopped(own: Suite) -> None:
 
 def test_a_replay_outlives_the_kill_of_every_process(own: Suite) -> None:
     """Guarantee R1, one round of it; `make chaos` goes on for minutes."""
-    arguments = argparse.Namespace(repeat=4 * REPEAT, every=0.5, conversations=None, trace=None)
+    arguments = argparse.Namespace(repeat=2 * REPEAT, every=0.5, conversations=None, trace=None)
     kills, code = chaos(own, arguments, most=len(VICTIMS))
     assert code == 0, own.said()
     assert kills == len(VICTIMS), "the replay ended before every process was killed once"

@@ -77,15 +77,22 @@ def test_a_service_without_its_settings_refuses_to_start_in_a_sentence(service: 
     assert "Traceback" not in refused.stderr
 
 
-def test_the_state_outlives_a_run_and_the_secrets_are_ours_alone(tmp_path: Path) -> None:
+def test_the_run_after_a_killed_one_stops_what_it_left_and_keeps_its_state(tmp_path: Path) -> None:
     with running(tmp_path) as first:
         keys = {path.name: path.read_bytes() for path in secrets(first)}
-        assert first.stop() == 0
-        assert "stopping" in first.said()
-        assert [name for name in (*SERVICES, "postgres", "nats") if first.pid(name)] == []
-    with running(tmp_path) as second:
+        assert {path.stat().st_mode & 0o777 for path in secrets(first)} == {0o600}
+        first.process.kill()
+        first.process.wait()
+        orphan = first.pid("identity")
+        assert orphan
+        ports = {key: value for key, value in first.environ.items() if key.endswith("_PORT")}
+    with running(tmp_path, **ports) as second:
+        assert "stopped identity, left over" in second.said()
+        assert second.pid("identity") != orphan
         assert {path.name: path.read_bytes() for path in secrets(second)} == keys
-        assert {path.stat().st_mode & 0o777 for path in secrets(second)} == {0o600}
+        assert second.stop() == 0
+        assert "stopping" in second.said()
+        assert [name for name in (*SERVICES, "postgres", "nats") if second.pid(name)] == []
 
 
 def test_servers_from_outside_are_used_in_place_of_embedded_ones(tmp_path: Path) -> None:
@@ -111,20 +118,6 @@ def test_a_postgres_from_outside_that_cannot_be_reached_is_said_plainly(tmp_path
     assert "cannot run: WRTN_POSTGRES_URL: " in refused.stderr
     assert "Traceback" not in refused.stderr
     assert "geheim" not in refused.stderr
-
-
-def test_what_a_killed_supervisor_left_is_stopped_by_the_next(tmp_path: Path) -> None:
-    with running(tmp_path) as first:
-        first.process.kill()
-        first.process.wait()
-        orphan = first.pid("identity")
-        assert orphan
-        environ = first.environ
-    with running(
-        tmp_path, **{key: value for key, value in environ.items() if key.endswith("_PORT")}
-    ) as second:
-        assert "stopped identity, left over" in second.said()
-        assert second.pid("identity") != orphan
 
 
 def secrets(suite: Suite) -> list[Path]:
