@@ -3,7 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)
-# Three workers by default, more than two cores keep busy, since tests also wait; `make test PYTEST_FLAGS="-x tests/billing"` runs some in one.
+# Three workers by default: tests wait as well, so two cores have room for one more.
+# `make test PYTEST_FLAGS="-x tests/billing"` runs some in one.
 PYTEST_FLAGS ?= -n 3
 
 .DEFAULT_GOAL := help
