@@ -60,7 +60,7 @@ class Answer:
 
 
 @cache
-def _authorities() -> ssl.SSLContext:
+def authorities() -> ssl.SSLContext:
     """The certificate authorities of this machine, read once: it takes tens of milliseconds."""
     return ssl.create_default_context()
 
@@ -77,7 +77,7 @@ class Outbound:
         self._inside = inside
         backend = _CheckedConnections(resolver, inside=inside)
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=trust or _authorities(),
+            ssl_context=trust or authorities(),
             max_connections=None,
             max_keepalive_connections=0,
             network_backend=backend,

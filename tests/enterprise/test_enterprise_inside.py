@@ -34,7 +34,7 @@ def clock() -> Clock:
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """The certificate of HOST, which the service trusts."""
     server, trusting = certificate(tmp_path, HOST)
-    monkeypatch.setattr(ssl, "create_default_context", lambda: trusting)
+    monkeypatch.setattr(outbound, "authorities", lambda: trusting)
     return server
 
 
