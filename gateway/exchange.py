@@ -45,6 +45,8 @@ class Exchange:
         self.extra: list[RawHeader] = [(b"x-request-id", self.id.encode()), *always]
         self._receive = receive
         self._receiving = asyncio.Lock()
+        self._waits = b"expect" in self.headers
+        """Whether the client sends its body only once it is asked for."""
         self._ended = self.headers.get(b"content-length") == b"0" or not (
             b"content-length" in self.headers or b"transfer-encoding" in self.headers
         )
@@ -99,6 +101,7 @@ class Exchange:
         async with self._receiving:
             if self._ended:
                 return b"", False
+            self._waits = False
             message = await self._receive()
             if message["type"] != "http.request":
                 self._ended = True
@@ -109,8 +112,11 @@ class Exchange:
     async def _discard(self) -> None:
         """Reads on for a while what the client is still sending.
 
-        A connection that is closed with bytes unread is reset, and takes the answer with it.
+        A connection that is closed with bytes unread is reset, and takes the answer with it. Who waits to be
+        asked for the body has sent nothing.
         """
+        if self._waits:
+            return
         size = 0
         with suppress(TimeoutError, Gone):
             async with asyncio.timeout(DISCARDED_SECONDS):

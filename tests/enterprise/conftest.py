@@ -21,6 +21,7 @@ from chassis.testing.web import WebServer
 from services.enterprise.main import wire
 from services.enterprise.settings import EnterpriseSettings
 from tests.enterprise import scim
+from tests.enterprise.firm import Firm, firm_of
 from tests.enterprise.identity import Identity, serving
 from tests.enterprise.make import World
 from tests.enterprise.scim import Directory
@@ -59,6 +60,12 @@ async def shared(templates: Templates, nats_server: Nats, peer_keys: Path) -> As
         running(database, serve, clock, callers, name_server, webhooks_inside=True) as made,
     ):
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def firm(shared: World) -> Firm:
+    """An enterprise with a line of teams, in the world that the tests of a module share."""
+    return await firm_of(shared)
 
 
 @pytest_asyncio.fixture

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import grpc
 import pytest
-import pytest_asyncio
 
-from tests.enterprise.firm import GPT, Firm, firm_of
+from tests.enterprise.firm import GPT, Firm
 from tests.enterprise.make import World
 from wrtn.enterprise.v1 import grants_pb2 as pb
 from wrtn.enterprise.v1.grants_pb2 import (
@@ -25,11 +24,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 def world(shared: World) -> World:
     """The running service."""
     return shared
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def firm(world: World) -> Firm:
-    return await firm_of(world)
 
 
 async def test_each_change_is_recorded_for_good_with_who_what_and_why(firm: Firm) -> None:

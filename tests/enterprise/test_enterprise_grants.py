@@ -6,9 +6,8 @@ import asyncio
 
 import grpc
 import pytest
-import pytest_asyncio
 
-from tests.enterprise.firm import Firm, firm_of
+from tests.enterprise.firm import Firm
 from tests.enterprise.make import World, refusal
 from wrtn.enterprise.v1 import grants_pb2 as pb
 from wrtn.enterprise.v1.grants_pb2 import (
@@ -24,11 +23,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 def world(shared: World) -> World:
     """The running service."""
     return shared
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def firm(world: World) -> Firm:
-    return await firm_of(world)
 
 
 async def test_everything_may_be_used_until_an_enterprise_says_otherwise(firm: Firm) -> None:

@@ -202,3 +202,10 @@ async def test_who_sends_a_large_body_to_a_refused_path_reads_why(
         for _ in range(5):
             refused = await client.put("/v1/nothing", content=bytes(12 * 1024 * 1024))
             assert (refused.status_code, refused.json()["reason"]) == (404, "NO_SUCH_PATH")
+
+
+async def test_who_asks_before_sending_a_body_is_refused_without_it(
+    process: tuple[asyncio.subprocess.Process, int, int],
+) -> None:
+    headers = b"Host: x\r\nContent-Length: 12582912\r\nExpect: 100-continue\r\n\r\n"
+    assert b" 404 " in await raw(process[1], b"PUT /v1/nothing HTTP/1.1\r\n" + headers)
