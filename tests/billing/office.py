@@ -103,6 +103,17 @@ class Office:
         )
         return await self.replica.budgets.CreateBudget(request, metadata=(by or self.owner).metadata)
 
+    async def change(
+        self, budget: budgets_pb2.Budget, *, by: Known | None = None, **changes: Any
+    ) -> budgets_pb2.Budget:
+        """Changes terms of a budget, as it was when `budget` was read."""
+        request = budgets_pb2.UpdateBudgetRequest(
+            enterprise_id=str(self.id),
+            budget=budgets_pb2.Budget(id=budget.id, etag=budget.etag, **changes),
+        )
+        request.update_mask.paths.extend(changes)
+        return await self.replica.budgets.UpdateBudget(request, metadata=(by or self.owner).metadata)
+
     async def read(self, budget: budgets_pb2.Budget, by: Known | None = None) -> budgets_pb2.Budget:
         """Gets a budget as it stands now."""
         request = budgets_pb2.GetBudgetRequest(enterprise_id=str(self.id), budget_id=budget.id)

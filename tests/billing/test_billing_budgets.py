@@ -44,14 +44,6 @@ async def code_of(call: Any) -> grpc.StatusCode:
     return OK
 
 
-async def update(office: Office, budget: pb.Budget, *, by: Known | None = None, **changes: Any) -> pb.Budget:
-    request = pb.UpdateBudgetRequest(
-        enterprise_id=str(office.id), budget=pb.Budget(id=budget.id, etag=budget.etag, **changes)
-    )
-    request.update_mask.paths.extend(changes)
-    return await office.replica.budgets.UpdateBudget(request, metadata=(by or office.owner).metadata)
-
-
 async def archive(office: Office, budget: pb.Budget, by: Known | None = None) -> pb.Budget:
     request = pb.ArchiveBudgetRequest(enterprise_id=str(office.id), budget_id=budget.id, reason="Not needed.")
     return await office.replica.budgets.ArchiveBudget(request, metadata=(by or office.owner).metadata)
@@ -144,30 +136,27 @@ async def test_the_budgets_below_never_exceed_the_one_above(office: Office) -> N
     # The lowest stands under the nearest that is limited, and with a budget between under that.
     await office.budget("5", team_id=low)
     between = await office.budget("6", team_id=middle)
-    assert (await refused(update(office, between, amount="4")))[0] == "BUDGET_ABOVE_PARENT"
-    assert (await refused(update(office, above, amount="5.5")))[0] == "BUDGET_ABOVE_PARENT"
-    assert (await refused(update(office, whole, amount="7.9")))[0] == "BUDGET_ABOVE_PARENT"
-    assert (await update(office, above, amount="10")).amount == "10"
-    assert (await refused(update(office, above, amount="10.1")))[0] in (
-        "BUDGET_ABOVE_PARENT",
-        "ETAG_MISMATCH",
-    )
+    assert (await refused(office.change(between, amount="4")))[0] == "BUDGET_ABOVE_PARENT"
+    assert (await refused(office.change(above, amount="5.5")))[0] == "BUDGET_ABOVE_PARENT"
+    assert (await refused(office.change(whole, amount="7.9")))[0] == "BUDGET_ABOVE_PARENT"
+    above = await office.change(above, amount="10")
+    assert (await refused(office.change(above, amount="10.1")))[0] == "BUDGET_ABOVE_PARENT"
 
 
 async def test_a_limit_below_what_is_spent_and_reserved_is_refused(office: Office) -> None:
     budget = await office.budget("10")
     await office.use(1_000_000)
     await office.spend("3")
-    reason, metadata = await refused(update(office, budget, amount="4.99"))
+    reason, metadata = await refused(office.change(budget, amount="4.99"))
     assert (reason, metadata) == ("BUDGET_BELOW_SPENT", {"spent": "2", "reserved": "3"})
-    assert (await update(office, budget, amount="5")).status.left == "0"
+    assert (await office.change(budget, amount="5")).status.left == "0"
 
 
 async def test_a_stale_etag_changes_nothing(office: Office) -> None:
     budget = await office.budget("10")
-    changed = await update(office, budget, amount="20")
+    changed = await office.change(budget, amount="20")
     assert changed.etag != budget.etag
-    assert (await refused(update(office, budget, amount="30")))[0] == "ETAG_MISMATCH"
+    assert (await refused(office.change(budget, amount="30")))[0] == "ETAG_MISMATCH"
     assert (await office.read(budget)).amount == "20"
 
 
@@ -182,7 +171,7 @@ async def test_a_lifted_budget_stops_nothing_and_makes_room_for_another(office: 
 
 async def test_every_change_is_kept_with_who_and_why_and_cannot_be_altered(office: Office) -> None:
     budget = await office.budget("10", reason="A first guess.")
-    await update(office, budget, amount="20", thresholds=[80, 50])
+    await office.change(budget, amount="20", thresholds=[80, 50])
     await archive(office, budget)
     request = pb.ListBudgetChangesRequest(enterprise_id=str(office.id), budget_id=budget.id, page_size=2)
     listing = office.replica.budgets.ListBudgetChanges

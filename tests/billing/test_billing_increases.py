@@ -165,6 +165,17 @@ async def test_what_is_approved_stays_within_the_budget_above(world: World) -> N
     assert (await world.decide(made, world.chief, end_time=short.end_time)).state == APPROVED
 
 
+async def test_what_was_added_below_keeps_the_budget_above_from_being_lowered(world: World) -> None:
+    office = world.office
+    low, middle, _ = office.line
+    above = await office.budget("20", team_id=middle)
+    made = await world.ask(await office.budget("10", team_id=low))
+    await world.decide(made, world.chief)
+    reason, metadata = await refused(office.change(above, amount="12"))
+    assert (reason, metadata["least"]) == ("BUDGET_ABOVE_PARENT", "15")
+    assert (await office.change(above, amount="15")).amount == "15"
+
+
 async def test_increases_are_seen_by_who_asks_and_who_decides(world: World) -> None:
     office = world.office
     budget = await office.budget("10", team_id=office.line[0])

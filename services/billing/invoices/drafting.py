@@ -21,7 +21,7 @@ from services.billing.models import Subscription, SubscriptionPhase
 from services.billing.plans.fees import Fee, Stretch, fees
 from services.billing.plans.included_tokens import Allowance, allowance
 from services.billing.spending.admission import ZERO
-from services.billing.spending.budgets import line_of
+from services.billing.spending.splitting import line_of
 from services.billing.store.billed import Billed, Closings, Covered, Increase, UsageSum
 from services.billing.store.customers import Customer
 from services.billing.store.plans import Plans

@@ -19,9 +19,9 @@ from chassis.settings import ServiceSettings
 from services.billing import convert
 from services.billing.errors import BudgetNotFound
 from services.billing.models import Budget
-from services.billing.spending import budgets
+from services.billing.spending import budgets, setters
 from services.billing.spending.admission import ZERO
-from services.billing.spending.budgets import Decider
+from services.billing.spending.setters import Decider
 from services.billing.store.budgets import Budgets as Store
 from services.billing.store.budgets import Periods
 from services.billing.store.increases import Extras
@@ -157,7 +157,7 @@ async def _changed(tx: Snapshot, work: Any) -> pb.Budget:
 async def _visible(snapshot: Snapshot, tenant_id: UUID, access: Access, budget_id: UUID) -> Budget:
     store = Store(snapshot, tenant_id)
     row = await store.get(budget_id)
-    if row is None or not budgets.may_see(access, row, await store.parents()):
+    if row is None or not setters.may_see(access, row, await store.parents()):
         raise _not_found()
     return row
 
@@ -166,7 +166,7 @@ async def _standing(snapshot: Snapshot, tenant_id: UUID, rows: Sequence[Budget])
     """Answers the budgets as they stand in their running periods; one without a row begins at zero."""
     ids = [row.id for row in rows]
     found = await Periods(snapshot, tenant_id).running(ids, snapshot.now)
-    extras = await Extras(snapshot, tenant_id).holding(ids, snapshot.now)
+    extras = await Extras(snapshot, tenant_id).added(ids, snapshot.now)
     zone = ZoneInfo(await Spending(snapshot, tenant_id).time_zone())
     return [
         convert.budget(

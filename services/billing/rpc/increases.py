@@ -20,7 +20,8 @@ from services.billing import convert
 from services.billing.errors import BudgetIncreaseNotFound, TimeRangeInvalid
 from services.billing.models import BudgetIncrease
 from services.billing.spending import increases
-from services.billing.spending.budgets import Decider, amount_of
+from services.billing.spending.budgets import amount_of
+from services.billing.spending.setters import Decider
 from services.billing.store.increases import Increases as Store
 from wrtn.billing.v1 import budget_increases_pb2 as pb
 from wrtn.billing.v1.budget_increases_pb2_grpc import BudgetIncreaseServiceServicer

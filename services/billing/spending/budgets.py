@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.database import Snapshot, Transaction
 from chassis.decimals import text
 from services.billing import events
 from services.billing.errors import (
     AmountInvalid,
-    BudgetAboveParent,
     BudgetBelowSpent,
     BudgetExists,
     BudgetNotFound,
-    BudgetNotYours,
     EmployeeNotFound,
     EtagMismatch,
     TeamNotFound,
@@ -28,22 +25,15 @@ from services.billing.errors import (
 from services.billing.models import Budget, BudgetChange, BudgetPeriodRow
 from services.billing.periods import span
 from services.billing.spending.admission import ZERO
+from services.billing.spending.setters import Decider, may_see, require_setter
+from services.billing.spending.splitting import require_room
 from services.billing.store.budgets import Budgets, Periods
 from services.billing.store.increases import Extras
 from services.billing.store.spending import Spending
-from wrtn.access.v1.access_pb2 import DUTY_BILLING, ROLE_CHIEF, ROLE_MANAGER, TITLE_MANAGER, TITLE_OWNER
 from wrtn.billing.v1 import budgets_pb2 as pb
 
 CHANGEABLE = ("amount", "thresholds", "soft", "requests_per_minute", "tokens_per_minute")
 _REASON = "wrtn_budget_changes.reason"
-
-
-class Decider(NamedTuple):
-    """Who decides, with the access of this moment, never a cache's."""
-
-    member_id: UUID
-    access: Access
-    reason: str
 
 
 async def create(
@@ -73,7 +63,7 @@ async def create(
         raise TeamNotFound("The team does not exist.", field="budget.team_id")
     if row.employee_id is not None and not await queries.has_employee(row.employee_id):
         raise EmployeeNotFound("The employee does not exist.", field="budget.employee_id")
-    await _require_room(queries, row)
+    await require_room(tx, row)
     if not await queries.insert(row):
         raise BudgetExists("There is a budget for this already: change that one.", field="budget")
     period = await _begin(tx, queries, row)
@@ -103,7 +93,8 @@ async def update(
     period = await Periods(tx, tenant_id).lock(budget_id, tx.now)
     for name, value in changes.items():
         setattr(row, name, value)
-    await _require_room(queries, row)
+    if "amount" in changes:
+        await require_room(tx, row)
     if period is not None:
         _require_enough(row, period, await Extras(tx, tenant_id).of(row.id, tx.now))
     row.version, row.update_time = row.version + 1, tx.now
@@ -149,47 +140,6 @@ def amount_of(given: str) -> Decimal:
     return amount
 
 
-def require_setter(access: Access, row: Budget, parents: Mapping[UUID, UUID | None]) -> None:
-    """Raises BudgetNotYours unless this access may set the budget."""
-    if not may_set(access, row, parents):
-        raise BudgetNotYours("Who is above sets this budget: ask an owner, or a chief above.")
-
-
-def may_set(access: Access, row: Budget, parents: Mapping[UUID, UUID | None]) -> bool:
-    """Whether this access may set the budget."""
-    if access.title >= TITLE_OWNER or (access.title >= TITLE_MANAGER and DUTY_BILLING in access.duties):
-        return True
-    above = setting_teams(row, parents)
-    return any(access.roles.get(team_id, 0) >= ROLE_CHIEF for team_id in above)
-
-
-def setting_teams(row: Budget, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
-    """Answers the teams whose chiefs may set the budget, the nearest first."""
-    if row.team_id is None:
-        return []
-    line = line_of(row.team_id, parents)
-    # Their own team is limited by who is above; within it they may limit people.
-    return line if row.employee_id is not None else line[1:]
-
-
-def may_see(access: Access, row: Budget, parents: Mapping[UUID, UUID | None]) -> bool:
-    """Whether this access may see the budget and how it stands."""
-    if access.title >= TITLE_MANAGER or row.employee_id == access.employee_id:
-        return True
-    if row.team_id is None:
-        return row.employee_id is None
-    roles = [access.roles.get(team_id, 0) for team_id in line_of(row.team_id, parents)]
-    return max(roles) >= ROLE_MANAGER or (roles[0] > 0 and row.employee_id is None)
-
-
-def line_of(team_id: UUID, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
-    """Answers the team and those above it, the nearest first."""
-    line = [team_id]
-    while (parent := parents.get(line[-1])) is not None and parent not in line:
-        line.append(parent)
-    return line
-
-
 async def _own(queries: Budgets, decider: Decider, budget_id: UUID) -> Budget:
     """Answers a budget that the decider may set; one that they may not even see does not exist for them."""
     row = await queries.get(budget_id)
@@ -198,68 +148,6 @@ async def _own(queries: Budgets, decider: Decider, budget_id: UUID) -> Budget:
         raise BudgetNotFound("The budget does not exist.", field="budget_id")
     require_setter(decider.access, row, parents)
     return row
-
-
-async def _require_room(queries: Budgets, row: Budget) -> None:
-    """Raises BudgetAboveParent if budgets of teams would together exceed the one above them."""
-    if row.employee_id is not None:
-        return
-    parents = await queries.parents()
-    own = row.team_id or row.tenant_id
-    amounts = {each.team_id or each.tenant_id: each.amount for each in await queries.like(row)}
-    amounts[own] = row.amount
-    above = {each: _above(each, parents, row.tenant_id, amounts) for each in amounts}
-    for limited in filter(None, (own, above[own])):
-        split = sum((amount for each, amount in amounts.items() if above[each] == limited), ZERO)
-        if split > amounts[limited]:
-            raise BudgetAboveParent(
-                "The budgets of the teams below would together exceed the budget above them.",
-                field="budget.amount",
-                left=text(max(amounts[limited] - split + row.amount, ZERO)),
-            )
-
-
-def _above(
-    limited: UUID, parents: Mapping[UUID, UUID | None], tenant_id: UUID, amounts: Mapping[UUID, Decimal]
-) -> UUID | None:
-    """Answers the nearest team above that has a budget, else the enterprise if it has one."""
-    if limited == tenant_id:
-        return None
-    line = [*line_of(limited, parents)[1:], tenant_id]
-    return next((each for each in line if each in amounts), None)
-
-
-async def require_room_for_more(tx: Transaction, row: Budget, more: Decimal, until: datetime) -> None:
-    """Raises BudgetAboveParent if the budgets below one would exceed it with `more` for this one.
-
-    What increases add counts for all below; above only what lasts as long as this one.
-    """
-    if row.employee_id is not None:
-        return
-    queries, extras = Budgets(tx, row.tenant_id), Extras(tx, row.tenant_id)
-    like = {each.team_id or each.tenant_id: each for each in await queries.like(row)}
-    amounts = {each: budget.amount for each, budget in like.items()}
-    parents, own = await queries.parents(), row.team_id or row.tenant_id
-    limited = _above(own, parents, row.tenant_id, amounts)
-    if limited is None:
-        return
-    added = await extras.holding([each.id for each in like.values()], tx.now)
-    split = more + sum(
-        (
-            budget.amount + added.get(budget.id, ZERO)
-            for each, budget in like.items()
-            if _above(each, parents, row.tenant_id, amounts) == limited
-        ),
-        ZERO,
-    )
-    top = like[limited]
-    limit = top.amount + (await extras.holding([top.id], tx.now, until)).get(top.id, ZERO)
-    if split > limit:
-        raise BudgetAboveParent(
-            "The budgets of the teams below would together exceed the budget above them.",
-            field="amount",
-            left=text(max(limit - split + more, ZERO)),
-        )
 
 
 def _require_enough(row: Budget, period: BudgetPeriodRow, extra: Decimal = ZERO) -> None:

@@ -25,14 +25,8 @@ from services.billing.errors import (
 from services.billing.models import Budget, BudgetExtra, BudgetIncrease
 from services.billing.spending import notices
 from services.billing.spending.admission import ZERO
-from services.billing.spending.budgets import (
-    Decider,
-    may_see,
-    may_set,
-    require_room_for_more,
-    require_setter,
-    setting_teams,
-)
+from services.billing.spending.setters import Decider, may_see, may_set, require_setter, setting_teams
+from services.billing.spending.splitting import require_room_for_more
 from services.billing.store.budgets import Budgets
 from services.billing.store.increases import Increases
 from services.billing.store.recipients import Recipients
@@ -111,8 +105,9 @@ async def decide(
     if approve:
         row.amount, row.end_time = amount or row.amount, end_time or row.end_time
         _check(row.amount, row.end_time, tx.now)
-        await require_room_for_more(tx, budget, row.amount, row.end_time)
-        tx.session.add(_extra(row, decider, tx.now))
+        extra = _extra(row, decider, tx.now)
+        await require_room_for_more(tx, budget, extra)
+        tx.session.add(extra)
     key = await keyring.key(tx, tenant_id)
     row.state = pb.BudgetIncrease.STATE_APPROVED if approve else pb.BudgetIncrease.STATE_REFUSED
     row.decider_member_id, row.decide_time = decider.member_id, tx.now

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot
@@ -58,25 +58,24 @@ class Extras:
         self._session = tx.session
         self._tenant_id = tenant_id
 
-    async def holding(
-        self, budget_ids: Iterable[UUID], now: datetime, until: datetime | None = None
-    ) -> dict[UUID, Decimal]:
-        """Answers what is added to budgets now; by those extras alone that last until then, if named."""
+    async def lasting(self, budget_ids: Iterable[UUID], now: datetime) -> Sequence[BudgetExtra]:
+        """Answers the extras of these budgets that have not ended."""
         row = BudgetExtra
-        query = (
-            select(row.budget_id, func.sum(row.amount))
-            .where(
-                row.tenant_id == self._tenant_id,
-                row.budget_id.in_(list(budget_ids)),
-                row.start_time <= now,
-                row.end_time > now,
-            )
-            .group_by(row.budget_id)
+        query = select(row).where(
+            row.tenant_id == self._tenant_id,
+            row.budget_id.in_(list(budget_ids)),
+            row.start_time <= now,
+            row.end_time > now,
         )
-        if until is not None:
-            query = query.where(row.end_time >= until)
-        return {found[0]: found[1] for found in await self._session.execute(query)}
+        return (await self._session.scalars(query)).all()
+
+    async def added(self, budget_ids: Iterable[UUID], now: datetime) -> dict[UUID, Decimal]:
+        """Answers what is added to budgets now."""
+        sums: dict[UUID, Decimal] = {}
+        for extra in await self.lasting(budget_ids, now):
+            sums[extra.budget_id] = sums.get(extra.budget_id, ZERO) + extra.amount
+        return sums
 
     async def of(self, budget_id: UUID, now: datetime) -> Decimal:
         """Answers what is added to a budget now."""
-        return (await self.holding([budget_id], now)).get(budget_id, ZERO)
+        return (await self.added([budget_id], now)).get(budget_id, ZERO)
