@@ -23,10 +23,9 @@ from services.billing.payments import booking, dunning, payments
 from services.billing.payments.providers import Contest
 from services.billing.payments.schedule import Schedule
 from services.billing.payments.stripe.cards import Cards
-from services.billing.store.billed import lock_closing
 from services.billing.store.payment_methods import PaymentMethods
 from services.billing.store.payments import Disputes
-from services.billing.wallets import purchases, wallets
+from services.billing.wallets import debts, purchases, wallets
 from wrtn.billing.v1.invoices_pb2 import Invoice as WireInvoice
 from wrtn.billing.v1.payments_pb2 import Payment as Wire
 
@@ -103,9 +102,9 @@ async def _lost(tx: Transaction, paid: Payment, row: Dispute, schedule: Schedule
         taken = await wallets.take_back(tx, paid.tenant_id, of_credits, paid.currency, purchase=purchase)
         debt = of_credits - taken
         lines += [Line(chart.WALLET, taken), Line(chart.RECEIVABLE, debt)]
-        # The next invoice takes off only credits that were paid for.
-        closing = await lock_closing(tx, paid.tenant_id)
-        closing.credits -= debt
+        if debt:
+            reference = f"dispute-debt:{row.provider_dispute_id}"
+            await debts.owe(tx, paid.tenant_id, debt, paid.currency, reference=reference)
     if paid.payment_method_id is not None:
         # Else dunning would charge the same card again by itself.
         await PaymentMethods(tx, paid.tenant_id).take_default_from(paid.payment_method_id)

@@ -11,9 +11,8 @@ from chassis.database import Transaction
 from services.billing.ledger.chart import RECEIVABLE, REFUNDS, WALLET, PostingKind
 from services.billing.ledger.ledger import Line, post
 from services.billing.models import Payment, Refund, WalletLot
-from services.billing.store.billed import lock_closing
 from services.billing.store.wallets import WalletRead
-from services.billing.wallets import purchases, wallets
+from services.billing.wallets import debts, purchases, wallets
 
 
 async def take(tx: Transaction, paid: Payment, row: Refund) -> None:
@@ -35,8 +34,8 @@ async def take_what_is_left(tx: Transaction, paid: Payment, row: Refund) -> None
     row.debt = wanted - row.credits
     lines = [Line(WALLET, row.credits), Line(RECEIVABLE, row.debt), Line(REFUNDS, -wanted)]
     await post(*whose, paid.currency, PostingKind.REFUND, lines, f"refund-credits:{row.id}")
-    closing = await lock_closing(*whose)
-    closing.credits -= row.debt
+    if row.debt:
+        await debts.owe(*whose, row.debt, paid.currency, reference=_debt_of(row))
 
 
 async def put_back(tx: Transaction, paid: Payment, row: Refund) -> None:
@@ -48,10 +47,13 @@ async def put_back(tx: Transaction, paid: Payment, row: Refund) -> None:
         await wallets.undo_refund(*whose, lot.id, row.credits, paid.currency, reference=back)
     if row.debt:
         lines = [Line(REFUNDS, row.debt), Line(RECEIVABLE, -row.debt)]
-        await post(*whose, paid.currency, PostingKind.REFUND, lines, f"refund-debt-back:{row.id}")
-        closing = await lock_closing(*whose)
-        closing.credits += row.debt
+        await post(*whose, paid.currency, PostingKind.REFUND, lines, f"refund-owed-back:{row.id}")
+        await debts.forgive(*whose, row.debt, paid.currency, reference=_debt_of(row))
     row.credits = row.debt = Decimal(0)
+
+
+def _debt_of(row: Refund) -> str:
+    return f"refund-debt:{row.id}"
 
 
 async def _wanted(tx: Transaction, paid: Payment, row: Refund) -> tuple[WalletLot | None, Decimal]:

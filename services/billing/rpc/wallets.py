@@ -131,7 +131,9 @@ async def _require(reader: Reader, snapshot: Snapshot) -> None:
 async def _shown(snapshot: Snapshot, tenant_id: UUID) -> pb.Wallet:
     read = WalletRead(snapshot, tenant_id)
     currency = await wallets.currency_of(snapshot, tenant_id)
-    return convert_wallets.wallet(tenant_id, currency, await read.get(), await read.reserved())
+    return convert_wallets.wallet(
+        tenant_id, currency, await read.get(), await read.reserved(), await read.owed()
+    )
 
 
 def _act(

@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_
 
 from chassis.database import Snapshot, Transaction
-from services.billing.models import LotKind, Posting, Wallet, WalletHold, WalletLot
+from services.billing.ledger.chart import RECEIVABLE
+from services.billing.models import LedgerBalance, LotKind, Posting, Wallet, WalletHold, WalletLot
 from services.billing.pricing.price_source import CURRENCY
 from services.billing.wallets.burning import BURN, UNBURN
 
@@ -135,6 +136,11 @@ class WalletRead:
         """Answers what calls under way hold."""
         row = await self._tx.session.get(WalletHold, self._tenant_id, populate_existing=True)
         return row.reserved if row is not None else Decimal(0)
+
+    async def owed(self) -> Decimal:
+        """Answers what the tenant owes by its ledger; below zero, what is owed to it."""
+        row = await self._tx.session.get(LedgerBalance, (self._tenant_id, RECEIVABLE), populate_existing=True)
+        return row.balance if row is not None else Decimal(0)
 
     async def lot(self, lot_id: UUID) -> WalletLot | None:
         """Answers a lot as it stands now."""

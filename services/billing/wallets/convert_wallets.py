@@ -16,16 +16,22 @@ from services.billing.wallets.statements import Statement
 from wrtn.billing.v1 import wallets_pb2 as pb
 
 
-def wallet(tenant_id: UUID, currency: str, row: models.Wallet | None, reserved: Decimal) -> pb.Wallet:
+def wallet(
+    tenant_id: UUID, currency: str, row: models.Wallet | None, reserved: Decimal, owed: Decimal
+) -> pb.Wallet:
     """Builds a wallet; one without a row is empty."""
+    debt = text(max(owed, ZERO))
     if row is None:
-        return pb.Wallet(id=str(tenant_id), currency=currency, balance="0", reserved="0", left="0", etag="0")
+        return pb.Wallet(
+            id=str(tenant_id), currency=currency, balance="0", reserved="0", left="0", owed=debt, etag="0"
+        )
     return pb.Wallet(
         id=str(tenant_id),
         currency=row.currency,
         balance=text(row.balance),
         reserved=text(reserved),
         left=text(max(row.balance - reserved, ZERO)),
+        owed=debt,
         prepaid=row.prepaid,
         top_up_threshold=_optional(row.top_up_threshold),
         top_up_amount=_optional(row.top_up_amount),

@@ -164,9 +164,12 @@ async def take_back(
 ) -> Decimal:
     """Takes back bought credits whose price is gone, as far as they are unspent; answers how many.
 
+    Those that calls under way hold go, too: what is held stays held, so that less than nothing is left, and a
+    prepaid wallet admits no further call until it is covered again. No admission counts on them meanwhile.
     `purchase` is the reference under which they were bought. Posts nothing: who books the money does.
     """
     wallets = await _open(tx, tenant_id, amount, currency)
+    await wallets.lock_hold()
     lot = await wallets.lot_bought(purchase)
     if lot is None:
         return ZERO
