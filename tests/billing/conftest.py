@@ -16,6 +16,8 @@ from chassis.testing.databases import Templates, databases
 from chassis.testing.serving import starting
 from services.billing.main import wire
 from services.billing.settings import BillingSettings
+from tests.billing import office as offices
+from tests.billing.office import Office
 from tests.billing.paying import PayWorld, pay_world, stripe_process
 from tests.billing.purses import Purses, purses
 
@@ -38,7 +40,7 @@ async def world(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(templates: Templates, nats_server: Nats, peer_keys: Path) -> AsyncIterator[Purses]:
-    """Billing with an administrator; each test of a module has tenants of its own."""
+    """Billing for a module whose tests keep to tenants of their own, and count nothing else."""
     clock = Clock()
     async with databases(templates, clock) as database, emptied(nats_server) as broker:
         callers, made = Callers(clock, peer_keys), await database("billing")
@@ -46,3 +48,10 @@ async def shared(templates: Templates, nats_server: Nats, peer_keys: Path) -> As
             running = await serve("billing", BillingSettings, wire, database=made)
             async with purses(running, made, callers) as found:
                 yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def office(shared: Purses) -> Office:
+    """An enterprise with three teams above each other, in the billing that the tests of a module share."""
+    stubs = offices.stubs(shared.running, shared.channel)
+    return await offices.found(stubs, shared.database, shared.callers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import ServiceDatabase
 from chassis.testing.waiting import until
 from services.billing.settings import BillingSettings
+from services.billing.wallets import wallets
 from tests.usage import NEW, NOON, Person, publish, recorded, tokens, usage
 from wrtn.access.v1.access_pb2 import Role, Title
 from wrtn.billing.v1 import budgets_pb2, spending_pb2
@@ -53,7 +55,12 @@ class Replica:
 async def replica(running: Running[BillingSettings]) -> AsyncIterator[Replica]:
     """Answers stubs of a running service."""
     async with running.channel() as channel:
-        yield Replica(running, BudgetServiceStub(channel), SpendServiceStub(channel))
+        yield stubs(running, channel)
+
+
+def stubs(running: Running[BillingSettings], channel: grpc.aio.Channel) -> Replica:
+    """Answers stubs of a running service over a channel to it."""
+    return Replica(running, BudgetServiceStub(channel), SpendServiceStub(channel))
 
 
 @dataclass
@@ -229,6 +236,20 @@ def _opened(person: Person) -> tuple[Message, UUID, int]:
         holder_member_id=str(person.member_id),
     )
     return opened, person.account_id, 1
+
+
+async def credited(office: Office, amount: str, *, prepaid: bool = True) -> None:
+    """Gives credits."""
+    async with office.database.app.transaction(Scope.of(office.id)) as tx:
+        await wallets.bonus(tx, office.id, Decimal(amount), "USD", reference=f"bonus:{NEW()}")
+        await wallets.set_prepaid(tx, office.id, prepaid=prepaid)
+
+
+async def stands(office: Office) -> tuple[Decimal, Decimal]:
+    """Answers what is in the wallet, and what is held of it."""
+    query = "SELECT balance, reserved FROM wrtn_wallets JOIN wrtn_wallet_holds USING (tenant_id)"
+    balance, reserved = (await office.rows(query))[0]
+    return balance, reserved
 
 
 async def refused(call: Any) -> tuple[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import grpc
 from google.protobuf.message import Message
 
 from chassis.database import Scope
@@ -44,6 +45,7 @@ class Purses:
     running: Running[BillingSettings]
     database: ServiceDatabase
     callers: Callers
+    channel: grpc.aio.Channel
     wallets: WalletServiceAsyncStub
     admin: Known
 
@@ -160,4 +162,4 @@ async def purses(
     """Answers a running service with an administrator."""
     admin = callers.member(staff=StaffRight.STAFF_RIGHT_ADMINISTRATOR)
     async with running.channel() as channel:
-        yield Purses(running, database, callers, WalletServiceStub(channel), admin)
+        yield Purses(running, database, callers, channel, WalletServiceStub(channel), admin)

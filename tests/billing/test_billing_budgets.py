@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import psycopg.errors
 import pytest
-import pytest_asyncio
 
 from chassis.database import Scope
-from chassis.testing.callers import Callers, Known
-from chassis.testing.databases import DatabaseFactory
-from chassis.testing.serving import Serve
-from services.billing.main import wire
-from services.billing.settings import BillingSettings
-from tests.billing.office import Office, found, refused, replica
+from chassis.testing.callers import Known
+from tests.billing.office import Office, found, refused, stubs
+from tests.billing.purses import Purses
 from tests.usage import NEW
 from wrtn.access.v1.access_pb2 import Duty, Role, Title
 from wrtn.billing.v1 import budgets_pb2 as pb
 
-
-@pytest_asyncio.fixture
-async def office(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[Office]:
-    """An enterprise with three teams above each other."""
-    made = await database("billing")
-    running = await serve("billing", BillingSettings, wire, database=made)
-    async with replica(running) as stubs:
-        yield await found(stubs, made, callers, zone="Asia/Seoul")
-
-
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 OK, DENIED = grpc.StatusCode.OK, grpc.StatusCode.PERMISSION_DENIED
 
 
@@ -49,7 +35,10 @@ async def archive(office: Office, budget: pb.Budget, by: Known | None = None) ->
     return await office.replica.budgets.ArchiveBudget(request, metadata=(by or office.owner).metadata)
 
 
-async def test_a_month_begins_at_midnight_where_the_enterprise_is(office: Office) -> None:
+async def test_a_month_begins_at_midnight_where_the_enterprise_is(shared: Purses) -> None:
+    office = await found(
+        stubs(shared.running, shared.channel), shared.database, shared.callers, zone="Asia/Seoul"
+    )
     status = (await office.budget("10")).status
     assert (status.start_time.ToDatetime().hour, status.start_time.ToDatetime().minute) == (15, 0)
     assert status.reset_time.seconds - status.start_time.seconds >= 28 * 86400

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,20 +9,17 @@ from uuid import UUID
 
 import psycopg
 import pytest
-import pytest_asyncio
 
 from chassis.database.roles import connect
-from chassis.testing.callers import Callers, Known
-from chassis.testing.databases import DatabaseFactory
-from chassis.testing.serving import Serve
-from services.billing.main import wire
-from services.billing.settings import BillingSettings
-from tests.billing.office import Office, found, refused, replica
+from chassis.testing.callers import Known
+from tests.billing.office import Office, refused
+from tests.billing.purses import Purses
 from wrtn.access.v1.access_pb2 import Role, Title
 from wrtn.billing.v1 import budget_increases_pb2 as pb
 from wrtn.billing.v1.budget_increases_pb2_grpc import BudgetIncreaseServiceStub
 from wrtn.billing.v1.budgets_pb2 import Budget
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 OPEN, APPROVED, REFUSED, WITHDRAWN = 1, 2, 3, 4
 
 
@@ -69,18 +65,14 @@ class World:
         return await self.increases.GetBudgetIncrease(request, metadata=by.metadata)  # type: ignore[no-any-return]
 
 
-@pytest_asyncio.fixture
-async def world(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[World]:
-    """The running service."""
-    made = await database("billing")
-    running = await serve("billing", BillingSettings, wire, database=made)
-    async with replica(running) as stubs, running.channel() as channel:
-        office = await found(stubs, made, callers)
-        low, middle, _ = office.line
-        asker = callers.employee(office.id, Title.TITLE_MEMBER, {low: Role.ROLE_CHIEF})
-        chief = callers.employee(office.id, Title.TITLE_MEMBER, {middle: Role.ROLE_CHIEF})
-        other = callers.employee(office.id, Title.TITLE_MEMBER)
-        yield World(office, BudgetIncreaseServiceStub(channel), asker, chief, other)
+@pytest.fixture
+def world(shared: Purses, office: Office) -> World:
+    """An office of this test."""
+    callers, (low, middle, _) = shared.callers, office.line
+    asker = callers.employee(office.id, Title.TITLE_MEMBER, {low: Role.ROLE_CHIEF})
+    chief = callers.employee(office.id, Title.TITLE_MEMBER, {middle: Role.ROLE_CHIEF})
+    other = callers.employee(office.id, Title.TITLE_MEMBER)
+    return World(office, BudgetIncreaseServiceStub(shared.channel), asker, chief, other)
 
 
 async def test_an_approved_increase_counts_until_it_ends(world: World) -> None:
@@ -97,11 +89,12 @@ async def test_an_approved_increase_counts_until_it_ends(world: World) -> None:
     await office.spend("12")
     reason, metadata = await refused(office.spend("3.01"))
     assert (reason, metadata["left"]) == ("BUDGET_EXCEEDED", "3")
-    with connect(office.database.urls.owner) as owner:
+    with connect(office.database.urls.owner) as owner, owner.transaction():
         # Its time is over, without a job.
         owner.execute("SELECT set_config('wrtn.tenants', %s, false)", (f"{{{office.id}}}",))
         owner.execute("ALTER TABLE wrtn_budget_extras DISABLE TRIGGER USER")
         owner.execute("UPDATE wrtn_budget_extras SET end_time = start_time + interval '1 us'")
+        owner.execute("ALTER TABLE wrtn_budget_extras ENABLE TRIGGER USER")
     status = (await office.read(budget)).status
     assert (status.extra, status.reserved, status.left) == ("0", "12", "0")
     await refused(office.spend("0"))

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import pytest_asyncio
+import pytest
 
 from chassis.database import Scope
-from chassis.testing.callers import Callers, Known
-from chassis.testing.databases import DatabaseFactory
-from chassis.testing.serving import Serve
+from chassis.testing.callers import Known
 from chassis.testing.waiting import until
-from services.billing.main import wire
 from services.billing.plans import included
 from services.billing.plans.plan_presets import PRESETS
-from services.billing.settings import BillingSettings
-from tests.billing.office import MODEL, Office, found, refused, replica
-from wrtn.access.v1.access_pb2 import StaffRight
+from tests.billing.office import MODEL, Office, refused
+from tests.billing.purses import Purses
 from wrtn.billing.v1 import plans_pb2, subscriptions_pb2
 from wrtn.billing.v1.plans_pb2 import PlanTerms
 from wrtn.billing.v1.plans_pb2_grpc import PlanServiceStub
 from wrtn.billing.v1.subscriptions_pb2_grpc import SubscriptionServiceStub
 from wrtn.enterprise.v1.events_pb2 import EnterpriseUpdated
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 FREE = str(PRESETS["free"][0])
 
 
@@ -59,14 +55,11 @@ class World:
         return str(made.id)
 
 
-@pytest_asyncio.fixture
-async def world(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[World]:
-    made = await database("billing")
-    running = await serve("billing", BillingSettings, wire, database=made)
-    async with replica(running) as stubs, running.channel() as channel:
-        office = await found(stubs, made, callers)
-        staff = callers.member(staff=StaffRight.STAFF_RIGHT_ADMINISTRATOR)
-        yield World(office, PlanServiceStub(channel), SubscriptionServiceStub(channel), staff)
+@pytest.fixture
+def world(shared: Purses, office: Office) -> World:
+    """An office of this test."""
+    plans, subscriptions = PlanServiceStub(shared.channel), SubscriptionServiceStub(shared.channel)
+    return World(office, plans, subscriptions, shared.admin)
 
 
 async def test_a_plan_lets_its_models_be_called_and_none_while_it_is_halted(world: World) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -11,20 +10,16 @@ from typing import Any
 
 import grpc
 import pytest
-import pytest_asyncio
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis.database import Scope
-from chassis.testing.callers import Callers
-from chassis.testing.databases import DatabaseFactory
-from chassis.testing.serving import Serve
-from services.billing.main import wire
 from services.billing.models import ReservationState
-from services.billing.settings import BillingSettings
 from services.billing.spending import reservations
 from services.billing.store.reservations import Reservations
-from tests.billing.office import Office, found, replica, told
+from tests.billing.office import Office, told
 from wrtn.billing.v1 import budgets_pb2, spending_pb2
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @dataclass
@@ -63,15 +58,6 @@ class Model:
         for each in self.limits:
             each.reserved -= amount
             each.spent += spent
-
-
-@pytest_asyncio.fixture
-async def office(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[Office]:
-    """An enterprise with three teams above each other."""
-    made = await database("billing")
-    running = await serve("billing", BillingSettings, wire, database=made)
-    async with replica(running) as stubs:
-        yield await found(stubs, made, callers)
 
 
 async def admitted(call: Any) -> spending_pb2.Reservation | None:

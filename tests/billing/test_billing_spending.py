@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, timedelta
 from decimal import Decimal
 
 import grpc
 import pytest
-import pytest_asyncio
 
-from chassis.testing.callers import Callers
-from chassis.testing.databases import DatabaseFactory
-from chassis.testing.serving import Serve
 from chassis.testing.waiting import until
-from services.billing.main import wire
-from services.billing.settings import BillingSettings
-from tests.billing.office import MODEL, Office, found, refused, replica, told
+from tests.billing.office import MODEL, Office, refused, told
 from tests.usage import NEW, tokens
 from wrtn.access.v1.access_pb2 import Title
 from wrtn.billing.v1 import budgets_pb2, spending_pb2
@@ -33,14 +24,7 @@ from wrtn.enterprise.v1.events_pb2 import (
     TeamRestored,
 )
 
-
-@pytest_asyncio.fixture
-async def office(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[Office]:
-    """An enterprise with three teams above each other."""
-    made = await database("billing")
-    running = await serve("billing", BillingSettings, wire, database=made)
-    async with replica(running) as stubs:
-        yield await found(stubs, made, callers)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_spending_is_reserved_at_every_level_at_once(office: Office) -> None:
@@ -226,32 +210,6 @@ async def test_a_credential_of_another_tenant_finds_nothing(office: Office) -> N
         assert reason == "RESERVATION_NOT_FOUND"
     everywhere = office.callers.credential("sessions.record")
     assert await spends.AuthorizeSpend(office.asking("1"), metadata=everywhere.metadata)
-
-
-async def test_two_hundred_spenders_on_two_replicas_fill_a_budget_for_fifty(
-    office: Office, serve: Serve
-) -> None:
-    """Guarantee M1: three rounds of it here."""
-    second = await serve("billing", BillingSettings, wire, database=office.database)
-    async with AsyncExitStack() as stack:
-        other = await stack.enter_async_context(replica(second))
-        for each in range(3):
-            budget = await office.budget("50", resource=f"model:test/race-{each}")
-            model = f"test/race-{each}"
-
-            async def one(number: int, model: str = model) -> str:
-                stub = (office.replica, other)[number % 2].spends
-                asked = office.asking("1", model=model)
-                try:
-                    await stub.AuthorizeSpend(asked, metadata=office.credential.metadata)
-                except grpc.aio.AioRpcError as error:
-                    return told(error)[0]
-                return "ADMITTED"
-
-            outcomes = await asyncio.gather(*map(one, range(200)))
-            assert Counter(outcomes) == {"ADMITTED": 50, "BUDGET_EXCEEDED": 150}
-            status = (await office.read(budget)).status
-            assert (status.reserved, status.left) == ("50", "0")
 
 
 async def test_thresholds_and_the_first_refusal_are_told_once_each(office: Office) -> None:

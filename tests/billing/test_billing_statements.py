@@ -19,14 +19,8 @@ from wrtn.identity.v1.events_pb2 import AccountTransferred
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
-def world(shared: Purses) -> Purses:
-    """The running service."""
-    return shared
-
-
 async def stated(
-    world: Purses,
+    shared: Purses,
     known: Known,
     wallet_id: object,
     start: datetime | None = None,
@@ -42,7 +36,7 @@ async def stated(
             request.start_time.FromDatetime(start)
         if end is not None:
             request.end_time.FromDatetime(end)
-        page = await world.wallets.GetWalletStatement(request, metadata=known.metadata)
+        page = await shared.wallets.GetWalletStatement(request, metadata=known.metadata)
         entries += page.entries
         first = first or page
         assert (page.opening_balance, page.closing_balance) == (first.opening_balance, first.closing_balance)
@@ -54,15 +48,15 @@ async def stated(
     return first, entries
 
 
-async def test_a_statement_between_any_two_times_adds_up(world: Purses) -> None:
-    owner = await world.enterprise()
+async def test_a_statement_between_any_two_times_adds_up(shared: Purses) -> None:
+    owner = await shared.enterprise()
     tenant_id = owner.enterprise_id
-    await world.bought(tenant_id, "10")
-    await world.used(Person(tenant_id), 3)
-    await world.bonus(tenant_id, "5")
-    await world.used(Person(tenant_id), 4)
-    await world.bought(tenant_id, "1.25")
-    whole, entries = await stated(world, owner, tenant_id)
+    await shared.bought(tenant_id, "10")
+    await shared.used(Person(tenant_id), 3)
+    await shared.bonus(tenant_id, "5")
+    await shared.used(Person(tenant_id), 4)
+    await shared.bought(tenant_id, "1.25")
+    whole, entries = await stated(shared, owner, tenant_id)
     assert (whole.opening_balance, whole.closing_balance, whole.currency) == ("0", "9.25", "USD")
     kinds = ["purchase", "usage", "bonus", "usage", "purchase"]
     assert [each.kind for each in entries] == kinds
@@ -71,58 +65,58 @@ async def test_a_statement_between_any_two_times_adds_up(world: Purses) -> None:
     times = [each.create_time.ToDatetime(UTC) for each in entries]
     for first in range(5):
         for last in range(first + 1, 5):
-            part, between = await stated(world, owner, tenant_id, times[first], times[last])
+            part, between = await stated(shared, owner, tenant_id, times[first], times[last])
             assert [each.id for each in between] == [each.id for each in entries[first:last]]
             assert part.closing_balance == entries[last - 1].balance
-    with_end = await refused(stated(world, owner, tenant_id, times[3], times[1]))
+    with_end = await refused(stated(shared, owner, tenant_id, times[3], times[1]))
     assert with_end[0] == "TIME_RANGE_INVALID"
 
 
-async def test_what_comes_while_pages_are_read_is_on_none_of_them(world: Purses) -> None:
-    owner = await world.enterprise()
+async def test_what_comes_while_pages_are_read_is_on_none_of_them(shared: Purses) -> None:
+    owner = await shared.enterprise()
     for _ in range(3):
-        await world.bonus(owner.enterprise_id, "1")
+        await shared.bonus(owner.enterprise_id, "1")
     request = pb.GetWalletStatementRequest(wallet_id=str(owner.enterprise_id), page_size=2)
-    first = await world.wallets.GetWalletStatement(request, metadata=owner.metadata)
-    await world.bonus(owner.enterprise_id, "100")
+    first = await shared.wallets.GetWalletStatement(request, metadata=owner.metadata)
+    await shared.bonus(owner.enterprise_id, "100")
     request.page_token = first.next_page_token
-    second = await world.wallets.GetWalletStatement(request, metadata=owner.metadata)
+    second = await shared.wallets.GetWalletStatement(request, metadata=owner.metadata)
     assert [each.balance for each in second.entries] == ["3"]
     assert (second.closing_balance, second.end_time, second.next_page_token) == ("3", first.end_time, "")
 
 
 async def test_the_wallet_goes_with_a_personal_account_and_each_holder_sees_their_own_time(
-    world: Purses,
+    shared: Purses,
 ) -> None:
-    old, new = await world.person(), await world.person()
+    old, new = await shared.person(), await shared.person()
     account = old.account_id
-    await world.bonus(account, "10")
-    await world.used(holding(world.callers, old), 4)
-    assert (await world.shown(old)).balance == "6"
-    moment = await handed_over(world, old, new)
-    heir = world.callers.inherited(new, account)
+    await shared.bonus(account, "10")
+    await shared.used(holding(shared.callers, old), 4)
+    assert (await shared.shown(old)).balance == "6"
+    moment = await handed_over(shared, old, new)
+    heir = shared.callers.inherited(new, account)
     # The old holder acts by another account now.
-    gone = world.callers.inherited(old, NEW())
-    await world.bonus(account, "5")
-    assert (await world.shown(heir, account)).balance == "11"
-    await spends(world, heir, account)
-    await world.used(Person(account, (), account, new.member_id, None), 2)
-    mine, entries = await stated(world, heir, account)
+    gone = shared.callers.inherited(old, NEW())
+    await shared.bonus(account, "5")
+    assert (await shared.shown(heir, account)).balance == "11"
+    await spends(shared, heir, account)
+    await shared.used(Person(account, (), account, new.member_id, None), 2)
+    mine, entries = await stated(shared, heir, account)
     assert (mine.opening_balance, mine.closing_balance) == ("6", "9")
     assert [each.amount for each in entries] == ["5", "-2"]
-    theirs, entries = await stated(world, gone, account)
+    theirs, entries = await stated(shared, gone, account)
     assert (theirs.opening_balance, theirs.closing_balance) == ("0", "6")
     assert [each.amount for each in entries] == ["10", "-4"]
     assert theirs.end_time.ToDatetime(UTC) == moment
-    assert (await refused(world.shown(gone, account)))[0] == "WALLET_NOT_FOUND"
-    assert (await refused(stated(world, gone, account, moment)))[0] == "WALLET_NOT_FOUND"
-    stranger = world.callers.member()
-    assert (await refused(stated(world, stranger, account)))[0] == "WALLET_NOT_FOUND"
-    whole, entries = await stated(world, world.admin, account)
+    assert (await refused(shared.shown(gone, account)))[0] == "WALLET_NOT_FOUND"
+    assert (await refused(stated(shared, gone, account, moment)))[0] == "WALLET_NOT_FOUND"
+    stranger = shared.callers.member()
+    assert (await refused(stated(shared, stranger, account)))[0] == "WALLET_NOT_FOUND"
+    whole, entries = await stated(shared, shared.admin, account)
     assert (whole.closing_balance, len(entries)) == ("9", 4)
 
 
-async def handed_over(world: Purses, old: Known, new: Known) -> datetime:
+async def handed_over(shared: Purses, old: Known, new: Known) -> datetime:
     """Has identity tell that an account has a new holder; answers from when on."""
     account = old.account_id
     fact = AccountTransferred(
@@ -131,15 +125,15 @@ async def handed_over(world: Purses, old: Known, new: Known) -> datetime:
         old_holder_member_id=str(old.member_id),
         new_holder_member_id=str(new.member_id),
     )
-    moment = world.running.runtime.clock.now()
-    await world.tell("identity", account, fact, account, 2, moment)
-    await world.appears("wrtn_account_tenures", account, times=2)
+    moment = shared.running.runtime.clock.now()
+    await shared.tell("identity", account, fact, account, 2, moment)
+    await shared.appears("wrtn_account_tenures", account, times=2)
     return moment
 
 
-async def spends(world: Purses, heir: Known, account: object) -> None:
+async def spends(shared: Purses, heir: Known, account: object) -> None:
     """Has the new holder spend from the wallet."""
-    credential = world.callers.credential("sessions.record")
+    credential = shared.callers.credential("sessions.record")
     request = spending_pb2.AuthorizeSpendRequest(
         reservation_id=str(NEW()),
         tenant_id=str(account),
@@ -147,7 +141,7 @@ async def spends(world: Purses, heir: Known, account: object) -> None:
         model="openai/gpt-4.1",
         estimate=spending_pb2.SpendEstimate(amount="1"),
     )
-    async with world.running.channel() as channel:
+    async with shared.running.channel() as channel:
         made = await SpendServiceStub(channel).AuthorizeSpend(request, metadata=credential.metadata)
     assert made.attribution.member_id == str(heir.member_id)
-    assert (await world.shown(heir, heir.account_id)).reserved == "1"
+    assert (await shared.shown(heir, heir.account_id)).reserved == "1"

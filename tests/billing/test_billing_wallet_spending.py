@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 
-import grpc
-import pytest_asyncio
+import pytest
 
 from chassis.database import Scope
-from chassis.database.roles import connect
-from chassis.testing.callers import Callers
-from chassis.testing.databases import DatabaseFactory
-from chassis.testing.serving import Serve
-from services.billing.main import wire
 from services.billing.models import ReservationState
-from services.billing.settings import BillingSettings
 from services.billing.spending import reservations
 from services.billing.store.reservations import Reservations
 from services.billing.wallets import wallets
-from tests.billing.office import Office, found, refused, replica, told
-from tests.usage import NEW
-from wrtn.billing.v1.events_pb2 import WalletRefused
+from tests.billing.office import Office, credited, refused, stands
 from wrtn.billing.v1.spending_pb2 import (
     ExtendReservationRequest,
     ReleaseReservationRequest,
@@ -32,28 +20,7 @@ from wrtn.billing.v1.spending_pb2 import (
     SpendEstimate,
 )
 
-
-@pytest_asyncio.fixture
-async def office(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[Office]:
-    """An enterprise with a team."""
-    made = await database("billing")
-    running = await serve("billing", BillingSettings, wire, database=made)
-    async with replica(running) as stubs:
-        yield await found(stubs, made, callers, deep=1)
-
-
-async def credited(office: Office, amount: str, *, prepaid: bool = True) -> None:
-    """Gives credits."""
-    async with office.database.app.transaction(Scope.of(office.id)) as tx:
-        await wallets.bonus(tx, office.id, Decimal(amount), "USD", reference=f"bonus:{NEW()}")
-        await wallets.set_prepaid(tx, office.id, prepaid=prepaid)
-
-
-async def stands(office: Office) -> tuple[Decimal, Decimal]:
-    """Answers what is in the wallet, and what is held of it."""
-    query = "SELECT balance, reserved FROM wrtn_wallets JOIN wrtn_wallet_holds USING (tenant_id)"
-    balance, reserved = (await office.rows(query))[0]
-    return balance, reserved
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_prepaid_wallet_refuses_what_it_does_not_cover_and_names_what_is_left(office: Office) -> None:
@@ -116,28 +83,3 @@ async def test_a_wallet_that_is_not_prepaid_refuses_nothing_and_expired_credits_
         )
     reason, metadata = await refused(office.spend("1"))
     assert (reason, metadata["left"]) == ("WALLET_EXCEEDED", "0")
-
-
-async def test_two_hundred_spenders_on_two_replicas_spend_fifty_credits(office: Office, serve: Serve) -> None:
-    """Guarantee M1 with a wallet as the only limit: three rounds of it."""
-    second = await serve("billing", BillingSettings, wire, database=office.database)
-    async with replica(second) as other:
-
-        async def one(number: int) -> str:
-            stub = (office.replica, other)[number % 2].spends
-            try:
-                await stub.AuthorizeSpend(office.asking("1"), metadata=office.credential.metadata)
-            except grpc.aio.AioRpcError as error:
-                return told(error)[0]
-            return "ADMITTED"
-
-        for each in range(1, 4):
-            await credited(office, "50")
-            outcomes = await asyncio.gather(*map(one, range(200)))
-            assert Counter(outcomes) == {"ADMITTED": 50, "WALLET_EXCEEDED": 150}
-            assert await stands(office) == (Decimal(50 * each), Decimal(50 * each))
-    # It is told once for each time that credits came, by whichever replica.
-    query = "SELECT payload FROM wrtn_outbox WHERE subject LIKE '%%wallet.refused' AND tenant_id = %s"
-    with connect(office.database.urls.worker) as worker:
-        rows = worker.execute(query, (office.id,)).fetchall()
-    assert [WalletRefused.FromString(row[0]) for row in rows] == [WalletRefused(left="0", currency="USD")] * 3
