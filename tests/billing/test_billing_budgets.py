@@ -132,6 +132,22 @@ async def test_the_budgets_below_never_exceed_the_one_above(office: Office) -> N
     assert (await refused(office.change(above, amount="10.1")))[0] == "BUDGET_ABOVE_PARENT"
 
 
+async def test_nobodys_budget_exceeds_the_one_of_their_team_or_of_the_enterprise(office: Office) -> None:
+    low, middle, _ = office.line
+    whole, above = await office.budget("20"), await office.budget("8", team_id=middle)
+    person = office.person.employee_id
+    reason, metadata = await refused(office.budget("8.01", employee_id=person, team_id=low))
+    assert (reason, metadata["left"]) == ("BUDGET_ABOVE_PARENT", "8")
+    reason, metadata = await refused(office.budget("20.01", employee_id=person))
+    assert (reason, metadata["left"]) == ("BUDGET_ABOVE_PARENT", "20")
+    # Caps of people are no shares: two may have all that their team has.
+    mine = await office.budget("8", employee_id=person, team_id=low)
+    assert (await refused(office.change(mine, amount="8.5")))[0] == "BUDGET_ABOVE_PARENT"
+    assert await office.budget("8", employee_id=person, team_id=middle)
+    assert (await office.change(above, amount="7")).amount == "7"
+    assert (await office.change(whole, amount="7")).amount == "7"
+
+
 async def test_a_limit_below_what_is_spent_and_reserved_is_refused(office: Office) -> None:
     budget = await office.budget("10")
     await office.use(1_000_000)

@@ -126,9 +126,10 @@ async def test_random_spendings_stand_as_in_a_plain_model(  # noqa: C901 - a clo
             model.end(each)
 
     async def change() -> None:
-        # The enterprise's and the employee's: no budget of a team comes above another by it.
-        limit = random.choice([model.limits[0], model.limits[3]])
-        amount = Decimal(random.randrange(2000, 4000)) / 100
+        # The enterprise's upward and the employee's below it: none comes above another by it.
+        whole, own = model.limits[0], model.limits[3]
+        limit, least, most = random.choice([(whole, 20, 40), (own, 14, 20)])
+        amount = Decimal(random.randrange(100 * least, 100 * most)) / 100
         request = budgets_pb2.UpdateBudgetRequest(
             enterprise_id=str(office.id),
             budget=budgets_pb2.Budget(id=limit.budget.id, amount=str(amount)),

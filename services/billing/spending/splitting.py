@@ -1,4 +1,4 @@
-"""Budgets of teams split the one above them: together they never exceed it."""
+"""Budgets of teams split the one above them: together they never exceed it, and nobody's own does."""
 
 from __future__ import annotations
 
@@ -26,56 +26,67 @@ def line_of(team_id: UUID, parents: Mapping[UUID, UUID | None]) -> list[UUID]:
 
 
 async def require_room(tx: Transaction, row: Budget) -> None:
-    """Raises BudgetAboveParent if, at some moment from now on, budgets of teams would exceed the one above.
+    """Raises BudgetAboveParent if, at some moment from now on, a budget would exceed the one above it.
 
     `row` counts as it is given. What increases add counts until it ends, below and above.
     """
-    if row.employee_id is not None:
-        return
     split = await _split(tx, row)
-    own = _target(row)
-    if (missing := -split.left(own, tx.now)) > 0:
+    if row.employee_id is None and (missing := -split.left(_target(row), tx.now)) > 0:
         raise BudgetAboveParent(
             "The budgets of the teams below would together exceed this one: lower them first.",
             field="budget.amount",
             least=text(row.amount + missing),
         )
-    _require_share(split, own, row.amount, "budget.amount", tx.now)
+    _require_share(split, row, row.amount, "budget.amount", tx.now)
 
 
 async def require_room_for_more(tx: Transaction, row: Budget, extra: BudgetExtra) -> None:
     """Raises BudgetAboveParent as `require_room`, if an increase were added to the budget."""
+    _require_share(await _split(tx, row, extra), row, extra.amount, "amount", tx.now)
+
+
+def _require_share(split: _Split, row: Budget, asked: Decimal, field: str, now: datetime) -> None:
+    above = split.above[_target(row)]
+    if above is None:
+        return
     if row.employee_id is None:
-        split = await _split(tx, row, extra)
-        _require_share(split, _target(row), extra.amount, "amount", tx.now)
-
-
-def _require_share(split: _Split, target: UUID, asked: Decimal, field: str, now: datetime) -> None:
-    above = split.above[target]
-    if above is not None and (left := split.left(above, now)) < 0:
-        raise BudgetAboveParent(
-            "The budgets of the teams below would together exceed the budget above them.",
-            field=field,
-            left=text(max(left + asked, ZERO)),
-        )
+        message = "The budgets of the teams below would together exceed the budget above them."
+        left = split.left(above, now)
+    else:
+        message = "Nobody's budget exceeds the one of their team, or of the enterprise."
+        left = split.beyond(_target(row), above, now)
+    if left < 0:
+        raise BudgetAboveParent(message, field=field, left=text(max(left + asked, ZERO)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """The budgets of one resource and period by what they limit, and which of them stands above each."""
+    """The budgets of one resource and period by what they limit, and which of them stands above each.
+
+    Budgets of people are no shares: together they may promise more than their team has, each alone may not.
+    """
 
     budgets: Mapping[UUID, Budget]
     above: Mapping[UUID, UUID | None]
     extras: list[BudgetExtra]
 
     def left(self, target: UUID, now: datetime) -> Decimal:
-        """Answers what those below leave of a budget at its tightest moment; negative if they exceed it."""
-        moments = [now, *(each.end_time for each in self.extras)]
-        return min(self._left_at(target, each) for each in moments)
+        """Answers what the teams below leave of a budget at the tightest moment; negative if too little."""
+        below = [each for each, above in self.above.items() if above == target and self._shares(each)]
+        return min(
+            self._amount(target, moment) - sum((self._amount(each, moment) for each in below), ZERO)
+            for moment in self._moments(now)
+        )
 
-    def _left_at(self, target: UUID, moment: datetime) -> Decimal:
-        below = (each for each, above in self.above.items() if above == target)
-        return self._amount(target, moment) - sum((self._amount(each, moment) for each in below), ZERO)
+    def beyond(self, target: UUID, above: UUID, now: datetime) -> Decimal:
+        """Answers by how much the budget above is larger at the tightest moment, or negative."""
+        return min(self._amount(above, each) - self._amount(target, each) for each in self._moments(now))
+
+    def _moments(self, now: datetime) -> list[datetime]:
+        return [now, *(each.end_time for each in self.extras)]
+
+    def _shares(self, target: UUID) -> bool:
+        return self.budgets[target].employee_id is None
 
     def _amount(self, target: UUID, moment: datetime) -> Decimal:
         budget = self.budgets[target]
@@ -87,21 +98,20 @@ async def _split(tx: Transaction, row: Budget, *more: BudgetExtra) -> _Split:
     queries = Budgets(tx, row.tenant_id)
     budgets = {_target(each): each for each in [*await queries.like(row), row]}
     parents = await queries.parents()
-    above = {each: _above(each, parents, row.tenant_id, budgets) for each in budgets}
+    above = {each: _above(budget, parents, budgets) for each, budget in budgets.items()}
     extras = await Extras(tx, row.tenant_id).lasting([each.id for each in budgets.values()], tx.now)
     return _Split(budgets, above, [*extras, *more])
 
 
 def _target(row: Budget) -> UUID:
-    """Answers what the budget of a team or the enterprise limits."""
-    return row.team_id or row.tenant_id
+    """Answers the team or the enterprise that the budget limits; for an employee the budget itself."""
+    return row.id if row.employee_id is not None else row.team_id or row.tenant_id
 
 
-def _above(
-    target: UUID, parents: Mapping[UUID, UUID | None], tenant_id: UUID, limited: Container[UUID]
-) -> UUID | None:
+def _above(row: Budget, parents: Mapping[UUID, UUID | None], limited: Container[UUID]) -> UUID | None:
     """Answers the nearest team above that has a budget, else the enterprise if it has one."""
-    if target == tenant_id:
-        return None
-    line = [*line_of(target, parents)[1:], tenant_id]
-    return next((each for each in line if each in limited), None)
+    line = line_of(row.team_id, parents) if row.team_id is not None else []
+    if row.employee_id is None:
+        line = line[1:]
+    candidates = [*line, row.tenant_id]
+    return next((each for each in candidates if each in limited and each != _target(row)), None)
