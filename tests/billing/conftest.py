@@ -17,9 +17,12 @@ from chassis.testing.serving import starting
 from services.billing.main import wire
 from services.billing.settings import BillingSettings
 from tests.billing import office as offices
+from tests.billing.costing import Costing
 from tests.billing.office import Office
 from tests.billing.paying import PayWorld, pay_world, stripe_process
 from tests.billing.purses import Purses, purses
+from wrtn.billing.v1.costs_pb2_grpc import CostServiceStub
+from wrtn.billing.v1.prices_pb2_grpc import PriceServiceStub
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -55,3 +58,12 @@ async def office(shared: Purses) -> Office:
     """An enterprise with three teams above each other, in the billing that the tests of a module share."""
     stubs = offices.stubs(shared.running, shared.channel)
     return await offices.found(stubs, shared.database, shared.callers)
+
+
+@pytest.fixture
+def costing(shared: Purses) -> Costing:
+    """Costs in the billing that the tests of a module share."""
+    channel = shared.channel
+    return Costing(
+        shared.running, shared.database, CostServiceStub(channel), PriceServiceStub(channel), shared.callers
+    )
