@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis import decimals, timestamps
 from chassis.database import Transaction
 from chassis.events.envelope import Event
-from services.billing.models import Budget, Dispute, Invoice, Payment, Subscription
+from services.billing.models import Budget, Dispute, Invoice, Payment, Refund, Subscription
 from services.billing.spending.admission import Counter
 from services.billing.store.wallets import NewLot
 from services.billing.usage.usages import RatedUsage
@@ -21,6 +21,7 @@ from wrtn.billing.v1.events_pb2 import (
     PaymentDisputed,
     PaymentOverdue,
     PaymentRecovered,
+    RefundFailed,
     SubscriptionChanged,
     UsageRated,
     WalletCredited,
@@ -126,6 +127,14 @@ def payment_disputed(tx: Transaction, payment: Payment, dispute: Dispute) -> Non
         state=payment.state,  # type: ignore[arg-type]
         amount=decimals.text(dispute.amount),
         currency=payment.currency,
+    )
+    tx.publish(event, aggregate_id=payment.id, version=payment.version, tenant_id=payment.tenant_id)
+
+
+def refund_failed(tx: Transaction, payment: Payment, refund: Refund) -> None:
+    """Tells that money which was given back could not be delivered."""
+    event = RefundFailed(
+        payment_id=str(payment.id), amount=decimals.text(refund.amount), currency=payment.currency
     )
     tx.publish(event, aggregate_id=payment.id, version=payment.version, tenant_id=payment.tenant_id)
 

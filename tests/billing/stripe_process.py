@@ -77,6 +77,12 @@ async def _dispute(request: web.Request) -> web.Response:
     return web.json_response(_disputes[request.match_info["id"]])
 
 
+async def _list_disputes(request: web.Request) -> web.Response:
+    since = int(request.query["created[gte]"])
+    begun = [each for each in _disputes.values() if each.get("created", 0) >= since]
+    return web.json_response({"object": "list", "data": begun, "has_more": False})
+
+
 async def _set_refunds(request: web.Request) -> web.Response:
     _refunds[0] = await request.json()
     return web.Response()
@@ -105,6 +111,7 @@ def _app() -> web.Application:
     made.router.add_post("/_config/faults", _set_faults)
     made.router.add_post("/_config/disputes", _set_dispute)
     made.router.add_get("/v1/disputes/{id}", _dispute)
+    made.router.add_get("/v1/disputes", _list_disputes)
     made.router.add_post("/_config/refunds", _set_refunds)
     made.router.add_get("/v1/payment_intents", _intents)
     for resource in list(server.app.router.resources()):

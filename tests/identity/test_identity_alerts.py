@@ -13,7 +13,7 @@ from tests.identity.service import Identity
 from tests.identity.smtp_server import text_of
 from tests.usage import NEW
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_MODERATOR
-from wrtn.billing.v1.events_pb2 import BooksDisagreed, ModelUnpriced, PaymentDisputed
+from wrtn.billing.v1.events_pb2 import BooksDisagreed, ModelUnpriced, PaymentDisputed, RefundFailed
 from wrtn.billing.v1.payments_pb2 import Payment
 
 
@@ -29,16 +29,23 @@ async def test_every_administrator_is_told_once_of_each_and_nobody_else(identity
         (ModelUnpriced(model="test/unheard-of"), None, NEW()),
         (BooksDisagreed(), tenant, tenant),
         (disputed, tenant, payment),
+        (RefundFailed(payment_id=str(payment), amount="7", currency="USD"), tenant, payment),
     ]
     for fact, of, aggregate in facts:
         await make.publish(identity, fact, of, aggregate, times=2)
     await make.publish(identity, ModelUnpriced(model="test/last"), None, NEW())
     for boss in bosses:
         known = 1
-        await identity.mailbox.wait_for(boss.email, known + 4)
+        await identity.mailbox.wait_for(boss.email, known + 5)
         said = [text_of(each) for each in identity.mailbox.to(boss.email)[known:]]
-        assert len(said) == 4
-        for wanted in ("test/unheard-of", "test/last", str(tenant), f"{payment} of the tenant {tenant}"):
+        assert len(said) == 5
+        for wanted in (
+            "test/unheard-of",
+            "test/last",
+            str(tenant),
+            f"{payment} of the tenant {tenant}",
+            "7 USD",
+        ):
             assert any(wanted in each for each in said)
     assert [len(identity.mailbox.to(each.email)) for each in others] == before
 

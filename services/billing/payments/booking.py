@@ -39,6 +39,13 @@ async def book_back(tx: Transaction, row: Payment, refund: Refund) -> None:
     await post(tx, row.tenant_id, row.currency, PostingKind.REFUND, lines, f"refund:{refund.id}")
 
 
+async def book_returned(tx: Transaction, row: Payment, refund: Refund) -> None:
+    """Books money that had gone back and could not be delivered: the provider has it again."""
+    cash = chart.cash(NAMES[row.provider])
+    lines = [Line(cash, refund.amount), Line(chart.REFUNDS, -refund.amount)]
+    await post(tx, row.tenant_id, row.currency, PostingKind.REFUND, lines, f"refund-returned:{refund.id}")
+
+
 async def _applied(tx: Transaction, row: Payment) -> Decimal:
     if row.invoice_id is None:
         return Decimal(0)

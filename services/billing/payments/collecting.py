@@ -117,6 +117,15 @@ class Collector:
                 await payments.settle(tx, locked, outcome)
         return outcome
 
+    async def follow_refunds(self, provider_payment_id: str) -> None:
+        """Notes the refunds of what the provider knows by this id; another system's is left alone.
+
+        Raises PaymentNotFound and ProviderSilent.
+        """
+        whose = await self.cards.payment_of(provider_payment_id)
+        if whose is not None:
+            await self.refunding.follow(*whose)
+
     async def _ask(self, charge: Charge, provider_payment_id: str | None, give_up: bool) -> Outcome:
         if provider_payment_id is None:
             return await self.cards.charge(charge)

@@ -19,6 +19,7 @@ from services.billing.payments.refunds import Refunding
 from services.billing.payments.stripe.api import Api, StripeKeys
 from services.billing.payments.stripe.cards import Cards
 from services.billing.payments.stripe.saving import Saving
+from services.billing.payments.watching_disputes import DisputeWatch
 from services.billing.rpc.payment_methods import PaymentMethods
 from services.billing.rpc.payment_providers import PaymentProviders
 from services.billing.rpc.payments import Payments
@@ -44,13 +45,15 @@ def paying(runtime: Runtime[BillingSettings]) -> Paying:
     providers: dict[int, PaymentProvider] = {PAYMENT_PROVIDER_BANK_TRANSFER: BankTransfers()}
     refunding = Refunding(db, providers)
     saving, collector, disputing = None, None, None
+    jobs: list[Job] = []
     if keys is not None:
         api = _api(keys)
         cards, saving = Cards(api, clock), Saving(api, keys.publishable_key)
         providers[PAYMENT_PROVIDER_STRIPE] = cards
         collector = Collector(db, runtime.worker, clock, cards, saving, refunding)
         disputing = Disputing(db, cards, schedule)
-    jobs = [collector.job()] if collector is not None else []
+        watch = DisputeWatch(db, runtime.worker, clock, cards, disputing)
+        jobs = [collector.job(), watch.job()]
     dun = Dun(db, runtime.worker, cards=collector is not None, schedule=schedule)
     hearing = PaymentProviders(clock, keys, collector, disputing)
     return Paying(

@@ -9,10 +9,11 @@ from decimal import Decimal
 from uuid import UUID
 
 import structlog
+from prometheus_client import Counter
 
 from chassis.database import Database, Scope, Transaction
 from chassis.decimals import text
-from services.billing import events
+from services.billing import events, letters
 from services.billing.errors import AmountInvalid, PaymentNotRefundable, RefundAbovePaid, RefundNotFound
 from services.billing.ledger.money import rounded
 from services.billing.models import Payment, Refund
@@ -23,8 +24,12 @@ from wrtn.billing.v1 import payments_pb2 as pb
 
 _GRACE = timedelta(minutes=1)
 _LONGEST_WAIT = 60
+_FIRST_LOOK = timedelta(days=1)
+_LAST_LOOK = timedelta(days=31)
+"""A bank may send a refund back for thirty days: it is looked at after 1, 2, 4, 8, 16 and 32 days."""
 
 _log = structlog.get_logger(__name__)
+_failed = Counter("wrtn_billing_failed_refunds_total", "Refunds that a provider took on, and that failed.")
 
 
 async def begin(tx: Transaction, tenant_id: UUID, payment_id: UUID, amount: Decimal, reason: str) -> Refund:
@@ -51,12 +56,13 @@ async def adopt(tx: Transaction, paid: Payment, found: Found) -> None:
     """Notes a refund of a locked payment that the provider tells of, whoever began it; once, by its id.
 
     One that nobody began here takes the credits that the payment bought, and leaves what is spent of them
-    owed. Raises RefundAbovePaid while another one under way has what it took.
+    owed; it waits while the payment is contested. Raises RefundAbovePaid while another one under way has what
+    it took.
     """
     refunds = Refunds(tx, paid.tenant_id)
     row = await refunds.found_by(found.refund_id, found.returned.provider_refund_id)
     if row is None:
-        if found.returned.state == pb.Refund.STATE_FAILED:
+        if found.returned.state == pb.Refund.STATE_FAILED or paid.state != pb.Payment.STATE_SUCCEEDED:
             return
         row = _row(tx, paid, found.amount)
         row.provider_refund_id = found.returned.provider_refund_id
@@ -74,23 +80,51 @@ async def adopt(tx: Transaction, paid: Payment, found: Found) -> None:
 
 
 async def settle(tx: Transaction, row: Refund, returned: Returned) -> None:
-    """Notes what became of a locked refund; one that has ended stays as it is."""
-    if row.state != pb.Refund.STATE_PENDING:
+    """Notes what became of a locked refund: one that succeeded may fail later, one that failed stays so."""
+    if row.state == pb.Refund.STATE_FAILED:
         return
+    taken_on = row.provider_refund_id is not None
     row.provider_refund_id = row.provider_refund_id or returned.provider_refund_id
     if returned.state == pb.Refund.STATE_PENDING:
         postpone(row, tx.now)
         return
-    row.state, row.check_time, row.update_time = returned.state, None, tx.now
+    row.check_time = _next_look(row, returned, tx.now)
+    if returned.state == row.state:
+        return
+    before, row.state, row.update_time = row.state, returned.state, tx.now
     paid = await payments.found(tx, row.tenant_id, row.payment_id, lock=True)
+    paid.version, paid.update_time = paid.version + 1, tx.now
     if row.state == pb.Refund.STATE_SUCCEEDED:
         await booking.book_back(tx, paid, row)
     else:
-        paid.refunded_amount -= row.amount
-        await refunded_credits.put_back(tx, paid, row)
-    paid.version, paid.update_time = paid.version + 1, tx.now
+        await _undo(tx, paid, row, booked=before == pb.Refund.STATE_SUCCEEDED)
+        if taken_on:
+            await _tell_failure(tx, paid, row)
     tx.audit("payment.refund_settled", tenant_id=row.tenant_id, target_id=row.payment_id, state=row.state)
     events.payment_changed(tx, paid)
+
+
+async def _undo(tx: Transaction, paid: Payment, row: Refund, *, booked: bool) -> None:
+    """Gives up what a refund took that failed: before its money was booked as gone, or after it."""
+    if booked:
+        await booking.book_returned(tx, paid, row)
+    paid.refunded_amount -= row.amount
+    await refunded_credits.put_back(tx, paid, row)
+
+
+async def _tell_failure(tx: Transaction, paid: Payment, row: Refund) -> None:
+    """Tells those who pay and the staff; who asks for a refund that is refused at once is answered so."""
+    _failed.inc()
+    events.refund_failed(tx, paid, row)
+    fills = {"amount": f"{text(row.amount)} {paid.currency}"}
+    await letters.write_to_payers(tx, paid.tenant_id, "refund_failed", fills)
+
+
+def _next_look(row: Refund, returned: Returned, now: datetime) -> datetime | None:
+    """Answers when the provider is asked again whether a refund that succeeded has failed since."""
+    age = now - row.create_time
+    known = row.provider_refund_id is not None and returned.state == pb.Refund.STATE_SUCCEEDED
+    return now + max(_FIRST_LOOK, age) if known and age < _LAST_LOOK else None
 
 
 def postpone(row: Refund, now: datetime) -> None:
@@ -117,7 +151,7 @@ class Refunding:
         found = await provider.returns(paid.provider_payment_id, paid.currency)
         async with self.database.transaction(Scope.of(tenant_id)) as tx:
             paid = await payments.found(tx, tenant_id, payment_id, lock=True)
-            for each in found if paid.state == pb.Payment.STATE_SUCCEEDED else ():
+            for each in found:
                 await adopt(tx, paid, each)
 
     async def advance(
@@ -131,7 +165,7 @@ class Refunding:
             row = await _found(Refunds(snapshot, tenant_id), refund_id)
             paid = await payments.found(snapshot, tenant_id, row.payment_id)
         provider = self.providers.get(paid.provider)
-        if row.state != pb.Refund.STATE_PENDING or provider is None:
+        if row.state == pb.Refund.STATE_FAILED or provider is None:
             return row
         wanted = Return(
             tenant_id,
@@ -148,6 +182,8 @@ class Refunding:
             _log.warning("refund_unknown", refund_id=str(refund_id), reason=silent.reason)
             returned = Returned(pb.Refund.STATE_PENDING)
         async with self.database.transaction(Scope.of(tenant_id)) as tx:
+            # The payment first, as `adopt` locks them.
+            await payments.found(tx, tenant_id, row.payment_id, lock=True)
             row = await _found(Refunds(tx, tenant_id), refund_id, lock=True)
             await settle(tx, row, returned)
         return row

@@ -21,7 +21,7 @@ from services.billing.payments.disputes import Disputing
 from services.billing.payments.providers import ProviderSilent
 from services.billing.payments.stripe.api import StripeKeys
 from services.billing.payments.stripe.signatures import is_signed
-from services.billing.payments.stripe.webhooks import MOST_BYTES, Told, ToldOfDispute, told
+from services.billing.payments.stripe.webhooks import MOST_BYTES, Told, ToldOfDispute, ToldOfRefund, told
 from wrtn.billing.v1.payment_providers_pb2 import ReceiveStripeEventRequest
 from wrtn.billing.v1.payment_providers_pb2_grpc import PaymentProviderServiceServicer
 
@@ -61,6 +61,8 @@ class PaymentProviders(PaymentProviderServiceServicer):
         try:
             if isinstance(about, ToldOfDispute):
                 await self._disputing.advance(about.object_id)
+            elif isinstance(about, ToldOfRefund):
+                await self._collector.follow_refunds(about.intent_id)
             elif about is not None:
                 await self._note(self._collector, about)
         except ProviderSilent as silent:

@@ -101,6 +101,20 @@ class Disputes:
         """Answers a dispute as its provider calls it."""
         return await self._session.get(Dispute, (self._tenant_id, dispute_id))
 
+    async def undecided(self) -> Sequence[str]:
+        """Answers those of which the provider has not said yet how they were decided, as it calls them."""
+        row = Dispute
+        query = select(row.provider_dispute_id).where(
+            row.tenant_id == self._tenant_id, row.state == pb.Payment.STATE_DISPUTED
+        )
+        return (await self._session.scalars(query)).all()
+
+
+async def tenants_contested(tx: Snapshot) -> Sequence[UUID]:
+    """Answers the tenants with a dispute that is not decided. For the worker role, which sees no more."""
+    query = select(Dispute.tenant_id).where(Dispute.state == pb.Payment.STATE_DISPUTED).distinct()
+    return (await tx.session.scalars(query)).all()
+
 
 async def tenants_waiting(tx: Snapshot, now: datetime) -> Sequence[UUID]:
     """Answers the tenants of whom a provider is to be asked by now. For the worker role."""

@@ -16,7 +16,7 @@ from services.identity.mail.post import Post
 from services.identity.models import PLATFORM
 from services.identity.store import admit_member
 from services.identity.store.staff import Staffs
-from wrtn.billing.v1.events_pb2 import BooksDisagreed, ModelUnpriced, PaymentDisputed
+from wrtn.billing.v1.events_pb2 import BooksDisagreed, ModelUnpriced, PaymentDisputed, RefundFailed
 from wrtn.billing.v1.payments_pb2 import Payment
 
 _OUTCOMES: Mapping[int, str] = {
@@ -45,6 +45,7 @@ class Alerts:
                 ModelUnpriced: self.unpriced,
                 BooksDisagreed: self.disagreed,
                 PaymentDisputed: self.disputed,
+                RefundFailed: self.undelivered,
             },
         )
 
@@ -69,6 +70,17 @@ class Alerts:
                 "tenant_id": str(event.tenant_id),
             }
             await self._write(tx, "dispute_told", fills)
+
+    async def undelivered(self, tx: Transaction, events: Sequence[Event[RefundFailed]]) -> None:
+        """Tells of refunds whose money came back."""
+        for event in events:
+            about = event.message
+            fills = {
+                "amount": f"{about.amount} {about.currency}",
+                "payment_id": about.payment_id,
+                "tenant_id": str(event.tenant_id),
+            }
+            await self._write(tx, "refund_failed_told", fills)
 
     async def _write(self, tx: Transaction, template: str, fills: Mapping[str, str]) -> None:
         """Writes to the administrators; one without an address keeps nobody else from reading it."""

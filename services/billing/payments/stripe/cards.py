@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -124,27 +124,46 @@ class Cards:
             state = _DISPUTE_STATES.get(found["status"])
             if state is None or not found["payment_intent"]:
                 return None
-            ours = (await self._api.get(f"payment_intents/{found['payment_intent']}"))["metadata"]
         except StripeRefused as refused:
             raise ProviderSilent(refused.failure) from refused
-        if "payment_id" not in ours:
+        whose = await self.payment_of(found["payment_intent"])
+        if whose is None:
             return None
         amount = amount_of(found["amount"], found["currency"].upper())
-        return Contest(UUID(ours["tenant_id"]), UUID(ours["payment_id"]), found["id"], state, amount)
+        return Contest(*whose, found["id"], state, amount)
+
+    async def payment_of(self, provider_payment_id: str) -> tuple[UUID, UUID] | None:
+        """Answers tenant and payment of a PaymentIntent; None for another system's. Raises ProviderSilent."""
+        try:
+            ours = (await self._api.get(f"payment_intents/{provider_payment_id}"))["metadata"]
+        except StripeRefused as refused:
+            raise ProviderSilent(refused.failure) from refused
+        return (UUID(ours["tenant_id"]), UUID(ours["payment_id"])) if "payment_id" in ours else None
+
+    async def disputes_since(self, start: datetime) -> list[str]:
+        """Answers the disputes that were begun since then, of whomever. Raises ProviderSilent."""
+        since = {"created[gte]": str(int(start.timestamp()))}
+        return [each["id"] async for each in self._all("disputes", since)]
 
     async def _search(self, kind: str, customer_id: str, payment_id: str) -> Object | None:
         """Finds what was made for a payment so long ago that its key is forgotten."""
+        async for each in self._all(kind, {"customer": customer_id}):
+            if each["metadata"].get("payment_id") == payment_id:
+                return each
+        return None
+
+    async def _all(self, kind: str, query: Mapping[str, str]) -> AsyncIterator[Object]:
+        """Answers all of a kind, page by page."""
         after: dict[str, str] = {}
         while True:
             try:
-                page = await self._api.get(kind, customer=customer_id, limit=_PAGE, **after)
+                page = await self._api.get(kind, limit=_PAGE, **query, **after)
             except StripeRefused as refused:
                 raise ProviderSilent(refused.failure) from refused
             for each in page["data"]:
-                if each["metadata"].get("payment_id") == payment_id:
-                    return each  # type: ignore[no-any-return]
+                yield each
             if not page.get("has_more"):
-                return None
+                return
             after = {"starting_after": page["data"][-1]["id"]}
 
     async def returns(self, provider_payment_id: str, currency: str) -> Sequence[Found]:

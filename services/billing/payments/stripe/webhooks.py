@@ -32,7 +32,13 @@ class ToldOfDispute(NamedTuple):
     object_id: str
 
 
-def told(body: bytes) -> Told | ToldOfDispute | None:
+class ToldOfRefund(NamedTuple):
+    """Of a refund that was begun at Stripe, on which nothing of ours stands, but at what it refunds."""
+
+    intent_id: str
+
+
+def told(body: bytes) -> Told | ToldOfDispute | ToldOfRefund | None:
     """Reads a verified event; None for one that is about nothing of ours, such as another system's."""
     try:
         event = json.loads(body)
@@ -41,6 +47,8 @@ def told(body: bytes) -> Told | ToldOfDispute | None:
             return ToldOfDispute(about["id"])
         ours = about.get("metadata") or {}
         payment_id, refund_id = ours.get("payment_id"), ours.get("refund_id")
+        if about["object"] == "refund" and not refund_id:
+            return ToldOfRefund(about["payment_intent"]) if about["payment_intent"] else None
         if about["object"] not in _TOLD_OF or not (payment_id or refund_id):
             return None
         return Told(
