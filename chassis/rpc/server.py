@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -24,30 +24,23 @@ AddServicer = Callable[[Any, Any], None]
 """A generated `add_<Service>Servicer_to_server`."""
 
 
-class _Registrar(Protocol):
-    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None: ...
-
-    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None: ...
-
-
 class _Collector:
-    """Stands in for a server while servicers are added, to learn which services they are."""
+    """Stands in for a server while servicers are added, to learn which services they are.
+
+    Generated code registers each method with the server as well as handing over a generic handler of the
+    service. The server gets the generic ones alone: grpc.aio waits for the next call of each registered
+    method at once, and looks through all of these waits at every call of any (decision 0186).
+    """
 
     def __init__(self) -> None:
-        self.services: dict[str, Mapping[str, Handler]] = {}
-        self._generic: list[grpc.GenericRpcHandler] = []
+        self.services: list[str] = []
+        self.handlers: list[grpc.GenericRpcHandler] = []
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
-        self._generic += handlers
+        self.handlers += handlers
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
-        self.services[service] = handlers
-
-    def hand_over(self, server: _Registrar) -> None:
-        """Adds all of it to the real server."""
-        server.add_generic_rpc_handlers(self._generic)
-        for service, handlers in self.services.items():
-            server.add_registered_method_handlers(service, handlers)
+        self.services.append(service)
 
 
 class RpcServer:
@@ -68,11 +61,11 @@ class RpcServer:
         self._services = tuple(collector.services)
         self._gate = gate
         self._health = HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, collector)
         self._server = grpc.aio.server(
             interceptors=[Interceptor(gate, rules_of(self._services))], options=_options(max_connection_age)
         )
-        collector.hand_over(self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._server.add_generic_rpc_handlers(collector.handlers)
         if not production:
             shown = (*self._services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
             reflection.enable_server_reflection((*shown, reflection.SERVICE_NAME), self._server)

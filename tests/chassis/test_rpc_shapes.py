@@ -257,6 +257,13 @@ async def test_a_drained_server_has_no_handler_at_work(callers: Callers) -> None
         assert await waiting is not grpc.StatusCode.OK
 
 
+async def test_what_a_server_waits_for_does_not_grow_with_its_methods(callers: Callers) -> None:
+    before = asyncio.all_tasks()
+    async with served(callers):
+        waits = asyncio.all_tasks() - before
+    assert len(waits) < len(pb.DESCRIPTOR.services_by_name["SampleService"].methods)
+
+
 async def test_an_unknown_method_is_unimplemented(service: Served) -> None:
     async with grpc.aio.insecure_channel(service.address) as channel:
         nothing: Any = channel.unary_unary("/sample.v1.SampleService/Nothing")
