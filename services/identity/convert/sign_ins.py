@@ -95,7 +95,7 @@ def token_pair(outcome: Tokens | Challenge) -> auth_pb2.TokenPair:
         refresh_expire_time=timestamp(acting.refresh_expire_time),
         member_id=str(acting.member_id),
         account_id=str(acting.account_id),
-        device_token=tokens.device_token,
+        device_token=tokens.acting.device_token,
     )
 
 

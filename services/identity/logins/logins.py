@@ -13,8 +13,10 @@ from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
 from services.identity import bearers, events
 from services.identity.errors import LoginNotFound, SignInRefused
+from services.identity.logins import devices
 from services.identity.models import Login, LoginEnd, LoginMethod, RefreshToken
 from services.identity.store import Logins, Members
+from services.identity.store.sign_ins import open_login
 
 REFRESH_LIFETIME = timedelta(days=30)
 MOST = 5
@@ -57,6 +59,8 @@ class Acting:
     account_id: UUID
     refresh_token: str
     refresh_expire_time: datetime
+    device_token: str = ""
+    """What makes the device known; there is one after a sign-in that remembers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +72,21 @@ class Seen:
 
 
 async def begin(
-    tx: Transaction, keyring: Keyring, member_id: UUID, account_id: UUID, proof: Proof, origin: Origin
+    tx: Transaction,
+    keyring: Keyring,
+    member_id: UUID,
+    account_id: UUID,
+    proof: Proof,
+    origin: Origin,
+    *,
+    device_token: str | None = None,
 ) -> Acting:
     """Opens a login of the scope's member and ends the oldest above MOST; raises SignInRefused if not active.
 
-    The member's row is locked: of two that count at once, both would find room, and one that a
-    suspension overtakes would stay.
+    With a device token, an empty or unknown one too, the device is known from now on.
     """
-    if not await Members(tx).lock_active(member_id):
-        raise SignInRefused("Address and password do not match.")
-    for login_id, version in await Logins(tx).end_oldest(member_id, MOST - 1, LoginEnd.REPLACED, tx.now):
-        events.login_ended(tx, member_id, login_id, version)
     login_id = tx.clock.new_id()
+    text = bearers.bearer(bearers.REFRESH, member_id, tx.clock)
     expire_time = tx.now + REFRESH_LIFETIME
     login = {
         "member_id": member_id,
@@ -89,14 +96,22 @@ async def begin(
         "connection_id": proof.connection_id,
         "connection_tenant_id": proof.connection_tenant_id,
         "expire_time": expire_time,
+        "token_hash": bearers.digest(text),
         "now": tx.now,
+        "most": MOST,
+        "reason": LoginEnd.REPLACED,
         _DEVICE: None,
         _ADDRESS: None,
         **sealed(await keyring.key(tx, member_id), login_id, origin),
     }
-    text = bearers.bearer(bearers.REFRESH, member_id, tx.clock)
-    await Logins(tx).open(login, bearers.digest(text))
-    return Acting(member_id, login_id, account_id, text, expire_time)
+    device = devices.signing_in(tx, member_id, device_token) if device_token is not None else None
+    opened_ = await open_login(tx, login, device.values if device is not None else None)
+    if opened_ is None:
+        raise SignInRefused("Address and password do not match.")
+    for ended_id, version in opened_.ended:
+        events.login_ended(tx, member_id, ended_id, version)
+    known_by = "" if device is None else device.made if opened_.device_added else device.came
+    return Acting(member_id, login_id, account_id, text, expire_time, known_by)
 
 
 def with_token(tx: Transaction, member_id: UUID, login_id: UUID, account_id: UUID, text: str) -> Acting:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from services.identity.credentials.signing import Signer
 from services.identity.errors import SignInRefused
 from services.identity.factors import factors, passkeys
 from services.identity.factors.passkeys import Json, Party
-from services.identity.logins import devices, logins, refreshing
+from services.identity.logins import logins, refreshing
 from services.identity.logins.logins import Acting, Origin, Proof
 from services.identity.members import addresses, members
 from services.identity.models import LoginMethod
@@ -25,17 +25,16 @@ from services.identity.sign_in.challenges import Challenge
 from services.identity.sign_in.guesses import Bound, Guessing, Spent
 from services.identity.sign_in.passwords import Passwords
 from services.identity.store import Accounts, Members
-from services.identity.store.sign_ins import Known, SignIn
+from services.identity.store.sign_ins import Admission, Known, Search
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A login's tokens, in plain text. There is a device token after signing in alone."""
+    """A login's tokens, in plain text."""
 
     acting: Acting
     access_token: str
     access_expire_time: datetime
-    device_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +104,20 @@ class SignIns:
         members.refuse_barred(known.state)
         await self._renew(member_id, known.password_hash, given.password)
         proof = Proof((LoginMethod.PASSWORD,))
-        async with self._db.transaction(Scope.of(member_id=member_id)) as tx:
-            await guesses.give_back(tx, sought.spent)
-            if await factors.active(tx, member_id):
+        admission = Admission(member_id, sought.spent.subjects, sought.spent.time)
+        async with self._db.transaction(Scope.of(member_id=member_id), first=admission.ask) as tx:
+            if admission.wants_factor:
                 return challenges.pose(tx, member_id, proof, device_hash=sought.device_hash)
-            acting = await logins.begin(tx, self._keyring, member_id, known.account_id, proof, origin)
-            device_token = await devices.remember(tx, member_id, given.device_token)
-        return replace(await self.signed(acting), device_token=device_token)
+            acting = await logins.begin(
+                tx,
+                self._keyring,
+                member_id,
+                known.account_id,
+                proof,
+                origin,
+                device_token=given.device_token,
+            )
+        return await self.signed(acting)
 
     async def complete(self, given: SecondFactor, origin: Origin) -> Tokens:
         """Opens the login of a sign-in that waited for its second factor.
@@ -130,9 +136,8 @@ class SignIns:
             await challenges.use(tx, member_id, given.challenge)
             await self._use(tx, member_id, given)
             await guesses.give_back(tx, spent)
-            acting = await self._begin(tx, member_id, proof, origin, waiting.account_id)
-            device_token = await devices.remember(tx, member_id, given.device_token)
-        return replace(await self.signed(acting), device_token=device_token)
+            acting = await self._begin(tx, member_id, proof, origin, given.device_token, waiting.account_id)
+        return await self.signed(acting)
 
     async def _renew(self, member_id: UUID, before: str, password: str) -> None:
         """Hashes the password anew where the parameters have changed since."""
@@ -148,9 +153,9 @@ class SignIns:
         async with self._db.transaction(Scope.of(member_id=given.member_id)) as tx:
             await passkeys.prove(tx, self._keyring, self._party, given)
             await guesses.give_back(tx, spent)
-            acting = await self._begin(tx, given.member_id, Proof((LoginMethod.PASSKEY,)), origin)
-            made = await devices.remember(tx, given.member_id, device_token)
-        return replace(await self.signed(acting), device_token=made)
+            proof = Proof((LoginMethod.PASSKEY,))
+            acting = await self._begin(tx, given.member_id, proof, origin, device_token)
+        return await self.signed(acting)
 
     def passkey_options(self) -> Json:
         """Answers what a browser is to ask an authenticator for."""
@@ -187,14 +192,14 @@ class SignIns:
         """Looks the address up and spends a try against it, both in one transaction; raises TooManyTries."""
         address_hash = self._keyring.lookup(addresses.PURPOSE, addresses.sought(given.email))
         token_hash = bearers.digest(given.device_token)
-        async with self._db.transaction(Scope()) as tx:
-            owner = await SignIn(tx).owner_of(address_hash)
-            member_id = owner or self._clock.new_id()
-            known = await SignIn(tx).known(member_id, token_hash)
+        nobody = self._clock.new_id()
+        search = Search(address_hash, nobody, token_hash, self._clock.now())
+        async with self._db.transaction(Scope(), first=search.ask) as tx:
+            owner, known = await search.found(tx)
             device_hash = token_hash if known.by_device else None
             bounds = _bounds(owner, address_hash, device_hash, origin)
             spent = await self._guessing.spend_in(tx, *bounds)
-        return _Sought(member_id, known, device_hash, spent)
+        return _Sought(owner or nobody, known, device_hash, spent)
 
     async def _use(self, tx: Transaction, member_id: UUID, given: SecondFactor) -> None:
         """Uses the second factor, once; raises SecondFactorRefused or PasskeyRefused."""
@@ -212,6 +217,7 @@ class SignIns:
         member_id: UUID,
         proof: Proof,
         origin: Origin,
+        device_token: str,
         account_id: UUID | None = None,
     ) -> Acting:
         """Opens a login for the account if the member still holds it, else for the personal one."""
@@ -219,7 +225,9 @@ class SignIns:
         account = held or await Accounts(tx).personal(member_id)
         if account is None:
             raise SignInRefused("Address and password do not match.")
-        return await logins.begin(tx, self._keyring, member_id, account.id, proof, origin)
+        return await logins.begin(
+            tx, self._keyring, member_id, account.id, proof, origin, device_token=device_token
+        )
 
 
 def _bounds(

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from chassis.database import Snapshot
 from services.identity.models import FactorState, RecoveryCode, SignInChallenge, TotpFactor
 
-_ACTIVE = "SELECT FROM wrtn_totp_factors WHERE member_id = %s AND state = 'ACTIVE'"
+FACTOR_ACTIVE = "SELECT FROM wrtn_totp_factors WHERE member_id = %s AND state = 'ACTIVE'"
 
 
 class Factors:
@@ -26,7 +26,7 @@ class Factors:
 
     async def active(self) -> bool:
         """Says whether an authenticator app is active; asked at each sign-in, so past SQLAlchemy."""
-        return (await (await self._tx.driver()).execute(_ACTIVE, (self._member_id,))).rowcount == 1
+        return (await (await self._tx.driver()).execute(FACTOR_ACTIVE, (self._member_id,))).rowcount == 1
 
     async def totp(self) -> TotpFactor | None:
         """Answers the authenticator app, pending or active."""

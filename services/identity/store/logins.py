@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,29 +18,11 @@ from services.identity.models import (
     RefreshToken,
 )
 
-_END_OLDEST = """
-UPDATE wrtn_logins SET end_time = %(now)s, end_reason = %(reason)s, version = version + 1
-WHERE member_id = %(member)s AND id IN (
-    SELECT id FROM wrtn_logins WHERE member_id = %(member)s AND end_time IS NULL AND expire_time > %(now)s
-    ORDER BY create_time DESC, id DESC OFFSET %(kept)s)
-RETURNING id, version
-"""
-_OPEN = """
-WITH login AS (
-    INSERT INTO wrtn_logins (member_id, id, account_id, methods, connection_id, connection_tenant_id,
-                             device, address, last_use_time, expire_time, version, create_time)
-    VALUES (%(member_id)s, %(id)s, %(account_id)s, %(methods)s, %(connection_id)s, %(connection_tenant_id)s,
-            %(device)s, %(address)s, %(now)s, %(expire_time)s, 1, %(now)s))
-INSERT INTO wrtn_refresh_tokens (member_id, token_hash, login_id, expire_time, create_time)
-VALUES (%(member_id)s, %(token_hash)s, %(id)s, %(expire_time)s, %(now)s)
-"""
-
 
 class Logins:
     """The logins of the scope's member."""
 
     def __init__(self, tx: Snapshot) -> None:
-        self._tx = tx
         self._session = tx.session
 
     async def use_token(
@@ -148,17 +130,6 @@ class Logins:
         if but is not None:
             ended = ended.where(Login.id != but)
         return (await self._session.execute(ended.returning(Login.id, Login.version))).all()
-
-    async def end_oldest(
-        self, member_id: UUID, kept: int, reason: LoginEnd, now: datetime
-    ) -> Sequence[tuple[UUID, int]]:
-        """Ends the good logins but the newest `kept`; answers ids and versions."""
-        values = {"member": member_id, "kept": kept, "reason": reason, "now": now}
-        return await (await (await self._tx.driver()).execute(_END_OLDEST, values)).fetchall()
-
-    async def open(self, login: Mapping[str, Any], token_hash: bytes) -> None:
-        """Adds a login and its first refresh token, which expire at the same time."""
-        await (await self._tx.driver()).execute(_OPEN, {**login, "token_hash": token_hash})
 
 
 def _good(member_id: UUID, now: datetime) -> tuple[Any, ...]:
