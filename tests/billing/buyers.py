@@ -85,6 +85,7 @@ class Buyer:
     invoices: InvoiceServiceAsyncStub
     settings: InvoiceSettingsServiceAsyncStub
     directory: Directory
+    rating: Rating
     id: UUID
 
     @property
@@ -111,7 +112,7 @@ class Buyer:
         """Rates usages as the consumer does."""
         events: list[Event[UsageRecorded]] = [recorded(message) for message in messages]
         async with self.running.runtime.db.transaction(Scope.of(self.id)) as tx:
-            await Rating(PriceList(REAL)).rate(tx, events)
+            await self.rating.rate(tx, events)
 
     async def use(
         self, input_tokens: int, at: datetime, person: Person | None = None, model: str = MODEL
@@ -132,6 +133,10 @@ class Buyer:
         """Runs the job at a time, UTC; answers all invoices, the oldest first, with their lines."""
         self.at(*parts)
         await self.cycle().run()
+        return await self.all_invoices()
+
+    async def all_invoices(self) -> list[Invoice]:
+        """Answers all invoices, the oldest first, with their lines."""
         by, enterprise = self.owner, str(self.id)
         listed = await self.invoices.ListInvoices(
             ListInvoicesRequest(enterprise_id=enterprise), metadata=by.metadata
@@ -191,6 +196,7 @@ async def opened(
             InvoiceServiceStub(channel),
             InvoiceSettingsServiceStub(channel),
             directory,
+            Rating(PriceList(REAL)),
             NEW(),
         )
     await server.stop(None)

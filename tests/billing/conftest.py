@@ -16,7 +16,9 @@ from chassis.testing.databases import Templates, databases
 from chassis.testing.serving import starting
 from services.billing.main import wire
 from services.billing.settings import BillingSettings
+from tests.billing import buyers
 from tests.billing import office as offices
+from tests.billing.buyers import Buyer, StillClock, opened
 from tests.billing.costing import Costing
 from tests.billing.office import Office
 from tests.billing.paying import PayWorld, pay_world, stripe_process
@@ -67,3 +69,25 @@ def costing(shared: Purses) -> Costing:
     return Costing(
         shared.running, shared.database, CostServiceStub(channel), PriceServiceStub(channel), shared.callers
     )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop(templates: Templates, nats_server: Nats, peer_keys: Path) -> AsyncIterator[Buyer]:
+    """Billing by a clock that tests set, for a module whose tests keep to enterprises of their own."""
+    clock = Clock()
+    callers = Callers(clock, peer_keys)
+    async with (
+        databases(templates, clock) as database,
+        emptied(nats_server) as broker,
+        starting(database, broker, callers) as serve,
+        opened(database, serve, callers, tax_rates="DE=19", seller="Seller Inc.|1 Road") as made,
+    ):
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def buyer(shop: Buyer) -> Buyer:
+    """An enterprise in the billing that the tests of a module share. Teams have no names."""
+    shop.clock.moment = StillClock.moment
+    shop.directory.names = {}
+    return await buyers.found(shop)

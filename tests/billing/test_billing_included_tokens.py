@@ -23,14 +23,11 @@ from chassis.testing.callers import Callers
 from chassis.testing.databases import Templates, databases
 from chassis.testing.serving import starting
 from chassis.testing.waiting import until
-from services.billing.consumers import Rating
 from services.billing.plans.fees import Stretch, fees
 from services.billing.plans.included_tokens import allowance
-from services.billing.pricing.price_list import PriceList
 from services.billing.store.reconciling import Books
 from services.billing.wallets import wallets
 from tests.billing.buyers import Buyer, found, opened
-from tests.billing.make import REAL
 from tests.billing.office import refused
 from tests.usage import NEW, Person, recorded, shuffled_thrice, tokens, usage
 from wrtn.billing.v1 import corrections_pb2, invoices_pb2, plans_pb2, subscriptions_pb2
@@ -119,7 +116,7 @@ async def test_what_the_tokens_cover_is_the_same_in_any_order_and_all_books_agre
         events = shuffled_thrice(map(recorded, messages), seed=order)
         for batch in (events[:3], events[3:]):
             async with mine.running.runtime.db.transaction(Scope.of(mine.id)) as tx:
-                await Rating(PriceList(REAL)).rate(tx, batch)
+                await mine.rating.rate(tx, batch)
         mine.at(2026, 11, 7)
         asked = invoices_pb2.PreviewInvoiceRequest(enterprise_id=str(mine.id))
         seen = await mine.invoices.PreviewInvoice(asked, metadata=mine.owner.metadata)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from base64 import a85decode
 from datetime import UTC, datetime
 from decimal import Decimal
-from zlib import decompress
 
 import pytest
 
@@ -16,9 +13,9 @@ from chassis.testing.databases import DatabaseFactory
 from chassis.testing.serving import Serve
 from services.billing.invoices import taxes
 from services.billing.invoices.taxes import REVERSE_CHARGE, Tax
-from tests.billing.buyers import Buyer, found, opened
+from tests.billing.buyers import found, opened
+from tests.billing.invoices import bill_to, preview, printed
 from wrtn.billing.v1 import invoice_settings_pb2
-from wrtn.billing.v1.invoices_pb2 import DownloadInvoiceRequest, Invoice, PreviewInvoiceRequest
 
 FRENCH = "FR 40 303 265 045"
 
@@ -60,11 +57,10 @@ async def test_the_invoice_says_that_the_buyer_owes_the_tax_and_keeps_saying_so(
 ) -> None:
     async with opened(database, serve, callers, tax_rates="DE=19,FR=20", seller_country="DE") as made:
         buyer = await found(made)
-        await settled(buyer, FRENCH)
+        await bill_to(buyer, "Acheteur", "FR", tax_id=FRENCH)
         await buyer.use(1_000_000, datetime(2026, 11, 10, tzinfo=UTC))
-        asked = PreviewInvoiceRequest(enterprise_id=str(buyer.id))
         buyer.at(2026, 11, 11)
-        assert (await buyer.invoices.PreviewInvoice(asked, metadata=buyer.owner.metadata)).tax_note
+        assert (await preview(buyer)).tax_note
         (invoice,) = await buyer.invoiced(2026, 12, 1, 1)
         assert (invoice.subtotal, invoice.tax_rate, invoice.tax, invoice.total) == (
             "2.00",
@@ -75,24 +71,7 @@ async def test_the_invoice_says_that_the_buyer_owes_the_tax_and_keeps_saying_so(
         assert invoice.tax_note == REVERSE_CHARGE
         assert "tax" not in await buyer.balances()
         assert REVERSE_CHARGE in await printed(buyer, invoice)
-        await settled(buyer, "")
+        await bill_to(buyer, "Acheteur", "FR")
         await buyer.use(1_000_000, datetime(2026, 12, 10, tzinfo=UTC))
         first, second = await buyer.invoiced(2027, 1, 1, 1)
         assert (first.tax_note, second.tax_note, second.tax) == (REVERSE_CHARGE, "", "0.40")
-
-
-async def settled(buyer: Buyer, tax_id: str) -> None:
-    """Sets what stands on invoices of a French buyer."""
-    wanted = invoice_settings_pb2.InvoiceSettings(legal_name="Acheteur", country="FR", tax_id=tax_id)
-    request = invoice_settings_pb2.SetInvoiceSettingsRequest(enterprise_id=str(buyer.id), settings=wanted)
-    await buyer.settings.SetInvoiceSettings(request, metadata=buyer.owner.metadata)
-
-
-async def printed(buyer: Buyer, invoice: Invoice) -> str:
-    """Answers the texts on the PDF of an invoice."""
-    request = DownloadInvoiceRequest(enterprise_id=str(buyer.id), invoice_id=invoice.id)
-    call = buyer.invoices.DownloadInvoice(request, metadata=buyer.owner.metadata)
-    pdf = b"".join([each.data async for each in call])
-    pages = re.findall(rb"/ASCII85Decode /FlateDecode.*?stream\r?\n(.*?~>)", pdf, re.DOTALL)
-    drawn = b"\n".join(decompress(a85decode(b"<~" + each, adobe=True)) for each in pages)
-    return "\n".join(re.findall(r"\((.*)\) Tj", drawn.decode("latin-1")))
