@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import nats as nats_client
 import pytest
@@ -17,6 +17,13 @@ from chassis.testing.folders import scratch
 @pytest.fixture(scope="session")
 def nats_server() -> Iterator[Nats]:
     """A NATS server with JetStream on a free port; `nats` hands it out clean."""
+    with serving() as server:
+        yield server
+
+
+@contextmanager
+def serving() -> Iterator[Nats]:
+    """Serves NATS with JetStream on a free port: for a world that outlives tests that empty the run's."""
     folder = scratch("wrtn-nats-")
     server = Nats(folder, durable=False)
     try:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from chassis.clock import Clock
 from chassis.embedded.nats import Nats
-from chassis.testing import names, web
+from chassis.testing import brokers, names, web
 from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
-from chassis.testing.databases import DatabaseFactory, Templates, databases
+from chassis.testing.clocks import MovableClock
+from chassis.testing.databases import Templates, databases
 from chassis.testing.names import NameServer
-from chassis.testing.serving import Serve, starting
+from chassis.testing.serving import starting
 from chassis.testing.web import WebServer
 from services.enterprise.main import wire
 from services.enterprise.settings import EnterpriseSettings
@@ -27,55 +27,78 @@ from tests.enterprise.make import World
 from tests.enterprise.scim import Directory
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs the tests of this folder that ask for a `world` in the loop of their module, where it lives."""
+    here = Path(__file__).parent
+    for each in items:
+        if each.path.is_relative_to(here) and "world" in getattr(each, "fixturenames", ()):
+            each.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+
+
 @pytest.fixture
-def webhooks_inside() -> bool:
-    """Whether webhooks reach the tests, which are inside."""
-    return True
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """The running service on a migrated database. It asks identity about its callers, as in earnest.
 
-
-@pytest_asyncio.fixture
-async def world(
-    database: DatabaseFactory,
-    serve: Serve,
-    clock: Clock,
-    callers: Callers,
-    name_server: NameServer,
-    webhooks_inside: bool,
-) -> AsyncIterator[World]:
-    """The running service on a fresh database. It asks identity about its callers, as in earnest."""
-    async with running(database, serve, clock, callers, name_server, webhooks_inside=webhooks_inside) as made:
-        yield made
+    The tests of a module share it: each has enterprises of its own, and counts nothing of others. They may
+    move its clock, which is never put back. What identity and the DNS know is forgotten after each test. A
+    test that is marked `fresh` has a world of its own.
+    """
+    fresh = request.node.get_closest_marker("fresh") is not None
+    found: World = request.getfixturevalue("own" if fresh else "shared")
+    yield found
+    found.forget()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(templates: Templates, nats_server: Nats, peer_keys: Path) -> AsyncIterator[World]:
-    """The same for all tests of a module: each has enterprises of its own, and leaves identity as it was."""
-    clock = Clock()
-    callers = Callers(clock, peer_keys)
-    async with (
-        databases(templates, clock) as database,
-        emptied(nats_server) as broker,
-        names.serving() as name_server,
-        starting(database, broker, callers) as serve,
-        running(database, serve, clock, callers, name_server, webhooks_inside=True) as made,
-    ):
+async def shared(templates: Templates, shared_nats: Nats, peer_keys: Path) -> AsyncIterator[World]:
+    """The world of a module."""
+    async with running(templates, shared_nats, peer_keys) as made:
         yield made
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def firm(shared: World) -> Firm:
-    """An enterprise with a line of teams, in the world that the tests of a module share."""
-    return await firm_of(shared)
+async def own(
+    templates: Templates, nats_server: Nats, peer_keys: Path, webhooks_inside: bool
+) -> AsyncIterator[World]:
+    """The world of a test."""
+    async with running(templates, nats_server, peer_keys, webhooks_inside=webhooks_inside) as made:
+        yield made
 
 
-@pytest_asyncio.fixture
-async def directory(world: World, name_server: NameServer) -> AsyncIterator[Directory]:
-    """A directory with a key of an enterprise that has proven its domain."""
+@pytest.fixture(scope="session")
+def shared_nats() -> Iterator[Nats]:
+    """A NATS beside the run's, from which a world of a test's own deletes all streams in the end."""
+    with brokers.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def webhooks_inside() -> bool:
+    """Whether webhooks of a world of a test's own reach the tests, which are inside."""
+    return True
+
+
+@pytest.fixture
+def name_server(world: World) -> NameServer:
+    """The DNS of the world."""
+    return world.dns
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def firm(world: World) -> Firm:
+    """An enterprise with a line of teams, and people in them."""
+    return await firm_of(world)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def directory(world: World) -> AsyncIterator[Directory]:
+    """A directory with a key of an enterprise that has proven its domain, which is free again in the end."""
     owner = await world.owner()
-    await scim.prove(world, owner, name_server)
+    domain = await scim.prove(world, owner)
     key = world.identity.enterprise_key(owner.enterprise_id, "scim.provision")
     async with scim.gateway(world) as app, scim.calling(app, key) as http:
         yield Directory(world, owner, app, http, key)
+    await scim.release(world, owner, domain)
 
 
 @pytest.fixture
@@ -84,7 +107,7 @@ def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.enterprise.webhooks.dispatching._IDLE", 0.05)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def receiver() -> AsyncIterator[WebServer]:
     """The enterprise's own system."""
     async with web.serving() as serving:
@@ -93,18 +116,19 @@ async def receiver() -> AsyncIterator[WebServer]:
 
 @asynccontextmanager
 async def running(
-    database: DatabaseFactory,
-    serve: Serve,
-    clock: Clock,
-    callers: Callers,
-    name_server: NameServer,
-    *,
-    webhooks_inside: bool,
+    templates: Templates, nats: Nats, peer_keys: Path, *, webhooks_inside: bool = True
 ) -> AsyncIterator[World]:
-    """The service beside an identity of the tests."""
-    made = await database("enterprise")
-    identity = Identity(clock)  # type: ignore[abstract]  # only what enterprise asks
-    async with serving(identity) as address:
+    """The service beside an identity and a DNS of the tests, on a database of its own."""
+    clock = MovableClock()
+    callers, identity = Callers(clock, peer_keys), Identity(clock)  # type: ignore[abstract]  # only what is asked
+    async with (
+        databases(templates, clock) as database,
+        emptied(nats) as broker,
+        starting(database, broker, callers) as serve,
+        names.serving() as dns,
+        serving(identity) as identity_address,
+    ):
+        made = await database("enterprise")
         started = await serve(
             "enterprise",
             EnterpriseSettings,
@@ -112,9 +136,9 @@ async def running(
             database=made,
             known=False,
             clock=clock,
-            identity_address=address,
-            dns_server=name_server.address,
+            identity_address=identity_address,
+            dns_server=dns.address,
             webhooks_inside=webhooks_inside,
         )
         async with started.channel() as channel:
-            yield World(started, identity, made, channel, callers)
+            yield World(started, identity, made, channel, callers, dns)

@@ -99,6 +99,13 @@ class Identity(
     away: bool = False
     opening_hangs: bool = False
 
+    def forget(self) -> None:
+        """Forgets addresses, staff, keys and what was asked of it, and answers again."""
+        for known in (self.addresses, self.staff, self.keys, self.opened, self.mails):
+            known.clear()
+        self.mailing_fails = self.opening_fails = self.transferring_fails = False
+        self.away = self.opening_hangs = False
+
     def join(self) -> Person:
         """Makes an active member, signed in."""
         person = Person(self.clock.new_id(), self.clock.new_id(), self.clock.new_id())

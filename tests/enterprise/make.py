@@ -22,9 +22,12 @@ from chassis.service import Running
 from chassis.settings import ServiceSettings
 from chassis.testing.callers import Callers
 from chassis.testing.databases import ServiceDatabase
+from chassis.testing.names import NameServer
+from chassis.testing.waiting import until
 from services.enterprise.store import Enterprises
 from tests.enterprise.identity import Identity, Metadata, Person
 from wrtn.access.v1.access_pb2 import TITLE_MEMBER, Duty, Role, Title
+from wrtn.audit.v1.audit_pb2 import AuditEntry
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
 from wrtn.enterprise.v1.access_pb2_grpc import AccessServiceStub
 from wrtn.enterprise.v1.deputies_pb2 import AppointDeputyRequest, Deputy
@@ -45,6 +48,7 @@ from wrtn.enterprise.v1.employees_pb2 import (
 from wrtn.enterprise.v1.employees_pb2_grpc import EmployeeServiceStub
 from wrtn.enterprise.v1.enterprises_pb2 import CreateEnterpriseRequest
 from wrtn.enterprise.v1.enterprises_pb2_grpc import EnterpriseServiceStub
+from wrtn.enterprise.v1.events_pb2 import AuditRecorded
 from wrtn.enterprise.v1.grant_requests_pb2_grpc import GrantRequestServiceStub
 from wrtn.enterprise.v1.grants_pb2_grpc import GrantServiceStub
 from wrtn.enterprise.v1.history_pb2_grpc import HistoryServiceStub
@@ -67,6 +71,7 @@ from wrtn.enterprise.v1.teams_pb2 import (
 from wrtn.enterprise.v1.teams_pb2_grpc import TeamServiceStub
 from wrtn.enterprise.v1.visibility_pb2_grpc import VisibilityServiceStub
 from wrtn.enterprise.v1.webhooks_pb2_grpc import WebhookServiceStub
+from wrtn.identity.v1.mails_pb2 import SendMailRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +95,12 @@ class World:
         database: ServiceDatabase,
         channel: grpc.aio.Channel,
         callers: Callers,
+        dns: NameServer,
     ) -> None:
         self.running = running
         self.identity = identity
         self.database = database
+        self.dns = dns
         self._callers = callers
         self.clock: Clock = running.runtime.clock
         self.enterprises = EnterpriseServiceStub(channel)
@@ -115,6 +122,13 @@ class World:
     def peer(self) -> Metadata:
         """Answers the metadata of a call by another service."""
         return self._callers.peer("billing", "enterprise")
+
+    def forget(self) -> None:
+        """Has identity and the DNS forget what a test told them; members and their accounts stay."""
+        self.identity.forget()
+        self.dns.records.clear()
+        self.dns.asked.clear()
+        self.dns.broken = False
 
     def renewed(self, by: Worker) -> Worker:
         """Answers the employee with a new token, after the clock was moved."""
@@ -311,18 +325,34 @@ class World:
             while len(await self.rows("SELECT FROM pg_locks WHERE NOT granted")) < many:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 
-    async def subjects(self, by: Worker | None = None) -> list[str]:
-        """Answers the subjects of all events so far but the audit's, without the package, in order.
-
-        Those of one enterprise if an employee of it is named: in a world that tests share.
-        """
+    async def subjects(self, by: Worker) -> list[str]:
+        """Answers the subjects of the enterprise's events but the audit's, without the package, in order."""
         found = await self.rows(
             "SELECT subject FROM wrtn_outbox WHERE subject NOT LIKE '%%.audit.recorded'"
-            " AND (%s OR tenant_id = %s) ORDER BY id",
-            by is None,
-            by.enterprise_id if by else None,
+            " AND tenant_id = %s ORDER BY id",
+            by.enterprise_id,
         )
         return [row[0].removeprefix("wrtn.enterprise.v1.") for row in found]
+
+    async def mailed(self, to: Worker) -> list[SendMailRequest]:
+        """Waits for mail to the employee; answers it."""
+
+        def sent() -> list[SendMailRequest]:
+            member_id = str(to.person.member_id)
+            return [each for each in self.identity.mails.values() if each.member_id == member_id]
+
+        await until(lambda: bool(sent()))
+        return sent()
+
+    async def audited(self, tenant_id: str, action: str = "") -> list[AuditEntry]:
+        """Answers the audit entries of the tenant, or those of one action, in order."""
+        found = await self.rows(
+            "SELECT payload FROM wrtn_outbox WHERE subject LIKE '%%.audit.recorded' AND tenant_id = %s"
+            " ORDER BY id",
+            tenant_id,
+        )
+        entries = [AuditRecorded.FromString(row[0]).entry for row in found]
+        return [each for each in entries if action in ("", each.action)]
 
 
 def refusal(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str]:

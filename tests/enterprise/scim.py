@@ -10,11 +10,10 @@ from typing import Any
 
 import httpx
 
-from chassis.testing.names import NameServer
 from gateway.app import Gateway, opened
 from gateway.settings import Settings
 from tests.enterprise.make import Worker, World
-from wrtn.enterprise.v1.domains_pb2 import AddDomainRequest, Domain, VerifyDomainRequest
+from wrtn.enterprise.v1.domains_pb2 import AddDomainRequest, Domain, RemoveDomainRequest, VerifyDomainRequest
 from wrtn.enterprise.v1.employees_pb2 import Employee, GetEmployeeRequest
 from wrtn.enterprise.v1.teams_pb2 import ListCompanionsRequest
 
@@ -109,15 +108,21 @@ def refusal(response: httpx.Response) -> tuple[int, str | None]:
     return response.status_code, document.get("scimType")
 
 
-async def prove(world: World, owner: Worker, name_server: NameServer, domain: str = DOMAIN) -> None:
+async def prove(world: World, owner: Worker, domain: str = DOMAIN) -> Domain:
     """Proves the domain for the owner's enterprise."""
     request = AddDomainRequest(enterprise_id=owner.enterprise_id, domain=domain)
     added = await world.domains.AddDomain(request, metadata=owner.metadata)
-    name_server.text(added.record_name, added.record_text)
+    world.dns.text(added.record_name, added.record_text)
     wanted = VerifyDomainRequest(
         enterprise_id=owner.enterprise_id, domain_id=added.id, proof=Domain.PROOF_DNS
     )
-    await world.domains.VerifyDomain(wanted, metadata=owner.metadata)
+    return await world.domains.VerifyDomain(wanted, metadata=owner.metadata)
+
+
+async def release(world: World, owner: Worker, domain: Domain) -> None:
+    """Has the enterprise give the domain up, so that another one may prove it."""
+    request = RemoveDomainRequest(enterprise_id=owner.enterprise_id, domain_id=domain.id)
+    await world.domains.RemoveDomain(request, metadata=world.renewed(owner).metadata)
 
 
 @asynccontextmanager

@@ -15,14 +15,6 @@ from wrtn.access.v1.access_pb2 import (
 )
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest, TeamPlace, TeamRole
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    """The running service."""
-    return shared
-
 
 async def test_an_account_is_resolved_to_its_employee_roles_and_place(world: World) -> None:
     owner = await world.owner()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import nats as broker
+import nats
 
-from chassis.clock import Clock
-from chassis.embedded.nats import Nats
 from chassis.events import envelope
 from chassis.events.streams import ensure_stream
 from chassis.testing.waiting import until
@@ -16,10 +14,10 @@ from wrtn.access.v1.access_pb2 import DUTY_BILLING, DUTY_SECURITY, TITLE_MANAGER
 from wrtn.identity.v1.events_pb2 import BreakGlassOpened
 
 
-async def opened(nats: Nats, tenant_id: str, times: int = 1) -> None:
+async def opened(world: World, tenant_id: str, times: int = 1) -> None:
     """Publishes as identity's relay would; more than once as after a resend."""
-    client = await broker.connect(nats.url)
-    clock, subject = Clock(), envelope.subject_of(BreakGlassOpened)
+    client = await nats.connect(world.running.runtime.settings.nats_url)
+    clock, subject = world.clock, envelope.subject_of(BreakGlassOpened)
     event_id, used = clock.new_id(), clock.new_id()
     event = BreakGlassOpened(break_glass_id=str(used), tenant_id=tenant_id)
     try:
@@ -32,9 +30,7 @@ async def opened(nats: Nats, tenant_id: str, times: int = 1) -> None:
         await client.close()
 
 
-async def test_owners_and_managers_with_the_duty_are_told_by_mail_once_and_nobody_else(
-    world: World, nats: Nats
-) -> None:
+async def test_owners_and_managers_with_the_duty_are_told_by_mail_once_and_nobody_else(world: World) -> None:
     owner, stranger = await world.owner(), await world.owner()
     second = await world.hire(owner, title=TITLE_OWNER)
     keeper, payer = [await world.hire(owner, title=TITLE_MANAGER) for _ in range(2)]
@@ -42,8 +38,8 @@ async def test_owners_and_managers_with_the_duty_are_told_by_mail_once_and_nobod
     await world.entrust(owner, payer, DUTY_BILLING)
     await world.hire(owner)
     # A personal account's holder is told by identity.
-    await opened(nats, str(world.clock.new_id()))
-    await opened(nats, str(owner.enterprise_id), times=3)
+    await opened(world, str(world.clock.new_id()))
+    await opened(world, str(owner.enterprise_id), times=3)
 
     def told() -> set[str]:
         mails = world.identity.mails.values()

@@ -10,7 +10,6 @@ from typing import Any, cast
 import grpc
 import pytest
 
-from chassis.clock import Clock
 from chassis.testing.clocks import MovableClock
 from tests.enterprise.identity import Metadata
 from tests.enterprise.make import Worker, World, refused
@@ -38,12 +37,6 @@ JPEG = (
     + struct.pack(">HBHH", 11, 8, 32, 64)
     + b"x\xff\xd9"
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that a test moves instead of waiting."""
-    return MovableClock()
 
 
 async def get(world: World, by: Worker) -> pb.Enterprise:
@@ -123,7 +116,7 @@ async def test_an_owner_changes_what_the_mask_names_and_nothing_else(world: Worl
     assert (changed.display_name, changed.locale, changed.time_zone) == ("Trams", "pt-PT", "UTC")
     assert changed.etag != before.etag
     assert await get(world, owner) == changed
-    assert (await world.subjects())[-1] == "enterprise.updated"
+    assert (await world.subjects(owner))[-1] == "enterprise.updated"
     stale = (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
     assert await refused(update(world, owner, "locale", locale="ko", etag=before.etag)) == stale
     await update(world, owner, "time_zone", time_zone="Asia/Seoul", etag=changed.etag)
@@ -219,7 +212,7 @@ async def test_in_a_suspended_enterprise_nobody_is_anything_until_it_is_reinstat
     await reinstate(world, owner.enterprise_id, staff)
     assert (await world.resolve(owner, team)).title == TITLE_OWNER
     assert await refused(reinstate(world, owner.enterprise_id, staff)) == (FAILED, "ENTERPRISE_ACTIVE")
-    told = [each for each in await world.subjects() if each.startswith("enterprise.")]
+    told = [each for each in await world.subjects(owner) if each.startswith("enterprise.")]
     assert told == ["enterprise.created", "enterprise.suspended", "enterprise.reinstated"]
 
 

@@ -6,9 +6,7 @@ from datetime import timedelta
 from typing import cast
 
 import grpc
-import pytest
 
-from chassis.clock import Clock
 from chassis.testing.clocks import MovableClock
 from tests.enterprise.make import Worker, World, refused
 from wrtn.access.v1.access_pb2 import (
@@ -26,12 +24,6 @@ from wrtn.enterprise.v1.deputies_pb2 import Deputy, EndDeputyRequest, ListDeputi
 ABOVE = (grpc.StatusCode.PERMISSION_DENIED, "APPOINTMENT_ABOVE_RIGHT")
 NOT_ADMITTED = (grpc.StatusCode.PERMISSION_DENIED, "NOT_ADMITTED")
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that a test moves instead of waiting."""
-    return MovableClock()
 
 
 def pass_time(world: World, minutes: float) -> None:
@@ -111,7 +103,7 @@ async def test_a_deputyship_is_on_record_with_its_end(world: World) -> None:
         ROLE_CHIEF,
     )
     assert (record.until_time, record.reason) == (made.end_time, "She is at sea.")
-    assert (await world.subjects())[-1] == "deputy.appointed"
+    assert (await world.subjects(owner))[-1] == "deputy.appointed"
     await end(world, owner, made)
     record = (await world.records(owner, deputy))[0]
     assert (record.role_before, record.role_after, record.HasField("until_time")) == (
@@ -119,7 +111,7 @@ async def test_a_deputyship_is_on_record_with_its_end(world: World) -> None:
         ROLE_UNSPECIFIED,
         False,
     )
-    assert (await world.subjects())[-1] == "deputy.ended"
+    assert (await world.subjects(owner))[-1] == "deputy.ended"
     # What is over stays as it is.
     count = len(await world.records(owner))
     await end(world, owner, made)

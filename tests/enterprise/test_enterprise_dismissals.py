@@ -45,15 +45,6 @@ ABOVE = (grpc.StatusCode.PERMISSION_DENIED, "APPOINTMENT_ABOVE_RIGHT")
 NO_SUCCESSOR = (grpc.StatusCode.NOT_FOUND, "SUCCESSOR_NOT_FOUND")
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    """The running service."""
-    return shared
-
-
 async def hand_over(world: World, by: Worker, whom: Worker, to: Worker) -> HandOverAccountsResponse:
     request = HandOverAccountsRequest(
         enterprise_id=by.enterprise_id,

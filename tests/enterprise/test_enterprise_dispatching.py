@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 from google.protobuf.message import Message
 
 from chassis import names
-from chassis.clock import Clock
 from chassis.events.envelope import Event
 from chassis.outbound import Outbound
-from chassis.testing import web
-from chassis.testing.clocks import MovableClock
 from chassis.testing.waiting import until
 from chassis.testing.web import WebServer
 from services.enterprise.webhooks.dispatching import Dispatcher
@@ -31,18 +26,6 @@ from wrtn.billing.v1.events_pb2 import UsageRated
 from wrtn.identity.v1.events_pb2 import AccountOpened
 
 _MANY = 40
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return MovableClock()
-
-
-@pytest_asyncio.fixture
-async def receiver() -> AsyncIterator[WebServer]:
-    """The enterprise's own system."""
-    async with web.serving() as serving:
-        yield serving
 
 
 async def test_what_identity_sessions_and_billing_tell_is_sent_to_the_enterprise_it_concerns(

@@ -20,14 +20,6 @@ from wrtn.access.v1.access_pb2 import (
 from wrtn.enterprise.v1.employees_pb2 import Appointment, ListAppointmentsRequest
 from wrtn.enterprise.v1.events_pb2 import DutiesChanged
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    """The running service."""
-    return shared
-
 
 async def newest(world: World, by: Worker) -> Appointment:
     request = ListAppointmentsRequest(enterprise_id=by.enterprise_id, page_size=1)

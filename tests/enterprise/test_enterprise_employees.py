@@ -23,15 +23,6 @@ from wrtn.enterprise.v1.employees_pb2 import (
 REASON = "Because she knows the trams of Porto."
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    """The running service."""
-    return shared
-
-
 async def appointments(world: World, by: Worker, employee_id: str = "") -> list[Appointment]:
     request = ListAppointmentsRequest(enterprise_id=by.enterprise_id, employee_id=employee_id, page_size=200)
     return list((await world.employees.ListAppointments(request, metadata=by.metadata)).appointments)

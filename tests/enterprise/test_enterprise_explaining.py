@@ -6,20 +6,12 @@ import grpc
 import pytest
 
 from tests.enterprise.firm import GPT, Firm
-from tests.enterprise.make import World, refusal
+from tests.enterprise.make import refusal
 from wrtn.enterprise.v1 import grants_pb2 as pb
 from wrtn.enterprise.v1.grants_pb2 import (
     EFFECT_ALLOW,
     EFFECT_DENY,
 )
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    """The running service."""
-    return shared
 
 
 async def test_an_explanation_tells_every_step_and_agrees_with_what_holds(firm: Firm) -> None:

@@ -8,21 +8,13 @@ import grpc
 import pytest
 
 from tests.enterprise.firm import Firm
-from tests.enterprise.make import World, refusal
+from tests.enterprise.make import refusal
 from wrtn.enterprise.v1 import grants_pb2 as pb
 from wrtn.enterprise.v1.grants_pb2 import (
     EFFECT_ALLOW,
     EFFECT_DENY,
     GRANT_LAYER_TEAM,
 )
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    """The running service."""
-    return shared
 
 
 async def test_everything_may_be_used_until_an_enterprise_says_otherwise(firm: Firm) -> None:

@@ -13,7 +13,6 @@ import grpc
 import pytest
 
 from chassis import timestamps
-from chassis.clock import Clock
 from chassis.testing.clocks import MovableClock
 from tests.enterprise.make import Worker, World, refused
 from wrtn.access.v1.access_pb2 import (
@@ -30,12 +29,6 @@ from wrtn.enterprise.v1.employees_pb2 import HireEmployeeRequest, ListAppointmen
 
 Deputyship = tuple[str, str, str]
 """Who stands in for whom, in which team."""
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that a test moves instead of waiting."""
-    return MovableClock()
 
 
 def pass_time(world: World, seconds: float) -> None:

@@ -10,24 +10,17 @@ import grpc
 import pytest
 
 from chassis import outbound
-from chassis.clock import Clock
 from chassis.inside import Address
 from chassis.testing import web
 from chassis.testing.certificates import certificate
-from chassis.testing.clocks import MovableClock
 from chassis.testing.names import NameServer
 from chassis.testing.web import Request, Response
 from tests.enterprise import hooks
 from tests.enterprise.hooks import PENDING
 from tests.enterprise.make import World, refused
 
+pytestmark = pytest.mark.fresh
 HOST = "hooks.acme.example"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that tokens are renewed after."""
-    return MovableClock()
 
 
 @pytest.fixture

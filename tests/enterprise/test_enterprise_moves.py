@@ -30,15 +30,6 @@ NO_TEAM = (grpc.StatusCode.NOT_FOUND, "TEAM_NOT_FOUND")
 MISMATCH = (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    """The running service."""
-    return shared
-
-
 async def get(world: World, by: Worker, team_id: str) -> Team:
     request = GetTeamRequest(enterprise_id=by.enterprise_id, team_id=team_id)
     return await world.teams.GetTeam(request, metadata=by.metadata)

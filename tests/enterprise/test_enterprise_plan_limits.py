@@ -12,7 +12,6 @@ import grpc
 
 from chassis.database import Scope
 from chassis.events.envelope import Event
-from chassis.testing.names import NameServer
 from chassis.testing.waiting import until
 from tests.enterprise import scim
 from tests.enterprise.make import Worker, World, refused
@@ -85,7 +84,8 @@ async def test_nobody_is_employed_above_the_limit_and_nobody_goes_when_it_sinks(
 
 
 async def test_invitations_and_imports_go_as_far_as_the_plan_has_room(world: World) -> None:
-    owner, emails = await world.owner(), ["a@acme.example", "b@acme.example"]
+    owner = await world.owner()
+    emails = [f"{name}@{owner.enterprise_id}.example" for name in ("a", "b")]
     people = [owner_of(world, email) for email in emails]
     await limited(world, owner, 1, employees=3, teams=1)
     for email in emails:
@@ -107,11 +107,9 @@ async def test_invitations_and_imports_go_as_far_as_the_plan_has_room(world: Wor
     ]
 
 
-async def test_teams_and_what_a_directory_provisions_are_limited_too(
-    world: World, name_server: NameServer
-) -> None:
+async def test_teams_and_what_a_directory_provisions_are_limited_too(world: World) -> None:
     owner = await world.owner()
-    await scim.prove(world, owner, name_server)
+    await scim.prove(world, owner)
     await limited(world, owner, 1, employees=2, teams=2)
     top = await world.team(owner)
     assert await race(world.team(owner, top), world.team(owner)) == ["AioRpcError", "str"]

@@ -6,7 +6,6 @@ from typing import Any
 
 from scim2_client.engines.asgi import ASGISCIMClient
 
-from chassis.testing.names import NameServer
 from tests.enterprise import scim
 from tests.enterprise.scim import (
     PATCH,
@@ -22,7 +21,11 @@ from wrtn.access.v1.access_pb2 import (
     TITLE_MEMBER,
     TITLE_UNSPECIFIED,
 )
-from wrtn.enterprise.v1.enterprises_pb2 import CloseEnterpriseRequest, GetEnterpriseRequest
+from wrtn.enterprise.v1.enterprises_pb2 import (
+    CloseEnterpriseRequest,
+    GetEnterpriseRequest,
+    ReopenEnterpriseRequest,
+)
 
 MALFORMED: list[tuple[bytes, tuple[int, str | None]]] = [
     (b"{", (400, "invalidSyntax")),
@@ -108,13 +111,11 @@ async def test_operations_that_fail_half_way_change_nothing(directory: Directory
     assert len(await directory.world.records(directory.owner)) == 2
 
 
-async def test_another_enterprises_key_sees_and_changes_nothing_here(
-    directory: Directory, name_server: NameServer
-) -> None:
+async def test_another_enterprises_key_sees_and_changes_nothing_here(directory: Directory) -> None:
     mina, world = await directory.user(), directory.world
     group = await directory.group("Sales", mina)
     foreign = await world.owner()
-    await scim.prove(world, foreign, name_server, "other.example")
+    await scim.prove(world, foreign, "other.example")
     key = world.identity.enterprise_key(foreign.enterprise_id, "scim.provision")
     async with scim.calling(directory.app, key) as http:
         other = Directory(world, foreign, directory.app, http, key)
@@ -151,6 +152,9 @@ async def test_a_closed_enterprise_provisions_nobody(directory: Directory) -> No
         await directory.patch(f"/Users/{mina['id']}", {"op": "replace", "path": "active", "value": False}),
     ):
         assert refusal(response)[0] == 400
+    reopening = ReopenEnterpriseRequest(enterprise_id=owner.enterprise_id)
+    await world.enterprises.ReopenEnterprise(reopening, metadata=world.identity.token(owner.person))
+    assert (await directory.call("GET", f"/Users/{mina['id']}")).status_code == 200
 
 
 async def test_a_document_that_is_malformed_or_too_large_is_refused(directory: Directory) -> None:

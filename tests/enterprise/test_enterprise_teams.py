@@ -32,15 +32,6 @@ NOT_ADMITTED = (grpc.StatusCode.PERMISSION_DENIED, "NOT_ADMITTED")
 TEAM_NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "TEAM_NOT_FOUND")
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    """The running service."""
-    return shared
-
-
 async def count_of_appointments(world: World, by: Worker) -> int:
     request = ListAppointmentsRequest(enterprise_id=by.enterprise_id, page_size=1)
     return (await world.employees.ListAppointments(request, metadata=by.metadata)).appointments[0].sequence

@@ -22,15 +22,6 @@ NOT_ADMITTED = (grpc.StatusCode.PERMISSION_DENIED, "NOT_ADMITTED")
 LAST_OWNER = (grpc.StatusCode.FAILED_PRECONDITION, "LAST_OWNER")
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def world(shared: World) -> World:
-    """The running service."""
-    return shared
-
-
 async def test_an_owner_changes_titles_and_every_change_is_on_record(world: World) -> None:
     owner = await world.owner()
     worker = await world.hire(owner)

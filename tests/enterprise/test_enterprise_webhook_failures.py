@@ -7,10 +7,7 @@ from datetime import timedelta
 import grpc
 import pytest
 
-from chassis.clock import Clock
 from chassis.testing import web
-from chassis.testing.clocks import MovableClock
-from chassis.testing.waiting import until
 from chassis.testing.web import Request, Response, WebServer
 from services.enterprise.webhooks import settling
 from tests.enterprise import hooks
@@ -20,11 +17,6 @@ from wrtn.enterprise.v1 import webhooks_pb2 as pb
 
 _DAY = timedelta(days=1)
 pytestmark = pytest.mark.usefixtures("restless")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return MovableClock()
 
 
 async def test_a_failure_is_tried_again_for_three_days_then_it_failed(
@@ -98,11 +90,10 @@ async def test_an_endpoint_that_fails_for_days_is_disabled_and_its_owners_are_to
         pb.WebhookEndpoint.STATE_DISABLED,
         pb.WebhookEndpoint.DISABLE_REASON_FAILING,
     )
-    await until(lambda: len(world.identity.mails) == 1)
-    (mail,) = world.identity.mails.values()
-    assert (mail.template, mail.member_id) == ("webhook_disabled", str(owner.person.member_id))
+    (mail,) = await world.mailed(owner)
+    assert mail.template == "webhook_disabled"
     assert mail.values["description"] == "our archive"
-    assert "webhook_endpoint.disabled" in await world.subjects()
+    assert "webhook_endpoint.disabled" in await world.subjects(owner)
 
 
 async def test_an_endpoint_that_is_gone_is_disabled_at_once(world: World, receiver: WebServer) -> None:

@@ -6,9 +6,7 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from chassis.clock import Clock
 from chassis.settings import SettingsError
-from chassis.testing.clocks import MovableClock
 from chassis.testing.web import WebServer
 from services.enterprise.settings import EnterpriseSettings
 from services.enterprise.webhooks import webhook_types
@@ -19,11 +17,6 @@ from wrtn.access.v1.access_pb2 import DUTY_BILLING, DUTY_SECURITY, TITLE_MANAGER
 from wrtn.enterprise.v1 import webhooks_pb2 as pb
 
 pytestmark = pytest.mark.usefixtures("restless")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return MovableClock()
 
 
 async def test_events_of_other_services_are_sent_too() -> None:
