@@ -27,6 +27,7 @@ from services.billing.models import (
 from services.billing.models.base import Base
 from services.billing.pricing.price_source import CURRENCY
 from services.billing.store.organisation import add_tenures, keep
+from services.billing.store.wallets import open_personal
 from wrtn.enterprise.v1.events_pb2 import (
     CompanionAppointed,
     CompanionRemoved,
@@ -114,6 +115,10 @@ def _removed(fact: CompanionRemoved) -> Row:
 
 async def _opened(tx: Transaction, events: Sequence[Event[AccountOpened]]) -> None:
     await _held(tx, [(event, event.message.holder_member_id) for event in events])
+    tenants = {event.tenant_id: UUID(event.message.account_id) for event in events if event.tenant_id}
+    await open_personal(
+        tx, [tenant_id for tenant_id, account_id in tenants.items() if tenant_id == account_id]
+    )
 
 
 async def _transferred(tx: Transaction, events: Sequence[Event[AccountTransferred]]) -> None:

@@ -10,16 +10,18 @@ from typing import Any
 from uuid import UUID
 
 from chassis.database import Scope
+from chassis.events.envelope import Event
 from chassis.testing.callers import Known
 from chassis.testing.waiting import until
 from services.billing.models import KnownAccount, KnownCurrency, KnownEmployee
 from services.billing.wallets import wallets
 from tests.billing.paying import Payer, PayWorld
-from tests.usage import NEW, Person, publish, recorded, tokens, usage
+from tests.usage import NEW, NOON, Person, publish, recorded, tokens, usage
 from wrtn.access.v1.access_pb2 import TITLE_OWNER
 from wrtn.billing.v1 import payments_pb2, spending_pb2, wallets_pb2
 from wrtn.billing.v1.spending_pb2_grpc import SpendServiceStub
 from wrtn.billing.v1.wallets_pb2_grpc import WalletServiceStub
+from wrtn.identity.v1.events_pb2 import AccountOpened
 
 MODEL = "openai/gpt-4.1"
 _TOKENS_A_DOLLAR = 500_000
@@ -80,10 +82,10 @@ async def caller(world: PayWorld, *, prepaid: bool = True) -> AsyncIterator[Call
     """An enterprise with a card, known to billing with its owner and their account."""
     payer = await world.payer()
     await payer.card()
-    person = Person(payer.id, account_id=payer.owner.account_id, member_id=payer.owner.member_id)
+    owner = Person(payer.id, account_id=payer.owner.account_id, member_id=payer.owner.member_id)
     whose = {"tenant_id": payer.id, "version": 1}
-    employee = {"employee_id": person.employee_id, "member_id": person.member_id, "title": TITLE_OWNER}
-    account = {"account_id": person.account_id, "holder_member_id": person.member_id}
+    employee = {"employee_id": owner.employee_id, "member_id": owner.member_id, "title": TITLE_OWNER}
+    account = {"account_id": owner.account_id, "holder_member_id": owner.member_id}
     async with world.database.app.transaction(Scope.of(payer.id)) as tx:
         tx.session.add_all(
             [
@@ -94,6 +96,29 @@ async def caller(world: PayWorld, *, prepaid: bool = True) -> AsyncIterator[Call
         )
         await tx.session.flush()
         await wallets.set_prepaid(tx, payer.id, prepaid=prepaid)
-    credential = world.callers.credential("sessions.record", tenant_id=payer.id)
-    async with world.running.channel() as channel:
-        yield Caller(payer, person, credential, SpendServiceStub(channel), WalletServiceStub(channel))
+    async with _calling(payer, owner) as made:
+        yield made
+
+
+@asynccontextmanager
+async def person(world: PayWorld) -> AsyncIterator[Caller]:
+    """Whoever holds a personal account, with a card, as identity's event tells of the account."""
+    payer = Payer(world, world.callers.member())
+    account_id, member_id = payer.owner.account_id, payer.owner.member_id
+    opened = AccountOpened(
+        account_id=str(account_id), tenant_id=str(account_id), holder_member_id=str(member_id)
+    )
+    event = Event(NEW(), NOON, account_id, account_id, 1, opened)
+    await publish(world.running.runtime.bus, "identity", [event])
+    await until(lambda: payer.rows("SELECT 1 FROM wrtn_wallets"))
+    await payer.card()
+    holder = Person(account_id, account_id=account_id, member_id=member_id, employee_id=None)
+    async with _calling(payer, holder) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _calling(payer: Payer, holder: Person) -> AsyncIterator[Caller]:
+    credential = payer.world.callers.credential("sessions.record", tenant_id=payer.id)
+    async with payer.world.running.channel() as channel:
+        yield Caller(payer, holder, credential, SpendServiceStub(channel), WalletServiceStub(channel))

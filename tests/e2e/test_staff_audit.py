@@ -80,6 +80,7 @@ async def test_each_of_them_is_audited_under_its_method_and_actor(suite: Suite, 
         "AddWalletBonus": {**credit, "amount": "1"},
         "AddWalletGrant": {**credit, "amount": "1", "expire_time.seconds": 4_000_000_000},
         "FineWallet": {**credit, "amount": "1"},
+        "SetWalletPrepaid": credit,
         "RefundWalletLot": {**credit, "amount": "1", "lot_id": somebody.id},
     }
     procedure = {

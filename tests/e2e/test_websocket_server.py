@@ -21,9 +21,11 @@ from websockets.exceptions import ConnectionClosed
 
 from chassis.testing.waiting import until
 from protos import typescript
+from tests.e2e.callers import staff
 from tests.e2e.suite import Suite
 from tests.replay.people import Member
 from tests.replay.rest import Refused, Rest
+from wrtn.access.v1.access_pb2 import STAFF_RIGHT_ADMINISTRATOR
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -105,18 +107,43 @@ def listening(output: Path, process: subprocess.Popen[bytes]) -> str:
     return found[0]
 
 
+@pytest.fixture(scope="module")
+def boss(suite: Suite) -> Member:
+    """An administrator."""
+    return staff(suite)[STAFF_RIGHT_ADMINISTRATOR]
+
+
 @pytest.fixture
-async def talk(suite: Suite, server: str) -> AsyncIterator[Talk]:
+async def talk(suite: Suite, server: str, boss: Member) -> AsyncIterator[Talk]:
     """A new member with a chat session of their own."""
     rest = Rest(suite.plan.url("gateway"))
     run = uuid.uuid4().hex
     member = Member(f"browser.{run[:12]}@example.com", f"{run}-password", "Bea Browser")
     await member.join(rest, suite.plan.url("mail"), run)
+    await credited(rest, member, boss)
     made = await rest.call(
         "POST", "/v1/chatSessions", token=member.access_token, body={"model": "openai/gpt-4.1"}
     )
     yield Talk(rest, member, made["id"], server)
     await rest.close()
+
+
+async def credited(rest: Rest, member: Member, boss: Member) -> None:
+    """Has an administrator give credits: a personal account pays in advance."""
+    accounts = (await rest.call("GET", "/v1/accounts", token=member.access_token))["accounts"]
+    body = {"amount": "1", "currency": "USD", "reason": "to talk"}
+
+    async def given() -> Any:
+        try:
+            path = f"/v1/wallets/{accounts[0]['id']}:addBonus"
+            return await rest.call("POST", path, token=boss.access_token, body=body)
+        except Refused as refused:
+            # Billing may not have heard of the account yet.
+            if refused.status != 404:
+                raise
+            return None
+
+    await until(given)
 
 
 async def turn(socket: ClientConnection, text: str) -> tuple[str, dict[str, Any]]:

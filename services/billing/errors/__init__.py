@@ -82,7 +82,13 @@ from services.billing.errors.spending import (
     ReservationNotFound,
     SpendingBusy,
 )
-from services.billing.errors.wallets import TopUpInvalid, WalletExceeded, WalletLotNotFound, WalletNotFound
+from services.billing.errors.wallets import (
+    TopUpInvalid,
+    WalletExceeded,
+    WalletLotNotFound,
+    WalletNotFound,
+    WalletSetByPlan,
+)
 
 __all__ = [
     "AccountNotFound",
@@ -160,5 +166,6 @@ __all__ = [
     "WalletExceeded",
     "WalletLotNotFound",
     "WalletNotFound",
+    "WalletSetByPlan",
     "WebhookRefused",
 ]

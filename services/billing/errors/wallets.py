@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.errors import InvalidArgument, NotFound, ResourceExhausted
+from chassis.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 
 
 class WalletNotFound(NotFound):
@@ -21,6 +21,12 @@ class TopUpInvalid(InvalidArgument):
     """A threshold without an amount, an amount without a threshold, or nothing to buy."""
 
     reason = "TOP_UP_INVALID"
+
+
+class WalletSetByPlan(FailedPrecondition):
+    """The plan of the enterprise says whether it pays in advance."""
+
+    reason = "WALLET_SET_BY_PLAN"
 
 
 class WalletExceeded(ResourceExhausted):

@@ -114,7 +114,7 @@ async def _undo(tx: Transaction, paid: Payment, row: Refund, *, booked: bool) ->
 
 async def _tell_failure(tx: Transaction, paid: Payment, row: Refund) -> None:
     """Tells those who pay and the staff; who asks for a refund that is refused at once is answered so."""
-    _failed.inc()
+    tx.after_commit(_failed.inc)
     events.refund_failed(tx, paid, row)
     fills = {"amount": f"{text(row.amount)} {paid.currency}"}
     await letters.write_to_payers(tx, paid.tenant_id, "refund_failed", fills)

@@ -112,6 +112,16 @@ class Wallets(WalletServiceServicer):
         act, lot_id = _act(request), UUID(request.lot_id)
         return await self._credited(request, act, lambda tx: wallet_acts.refund(tx, act, lot_id))
 
+    async def SetWalletPrepaid(self, request: pb.SetWalletPrepaidRequest, context: Context) -> pb.Wallet:
+        """Says whether what the wallet does not cover is refused."""
+        tenant_id = UUID(request.wallet_id)
+
+        async def changed(tx: Transaction) -> pb.Wallet:
+            await wallet_acts.set_prepaid(tx, tenant_id, prepaid=request.prepaid, reason=request.reason)
+            return await _shown(tx, tenant_id)
+
+        return await once(self._runtime.db, Scope.of(tenant_id), request, changed)
+
     async def _credited(
         self, request: Message, act: Act, work: Callable[[Transaction], Awaitable[WalletLot]]
     ) -> pb.WalletLot:

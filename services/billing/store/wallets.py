@@ -35,6 +35,21 @@ INSERT INTO wrtn_wallets (tenant_id, currency, balance, prepaid, version, create
 VALUES (%(tenant)s, %(currency)s, 0, false, 1, %(now)s, %(now)s)
 ON CONFLICT DO NOTHING
 """
+# Nobody invoices a personal account: it pays in advance, unless administrators say otherwise.
+_OPEN_PERSONAL = """
+WITH opened AS (SELECT DISTINCT tenant_id FROM unnest(%(tenants)s::uuid[]) AS each (tenant_id) ORDER BY 1),
+hold AS (
+    INSERT INTO wrtn_wallet_holds (tenant_id, reserved) SELECT tenant_id, 0 FROM opened ON CONFLICT DO NOTHING
+)
+INSERT INTO wrtn_wallets (tenant_id, currency, balance, prepaid, version, create_time, update_time)
+SELECT tenant_id, %(currency)s, 0, true, 1, %(now)s, %(now)s FROM opened
+ON CONFLICT DO NOTHING
+"""
+_PERSONAL_DEBT = f"""
+SELECT balance FROM wrtn_ledger_balances
+WHERE tenant_id = %(tenant)s AND ledger_account = '{RECEIVABLE}' AND balance > 0 AND EXISTS (
+    SELECT FROM wrtn_known_accounts WHERE tenant_id = %(tenant)s AND account_id = %(tenant)s)
+"""  # noqa: S608
 _CREDIT = """
 WITH lot AS (
     INSERT INTO wrtn_wallet_lots
@@ -115,6 +130,12 @@ async def tenants_below(tx: Snapshot) -> Sequence[UUID]:
     return (await tx.session.scalars(query)).all()
 
 
+async def open_personal(tx: Transaction, tenant_ids: Iterable[UUID]) -> None:
+    """Makes the wallets of personal accounts: they are prepaid. Those that there are stay."""
+    values = {"tenants": list(tenant_ids), "currency": CURRENCY, "now": tx.now}
+    await (await tx.driver()).execute(_OPEN_PERSONAL, values)
+
+
 class WalletRead:
     """A tenant's wallet, to read."""
 
@@ -141,6 +162,13 @@ class WalletRead:
         """Answers what the tenant owes by its ledger; below zero, what is owed to it."""
         row = await self._tx.session.get(LedgerBalance, (self._tenant_id, RECEIVABLE), populate_existing=True)
         return row.balance if row is not None else Decimal(0)
+
+    async def personal_debt(self) -> Decimal:
+        """Answers what a personal account owes; nothing for enterprises, which are invoiced for it."""
+        row = await (
+            await (await self._tx.driver()).execute(_PERSONAL_DEBT, {"tenant": self._tenant_id})
+        ).fetchone()
+        return row[0] if row is not None else Decimal(0)
 
     async def lot(self, lot_id: UUID) -> WalletLot | None:
         """Answers a lot as it stands now."""

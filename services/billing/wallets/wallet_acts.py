@@ -9,8 +9,11 @@ from uuid import UUID
 
 from chassis.database import Transaction
 from chassis.decimals import text
+from services.billing.errors import WalletSetByPlan
 from services.billing.models import WalletLot
+from services.billing.store.subscriptions import Subscriptions
 from services.billing.wallets import wallets
+from wrtn.billing.v1.subscriptions_pb2 import Subscription
 
 
 class Act(NamedTuple):
@@ -58,6 +61,16 @@ async def refund(tx: Transaction, act: Act, lot_id: UUID) -> WalletLot:
     lot = await wallets.refund(tx, act.tenant_id, lot_id, act.amount, act.currency, reference=reference)
     _audit(tx, "wallet.lot_refunded", act, lot_id)
     return lot
+
+
+async def set_prepaid(tx: Transaction, tenant_id: UUID, *, prepaid: bool, reason: str) -> None:
+    """Says whether what the wallet does not cover is refused or owed; raises WalletSetByPlan."""
+    standing = await Subscriptions(tx, tenant_id).newest()
+    if standing is not None and standing.state != Subscription.STATE_CANCELED:
+        raise WalletSetByPlan("The plan says whether this tenant pays in advance: change the plan.")
+    await wallets.set_prepaid(tx, tenant_id, prepaid=prepaid)
+    details = {"prepaid": str(prepaid).lower()}
+    tx.audit("wallet.prepaid_set", tenant_id=tenant_id, target_id=tenant_id, reason=reason, **details)
 
 
 def _audit(tx: Transaction, action: str, act: Act, target_id: UUID) -> None:

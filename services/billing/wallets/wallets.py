@@ -245,6 +245,9 @@ async def _credit(
     lot_id = tx.clock.new_id()
     if await wallets.credit(lot_id, posting_id, lot):
         events.wallet_credited(tx, tenant_id, currency, lot_id, lot)
+        debt = await wallets.personal_debt()
+        if debt:
+            await burn(tx, tenant_id, debt, currency, reference=f"owed:{posting_id}")
     return await wallets.lot_of(posting_id)
 
 
