@@ -1,8 +1,10 @@
-"""The service under test."""
+"""The services under test: one for all tests of a module, or one for a single test."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,24 +13,119 @@ from argon2 import PasswordHasher
 
 from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
-from chassis.testing.brokers import emptied
-from chassis.testing.callers import Callers
-from chassis.testing.databases import DatabaseFactory, Templates, databases
+from chassis.testing.databases import Templates
+from chassis.testing.folders import scratch
 from tests.identity import data, federating
-from tests.identity.service import CHEAP, Identity, MovableClock, key_file, serving, settings
+from tests.identity.ground import Servers, ground, served
+from tests.identity.service import CHEAP, Identity, MovableClock, key_file, serving
 from tests.identity.smtp_server import Mailbox, smtp_server
 
+WORLDS = {"identity", "alone", "federated", "world_alone", "suite"}
+"""The fixtures that serve. They live in the event loop of their module, and so do the tests that ask them."""
 
-@pytest.fixture
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has each test run in the event loop of its world."""
+    for item in items:
+        used = set(getattr(item, "fixturenames", ()))
+        if item.path.parent == Path(__file__).parent and WORLDS & used:
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+
+
+@pytest.fixture(scope="session")
+def servers(templates: Templates, postgres: Postgres, nats_server: Nats, peer_keys: Path) -> Servers:
+    """What the worlds of modules stand on."""
+    return Servers(templates, postgres, nats_server, peer_keys)
+
+
+@pytest.fixture(scope="session")
+def servers_of_one(servers: Servers) -> Iterator[Servers]:
+    """What the worlds of single tests stand on: another NATS, so that neither hears of the other."""
+    folder = scratch("wrtn-nats-")
+    nats = Nats(folder, durable=False)
+    try:
+        nats.start()
+        yield replace(servers, nats=nats)
+    finally:
+        nats.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
 def clock() -> MovableClock:
-    """A clock that a test may set ahead."""
+    """The clock of a module. Tests move it on and never back, and count on what passes in them alone."""
     return MovableClock()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def identity(
+    servers: Servers, clock: MovableClock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Identity]:
+    """Identity for all tests of a module: each keeps to members of its own, and counts nothing else."""
+    async with ground(servers, clock, tmp_path_factory.mktemp("identity")) as on, served(on) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def replica(identity: Identity, clock: MovableClock) -> AsyncIterator[Identity]:
+    """A second server on the database of `identity`."""
+    chosen = identity.running.runtime.settings
+    made = serving(chosen, identity.database, identity.mailbox, identity.callers, identity.admin_url, clock)
+    async with made as other:
+        yield other
 
 
 @pytest.fixture
 def hasher() -> PasswordHasher:
-    """How passwords are hashed; a test of the cost itself overrides it."""
+    """How passwords are hashed where a test is `alone`; a test of the cost itself overrides it."""
     return CHEAP
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def alone(
+    servers_of_one: Servers, clock: MovableClock, tmp_path: Path, hasher: PasswordHasher
+) -> AsyncIterator[Identity]:
+    """Identity for one test, which counts whole tables or changes what others would notice."""
+    async with ground(servers_of_one, clock, tmp_path) as on, served(on, hasher) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def federated(
+    servers: Servers, clock: MovableClock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[federating.World]:
+    """As `identity`, with an OpenID provider and enterprise beside it."""
+    async with (
+        ground(servers, clock, tmp_path_factory.mktemp("world")) as on,
+        federating.federated(on) as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+def world(federated: federating.World) -> federating.World:
+    """The same, where nothing is left of what another test has the provider say."""
+    federated.renew()
+    return federated
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world_alone(
+    servers_of_one: Servers, clock: MovableClock, tmp_path: Path
+) -> AsyncIterator[federating.World]:
+    """As `alone`, with an OpenID provider and enterprise beside it."""
+    async with ground(servers_of_one, clock, tmp_path) as on, federating.federated(on) as made:
+        made.renew()
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(
+    servers: Servers, clock: MovableClock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[data.World]:
+    """All five services, for all tests of a module."""
+    async with ground(servers, clock, tmp_path_factory.mktemp("suite")) as on, data.world(on) as made:
+        yield made
 
 
 @pytest_asyncio.fixture
@@ -36,82 +133,6 @@ async def mailbox() -> AsyncIterator[Mailbox]:
     """An SMTP server of this test."""
     async with smtp_server(Mailbox()) as made:
         yield made
-
-
-@pytest_asyncio.fixture
-async def identity(
-    database: DatabaseFactory,
-    nats: Nats,
-    mailbox: Mailbox,
-    callers: Callers,
-    clock: MovableClock,
-    postgres: Postgres,
-    tmp_path: Path,
-    hasher: PasswordHasher,
-) -> AsyncIterator[Identity]:
-    """Identity over a fresh database."""
-    made = await database("identity")
-    chosen = settings(made, nats, mailbox, callers, tmp_path)
-    async with serving(chosen, made, mailbox, callers, postgres.url(made.name), clock, hasher) as served:
-        yield served
-
-
-@pytest_asyncio.fixture
-async def world(
-    database: DatabaseFactory,
-    nats: Nats,
-    mailbox: Mailbox,
-    callers: Callers,
-    clock: MovableClock,
-    postgres: Postgres,
-    tmp_path: Path,
-) -> AsyncIterator[federating.World]:
-    """Identity over a fresh database, with an OpenID provider and enterprise beside it."""
-    made = await database("identity")
-    async with federating.federated(made, nats, mailbox, callers, clock, postgres, tmp_path) as served:
-        yield served
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(
-    templates: Templates,
-    nats_server: Nats,
-    peer_keys: Path,
-    postgres: Postgres,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[data.World]:
-    """All five services, shared by the tests of a module."""
-    clock = MovableClock()
-    async with (
-        databases(templates, clock) as database,
-        emptied(nats_server) as broker,
-        smtp_server(Mailbox()) as mailbox,
-    ):
-        callers, folder = Callers(clock, peer_keys), tmp_path_factory.mktemp("world")
-        async with data.world(database, broker, mailbox, callers, postgres, clock, folder) as made:
-            yield made
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(
-    templates: Templates,
-    nats_server: Nats,
-    peer_keys: Path,
-    postgres: Postgres,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Identity]:
-    """Identity for a module whose tests keep to members of their own, and count nothing else."""
-    clock = MovableClock()
-    async with (
-        databases(templates, clock) as database,
-        emptied(nats_server) as broker,
-        smtp_server(Mailbox()) as mailbox,
-    ):
-        callers, folder = Callers(clock, peer_keys), tmp_path_factory.mktemp("shared")
-        made = await database("identity")
-        chosen = settings(made, broker, mailbox, callers, folder)
-        async with serving(chosen, made, mailbox, callers, postgres.url(made.name), clock) as served:
-            yield served
 
 
 @pytest.fixture

@@ -21,12 +21,9 @@ import pytest
 
 from chassis.clock import Clock
 from chassis.database import Scope
-from chassis.embedded.nats import Nats
-from chassis.embedded.postgres import Postgres
 from chassis.service import Running
 from chassis.settings import ServiceSettings
-from chassis.testing.callers import Callers
-from chassis.testing.databases import DatabaseFactory, ServiceDatabase
+from chassis.testing.databases import ServiceDatabase
 from chassis.testing.serving import starting
 from chassis.testing.waiting import until
 from services.analytics import main as analytics
@@ -38,9 +35,9 @@ from services.identity import admin
 from services.sessions import content
 from services.sessions import main as sessions
 from services.sessions.settings import SessionsSettings
+from tests.identity.ground import Ground
 from tests.identity.make import SignedIn, as_superuser, as_worker, member, reason, sign_in
-from tests.identity.service import Identity, MovableClock, serving, settings
-from tests.identity.smtp_server import Mailbox
+from tests.identity.service import Identity, MovableClock
 from wrtn.identity.v1 import erasures_pb2, exports_pb2
 from wrtn.identity.v1.accounts_pb2 import OpenAccountRequest
 from wrtn.identity.v1.erasures_pb2_grpc import ErasureServiceStub
@@ -184,38 +181,29 @@ SERVICES: dict[str, tuple[type[ServiceSettings], Any]] = {
 
 
 @asynccontextmanager
-async def world(
-    database: DatabaseFactory,
-    nats: Nats,
-    mailbox: Mailbox,
-    callers: Callers,
-    postgres: Postgres,
-    clock: MovableClock,
-    folder: Path,
-) -> AsyncIterator[World]:
+async def world(on: Ground) -> AsyncIterator[World]:
     """Serves it, over fresh databases."""
-    databases = {name: await database(name) for name in (*SERVICES, "identity")}
-    made = databases["identity"]
+    databases = {name: await on.database(name) for name in (*SERVICES, "identity")}
     async with AsyncExitStack() as stack:
-        serve = await stack.enter_async_context(starting(database, nats, callers))
-        files: dict[str, dict[str, Any]] = {"sessions": {"blob_url": (folder / "blobs").as_uri()}}
+        serve = await stack.enter_async_context(starting(on.database, on.nats, on.callers))
+        files: dict[str, dict[str, Any]] = {"sessions": {"blob_url": (on.folder / "blobs").as_uri()}}
         others = {
-            name: await serve(name, kind, wire, database=databases[name], clock=clock, **files.get(name, {}))
+            name: await serve(
+                name, kind, wire, database=databases[name], clock=on.clock, **files.get(name, {})
+            )
             for name, (kind, wire) in SERVICES.items()
         }
         chosen = replace(
-            settings(made, nats, mailbox, callers, folder),
+            on.settings(databases["identity"]),
             enterprise_address=others["enterprise"].address,
             sessions_address=others["sessions"].address,
             billing_address=others["billing"].address,
             analytics_address=others["analytics"].address,
         )
-        served = await stack.enter_async_context(
-            serving(chosen, made, mailbox, callers, postgres.url(made.name), clock)
-        )
+        served = await stack.enter_async_context(on.serving(databases["identity"], chosen))
         channel = await stack.enter_async_context(served.running.channel())
         stubs = ExportServiceStub(channel), ErasureServiceStub(channel), OperationServiceStub(channel)
-        yield World(served, others, databases, clock, folder / "blobs", *stubs)
+        yield World(served, others, databases, on.clock, on.folder / "blobs", *stubs)
 
 
 def documents(archive: bytes) -> dict[str, list[dict[str, Any]]]:

@@ -6,20 +6,15 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import grpc
 
-from chassis.embedded.nats import Nats
-from chassis.embedded.postgres import Postgres
-from chassis.testing.callers import Callers
-from chassis.testing.databases import ServiceDatabase
-from tests.identity import make, service
+from tests.identity import make
+from tests.identity.ground import Ground
 from tests.identity.make import SignedIn
 from tests.identity.oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
-from tests.identity.service import Identity, MovableClock
-from tests.identity.smtp_server import Mailbox
+from tests.identity.service import Identity
 from wrtn.enterprise.v1.domains_pb2 import Domain, LookUpDomainRequest, LookUpDomainResponse
 from wrtn.enterprise.v1.domains_pb2_grpc import DomainServiceServicer, add_DomainServiceServicer_to_server
 from wrtn.identity.v1 import (
@@ -60,6 +55,13 @@ class World:
     identity: Identity
     provider: Provider
     enterprise: Enterprise
+    domain: str = ""
+    """One that no other test proves."""
+
+    def renew(self) -> None:
+        """Begins for another test."""
+        self.provider.renew()
+        self.domain = f"{self.provider.clock.secret(6).replace('_', '-').lower()}-acme.example"
 
     async def begin(self, provider_id: str = "test", *, address: str = "", uri: str = "") -> FederatedSignIn:
         """Begins a sign-in."""
@@ -115,32 +117,24 @@ class World:
 
 
 @asynccontextmanager
-async def federated(
-    made: ServiceDatabase,
-    nats: Nats,
-    mailbox: Mailbox,
-    callers: Callers,
-    clock: MovableClock,
-    postgres: Postgres,
-    tmp_path: Path,
-) -> AsyncIterator[World]:
+async def federated(on: Ground) -> AsyncIterator[World]:
     """Serves identity, with a provider named "test" and with enterprise."""
     server = grpc.aio.server()
     enterprise = Enterprise()  # type: ignore[abstract]
     add_DomainServiceServicer_to_server(enterprise, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with provider(clock) as oidc:
-        file = tmp_path / "providers.toml"
+    async with provider(on.clock) as oidc:
+        file = on.folder / "providers.toml"
         file.write_text(toml({"test": oidc.issuer, "tenants": f"{oidc.issuer}/common/v2.0"}))
+        made = await on.database("identity")
         chosen = replace(
-            service.settings(made, nats, mailbox, callers, tmp_path),
+            on.settings(made),
             enterprise_address=f"127.0.0.1:{port}",
             oidc_providers_file=file,
             outbound_inside=True,
         )
-        url = postgres.url(made.name)
-        async with service.serving(chosen, made, mailbox, callers, url, clock) as identity:
+        async with on.serving(made, chosen) as identity:
             yield World(identity, oidc, enterprise)
     await server.stop(0)
 

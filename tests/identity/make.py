@@ -23,6 +23,7 @@ from chassis.database import Scope
 from chassis.events import envelope
 from chassis.events.streams import ensure_stream
 from chassis.testing.callers import Metadata
+from services.identity import bearers
 from services.identity.models import PLATFORM
 from services.identity.staff.staff import appoint
 from tests.identity.service import Identity
@@ -65,6 +66,11 @@ def bearer(token: str) -> Metadata:
 def fresh_email(domain: str = "example.com") -> str:
     """Answers an address that no other test uses."""
     return f"member-{next(_numbers)}@{domain}"
+
+
+def fresh_id() -> str:
+    """Answers an id that nothing has yet."""
+    return str(Clock().new_id())
 
 
 def encoded(part: Mapping[str, object]) -> str:
@@ -119,6 +125,14 @@ async def member(
     await register(identity, email, password=password, display_name=display_name)
     await verify(identity, code_in(await identity.mailbox.wait_for(email)))
     return await sign_in(identity, email, password)
+
+
+async def pending(identity: Identity) -> str:
+    """Makes a member whose address is not verified; answers their id, which stands in the token."""
+    email = fresh_email()
+    await register(identity, email, display_name="Pending")
+    token = code_in(await identity.mailbox.wait_for(email))
+    return str(bearers.owner_of(bearers.VERIFICATION, token))
 
 
 async def works(identity: Identity, member: SignedIn) -> bool:
@@ -204,12 +218,13 @@ _EVENTS: Mapping[str, type[Message]] = {
 }
 
 
-async def published(identity: Identity, fact: str) -> list[Any]:
-    """Answers the events of this kind in the outbox."""
+async def published(identity: Identity, fact: str, about: str) -> list[Any]:
+    """Answers the events of this kind in the outbox that name this id."""
     query = text("SELECT payload FROM wrtn_outbox WHERE subject = :subject ORDER BY id")
     async with identity.database.worker.snapshot(Scope()) as snapshot:
         rows = await snapshot.session.execute(query, {"subject": f"wrtn.identity.v1.{fact}"})
-        return [_EVENTS[fact].FromString(payload) for (payload,) in rows]
+        events = [_EVENTS[fact].FromString(payload) for (payload,) in rows]
+    return [each for each in events if about in [value for _, value in each.ListFields()]]
 
 
 async def publish(

@@ -44,6 +44,13 @@ class Provider:
     configuration: dict[str, Any] = field(default_factory=dict)
     granted: dict[str, Granted] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    family: str = ""
+    """What each subject begins with, so that those of one test are not those of another."""
+
+    def renew(self) -> None:
+        """Forges nothing any more, and knows other people."""
+        self.changes, self.signed, self.family = {}, None, self.clock.secret(6)
+        self.asked.clear()
 
     @property
     def issuer(self) -> str:
@@ -64,7 +71,7 @@ class Provider:
         assert url.startswith(f"{self.issuer}/authorize?")
         assert (query["client_id"], query["response_type"]) == (CLIENT_ID, "code")
         assert query["code_challenge_method"] == "S256"
-        claims = {"sub": subject, "email": email, "name": "Mina Park", "nonce": query["nonce"]}
+        claims = {"sub": self.family + subject, "email": email, "name": "Mina Park", "nonce": query["nonce"]}
         if verified is not None:
             claims["email_verified"] = verified  # type: ignore[assignment]
         code = self.clock.secret(16)

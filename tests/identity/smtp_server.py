@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -34,6 +34,15 @@ class Mailbox:
                 self.messages.append(parsed)
             self._changed.notify_all()
         return self.refuse or "250 OK"
+
+    @contextmanager
+    def refusing(self, answer: str) -> Iterator[None]:
+        """Refuses every message for as long as the block runs."""
+        self.refuse = answer
+        try:
+            yield
+        finally:
+            self.refuse = ""
 
     def to(self, address: str) -> list[EmailMessage]:
         """Answers what arrived for an address."""

@@ -31,7 +31,7 @@ async def test_an_enterprise_account_belongs_to_the_enterprise(identity: Identit
     assert account.tenant_id == enterprise_id
     assert account.kind == accounts_pb2.Account.KIND_ENTERPRISE
     assert (account.code, account.holder_member_id) == ("mina-park", signed_in.member_id)
-    events = await make.published(identity, "account.opened")
+    events = await make.published(identity, "account.opened", signed_in.member_id)
     assert [each.tenant_id for each in events] == [signed_in.account_id, enterprise_id]
 
 
@@ -47,7 +47,7 @@ async def test_opening_an_account_twenty_times_at_once_opens_it_once(identity: I
         )
     )
     assert all(each == answers[0] for each in answers)
-    assert len(await make.published(identity, "account.opened")) == 2
+    assert len(await make.published(identity, "account.opened", signed_in.member_id)) == 2
 
 
 async def test_a_repetition_for_another_member_is_refused(identity: Identity) -> None:
@@ -85,10 +85,7 @@ async def test_the_same_account_id_in_two_enterprises_is_no_conflict(identity: I
 
 @pytest.mark.parametrize("state", ["unknown", "pending"])
 async def test_no_account_is_opened_for_one_who_is_no_active_member(identity: Identity, state: str) -> None:
-    member_id = new_id()
-    if state == "pending":
-        await make.register(identity, make.fresh_email())
-        ((member_id,),) = await make.as_superuser(identity, "SELECT id::text FROM wrtn_members")
+    member_id = await make.pending(identity) if state == "pending" else new_id()
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await make.open_account(identity, member_id)
     assert make.reason(refused.value) == "MEMBER_NOT_FOUND"
@@ -181,7 +178,7 @@ async def test_the_event_of_an_employment_opens_the_account_once_however_often_i
             (last.enterprise_id, last.account_id),
         ]
     )
-    assert len(await make.published(identity, "account.opened")) == 3
+    assert len(await make.published(identity, "account.opened", signed_in.member_id)) == 3
 
 
 async def test_the_event_leaves_an_account_that_the_rpc_opened(identity: Identity) -> None:

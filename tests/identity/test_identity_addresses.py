@@ -23,9 +23,7 @@ async def test_a_peer_learns_the_proven_addresses_of_an_active_member(identity: 
 
 
 async def test_an_address_that_is_not_proven_is_nobodys(identity: Identity) -> None:
-    await make.register(identity, make.fresh_email())
-    ((member_id,),) = await make.as_superuser(identity, "SELECT id FROM wrtn_members")
-    assert await addresses(identity, str(member_id)) == []
+    assert await addresses(identity, await make.pending(identity)) == []
 
 
 async def test_a_member_who_does_not_exist_has_none(identity: Identity) -> None:

@@ -14,9 +14,11 @@ from unittest.mock import patch
 import grpc
 import pytest
 
+from services.identity import bearers
 from services.identity.admin import main
 from tests.identity import make
 from tests.identity.service import Identity
+from tests.identity.smtp_server import code_in
 from tests.identity.test_identity_credentials import issue, resolve
 from wrtn.access.v1.access_pb2 import StaffRight
 from wrtn.identity.v1 import members_pb2
@@ -79,7 +81,7 @@ async def test_an_existing_member_becomes_administrator_once(identity: Identity)
     assert (code, value(printed, "administrator")) == (0, "appointed")
     assert (again[0], value(again[1], "administrator")) == (0, "is one already")
     assert value(printed, "member") == signed_in.member_id
-    (event,) = await make.published(identity, "staff.appointed")
+    (event,) = await make.published(identity, "staff.appointed", signed_in.member_id)
     assert event.member_id == signed_in.member_id
     query = "SELECT right_before, right_after, version, decider_member_id FROM wrtn_staff_appointments"
     assert [tuple(row) for row in await make.rows(identity, query, signed_in.member_id)] == [(0, 2, 3, None)]
@@ -104,7 +106,8 @@ async def test_nobody_is_appointed_for_an_address_that_is_not_verified(identity:
     code, printed = await admin(identity, "appoint-administrator", "--email", email)
     assert code == 1
     assert "nobody has verified this address" in printed
-    assert await make.published(identity, "staff.appointed") == []
+    member_id = str(bearers.owner_of(bearers.VERIFICATION, code_in(await identity.mailbox.wait_for(email))))
+    assert await make.published(identity, "staff.appointed", member_id) == []
 
 
 async def test_the_first_administrator_may_be_made_outright(identity: Identity) -> None:
@@ -113,8 +116,8 @@ async def test_the_first_administrator_may_be_made_outright(identity: Identity) 
     signed_in = await make.sign_in(identity, email, value(printed, "password"))
     assert code == 0
     assert signed_in.member_id == value(printed, "member")
-    assert len(await make.published(identity, "account.opened")) == 1
-    assert len(await make.published(identity, "staff.appointed")) == 1
+    assert len(await make.published(identity, "account.opened", signed_in.member_id)) == 1
+    assert len(await make.published(identity, "staff.appointed", signed_in.member_id)) == 1
 
 
 async def test_a_password_may_come_by_standard_input_and_is_not_printed(identity: Identity) -> None:
@@ -133,15 +136,15 @@ async def test_a_password_may_come_by_standard_input_and_is_not_printed(identity
     await make.sign_in(identity, email)
 
 
-async def test_a_weak_password_makes_nobody(identity: Identity) -> None:
+async def test_a_weak_password_makes_nobody(alone: Identity) -> None:
     code, printed = await admin(
-        identity,
+        alone,
         *("appoint-administrator", "--email", "root@example.com", "--create", "--password-stdin"),
         given="password",
     )
     assert code == 1
     assert "too easily guessed" in printed
-    assert await make.as_superuser(identity, "SELECT 1 FROM wrtn_members") == []
+    assert await make.as_superuser(alone, "SELECT 1 FROM wrtn_members") == []
 
 
 async def test_a_platform_credential_works_until_it_is_revoked(identity: Identity) -> None:
@@ -159,7 +162,7 @@ async def test_a_platform_credential_works_until_it_is_revoked(identity: Identit
         await issue(identity, credential_id, secret)
     assert (await admin(identity, "revoke-credential", "--id", credential_id))[0] == 0
     assert await resolve(identity, credential_id=credential_id) == Principal()
-    (event,) = await make.published(identity, "credential.revoked")
+    (event,) = await make.published(identity, "credential.revoked", credential_id)
     assert event.credential_id == credential_id
 
 
@@ -178,9 +181,9 @@ async def test_the_staff_history_refuses_every_change(identity: Identity) -> Non
             await make.as_superuser(identity, statement)
 
 
-async def test_rotating_adds_a_key_that_signs_later(identity: Identity) -> None:
-    before = await make.jwks(identity)
-    code, printed = await admin(identity, "rotate-signing-key")
-    found = await make.as_superuser(identity, "SELECT kid FROM wrtn_signing_keys ORDER BY generation")
+async def test_rotating_adds_a_key_that_signs_later(alone: Identity) -> None:
+    before = await make.jwks(alone)
+    code, printed = await admin(alone, "rotate-signing-key")
+    found = await make.as_superuser(alone, "SELECT kid FROM wrtn_signing_keys ORDER BY generation")
     assert code == 0
     assert [kid for (kid,) in found] == [before[0], value(printed, "key")]

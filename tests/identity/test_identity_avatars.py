@@ -14,15 +14,6 @@ from tests.identity.service import Identity
 from wrtn.identity.v1.avatars_pb2 import Avatar, DeleteAvatarRequest, GetAvatarRequest, SetAvatarRequest
 from wrtn.identity.v1.members_pb2 import GetMemberRequest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def identity(shared: Identity) -> Identity:
-    """One for all tests here: each keeps to members of its own."""
-    return shared
-
-
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )

@@ -71,9 +71,9 @@ async def test_one_tenant_is_open_to_one_administrator_for_an_hour(
     assert await may_read(identity, boss, person.account_id) == made.id
     assert await may_read(identity, boss, other.account_id) == ""
     assert await may_read(identity, other, person.account_id) == ""
-    clock.ahead = timedelta(minutes=59)
+    clock.ahead += timedelta(minutes=59)
     assert await may_read(identity, boss, person.account_id) == made.id
-    clock.ahead = timedelta(minutes=61)
+    clock.ahead += timedelta(minutes=2)
     assert await may_read(identity, boss, person.account_id) == ""
 
 
@@ -155,7 +155,8 @@ async def test_the_holder_of_a_personal_account_sees_each_use(identity: Identity
     every = await identity.break_glass.ListBreakGlasses(
         break_glass_pb2.ListBreakGlassesRequest(), metadata=boss.metadata
     )
-    assert [each.tenant_id for each in every.break_glasses] == [other.account_id, person.account_id]
+    newest = [each.tenant_id for each in every.break_glasses[:2]]
+    assert newest == [other.account_id, person.account_id]
 
 
 async def test_opening_and_closing_is_audited_for_the_tenant_and_told(identity: Identity) -> None:
@@ -169,7 +170,7 @@ async def test_opening_and_closing_is_audited_for_the_tenant_and_told(identity: 
     )
     assert found == [("break_glass.opened", boss.member_id, 2), ("break_glass.closed", boss.member_id, 2)]
     assert "may read conversations" in (await identity.mailbox.wait_for(person.email, 2))["Subject"]
-    (event,) = await make.published(identity, "break_glass.opened")
+    (event,) = await make.published(identity, "break_glass.opened", person.account_id)
     assert (event.break_glass_id, event.tenant_id) == (made.id, person.account_id)
     ((plain,),) = await make.as_superuser(
         identity, "SELECT count(*) FROM wrtn_break_glasses WHERE position('4711'::bytea in reason) > 0"

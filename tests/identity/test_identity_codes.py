@@ -45,7 +45,7 @@ async def test_the_holder_and_the_managers_change_the_code(identity: Identity) -
     worker = await colleague(identity, enterprise_id)
     assert (await recode(identity, worker, worker.account_id, "박미나-2")).code == "박미나-2"
     assert (await recode(identity, owner, worker.account_id, "support")).code == "support"
-    events = await make.published(identity, "account.code_changed")
+    events = await make.published(identity, "account.code_changed", worker.account_id)
     assert [(each.account_id, each.tenant_id) for each in events] == [(worker.account_id, enterprise_id)] * 2
 
 

@@ -42,8 +42,6 @@ from wrtn.identity.v1 import erasures_pb2, members_pb2, suspensions_pb2
 from wrtn.operations.v1 import operations_pb2
 from wrtn.operations.v1.operations_pb2 import Operation
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 
 async def test_a_members_own_wish_waits_seven_days_and_can_be_undone(suite: World) -> None:
     known = await member(suite.identity)
@@ -190,7 +188,7 @@ async def test_what_was_of_an_erased_member_can_be_read_nowhere(suite: World) ->
 async def test_an_erased_members_address_is_free_and_their_tokens_are_refused(suite: World) -> None:
     known = await member(suite.identity)
     await suite.erased(known)
-    told = [each.member_id for each in await published(suite.identity, "member.erased")]
+    told = [each.member_id for each in await published(suite.identity, "member.erased", known.member_id)]
     assert told.count(known.member_id) == 1
     got = suite.identity.members.GetMember(
         members_pb2.GetMemberRequest(member_id="me"), metadata=known.metadata

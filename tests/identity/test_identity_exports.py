@@ -12,7 +12,6 @@ from functools import partial
 from uuid import UUID
 
 import grpc
-import pytest
 
 from chassis.blobs import Blobs
 from chassis.database import Scope
@@ -36,7 +35,6 @@ from wrtn.identity.v1.transfers_pb2 import AcceptTransferRequest, OfferAccountRe
 PNG = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_an_export_holds_what_every_service_holds_about_the_member_and_nothing_of_others(

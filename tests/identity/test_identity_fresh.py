@@ -78,7 +78,10 @@ async def test_an_owner_of_a_moment_ago_changes_nothing(identity: Identity, chan
     identity.titles[enterprise_id, owner.account_id] = Title.TITLE_MEMBER
     assert await refusal(change(identity, enterprise_id, owner)) == "NOT_ADMITTED"
     for table in ("wrtn_sign_in_policies", "wrtn_service_credentials"):
-        assert await make.as_superuser(identity, f"SELECT FROM {table}") == []
+        assert (
+            await make.as_superuser(identity, f"SELECT FROM {table} WHERE tenant_id = '{enterprise_id}'")
+            == []
+        )
 
 
 @pytest.mark.parametrize(

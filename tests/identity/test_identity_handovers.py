@@ -94,7 +94,7 @@ async def test_who_left_the_enterprise_before_accepting_gets_nothing(identity: I
         CODES.FAILED_PRECONDITION,
         "RECEIVER_NOT_EMPLOYED",
     )
-    assert await make.published(identity, "account.transferred") == []
+    assert await make.published(identity, "account.transferred", holder.account_id) == []
 
 
 async def test_the_enterprise_decides_where_the_account_of_who_left_goes(identity: Identity) -> None:
@@ -109,7 +109,7 @@ async def test_the_enterprise_decides_where_the_account_of_who_left_goes(identit
     )
     assert all(each == answers[0] for each in answers)
     assert (answers[0].id, answers[0].state) == (asked.transfer_id, State.STATE_DECIDED)
-    assert len(await make.published(identity, "account.transferred")) == 1
+    assert len(await make.published(identity, "account.transferred", holder.account_id)) == 1
     latest, _ = await holdings(identity, owner, holder.account_id)
     assert (latest.cause, latest.transfer_id) == (
         accounts_pb2.AccountHolding.CAUSE_DECIDED,
@@ -142,7 +142,7 @@ async def test_a_decision_that_fits_nothing_changes_nothing(identity: Identity) 
     ):
         found = await refused(identity.transfers.TransferAccount(asked, metadata=identity.peer()))
         assert found[1] == code
-    assert await make.published(identity, "account.transferred") == []
+    assert await make.published(identity, "account.transferred", holder.account_id) == []
     await identity.transfers.TransferAccount(good, metadata=identity.peer())
     other = decision(enterprise_id, holder, third, transfer_id=good.transfer_id)
     assert await refused(identity.transfers.TransferAccount(other, metadata=identity.peer())) == (

@@ -23,10 +23,10 @@ def hasher() -> PasswordHasher:
 
 
 async def test_no_step_of_signing_in_holds_the_event_loop_for_as_long_as_a_hash(
-    identity: Identity, monkeypatch: pytest.MonkeyPatch
+    alone: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    member = await make.member(identity)
-    await make.sign_in(identity, member.email)  # statements are compiled from now on
+    member = await make.member(alone)
+    await make.sign_in(alone, member.email)  # statements are compiled from now on
     took: list[float] = []
     run = asyncio.Handle._run
 
@@ -37,8 +37,8 @@ async def test_no_step_of_signing_in_holds_the_event_loop_for_as_long_as_a_hash(
         took.append(time.thread_time() - began)
 
     monkeypatch.setattr(asyncio.Handle, "_run", measured)
-    await asyncio.gather(*(make.sign_in(identity, member.email) for _ in range(8)))
-    await make.register(identity, make.fresh_email())
+    await asyncio.gather(*(make.sign_in(alone, member.email) for _ in range(8)))
+    await make.register(alone, make.fresh_email())
     monkeypatch.undo()
     assert len(took) > 100, "the steps were seen"
     assert max(took) < MOST

@@ -94,7 +94,7 @@ async def test_a_mail_that_is_refused_for_now_is_tried_again_after_a_while(
     assert await office.sender().send_due() == 1
     office.mailbox.refuse = ""
     assert await office.sender().send_due() == 0, "it waits"
-    clock.ahead = delay_after(1)
+    clock.ahead += delay_after(1)
     assert await office.sender().send_due() == 1
     row = await office.only()
     assert (row.state, row.attempts, row.last_error) == ("SENT", 2, "SMTPDataError 451")
@@ -106,7 +106,7 @@ async def test_a_mail_whose_sender_died_is_sent_by_the_next(office: PostOffice, 
     email = await office.queue()
     await office.sender()._claim()
     assert await office.sender().send_due() == 0
-    clock.ahead = sender.CLAIM
+    clock.ahead += sender.CLAIM
     assert await office.sender().send_due() == 1
     assert len(office.mailbox.to(email)) == 1
 
@@ -120,7 +120,7 @@ async def test_a_mail_that_leaves_twice_has_one_message_id(office: PostOffice, c
         async with office.database.app.snapshot(Scope.of(member_id=claimed[0].member_id)) as snapshot:
             key = await office.keyring.key(snapshot, claimed[0].member_id)
         await connection.send(opened(key, claimed[0]))
-    clock.ahead = sender.CLAIM
+    clock.ahead += sender.CLAIM
     await office.sender().send_due()
     assert len({mail["Message-ID"] for mail in office.mailbox.to(email)}) == 1
     assert len(office.mailbox.to(email)) == 2
@@ -176,18 +176,18 @@ async def test_the_mails_of_an_erased_member_are_not_sent(office: PostOffice) ->
     assert office.mailbox.to(email) == []
 
 
-async def test_what_was_sent_is_no_longer_kept(identity: Identity) -> None:
+async def test_what_was_sent_is_no_longer_kept(alone: Identity) -> None:
     email = make.fresh_email()
-    await make.register(identity, email)
-    await identity.mailbox.wait_for(email)
-    assert await settled(identity, "SENT") == [(1, None, None)]
+    await make.register(alone, email)
+    await alone.mailbox.wait_for(email)
+    assert await settled(alone, "SENT") == [(1, None, None)]
 
 
-async def test_a_mail_that_is_refused_for_good_is_kept_for_an_operator(identity: Identity) -> None:
-    identity.mailbox.refuse = "550 no such user"
+async def test_a_mail_that_is_refused_for_good_is_kept_for_an_operator(alone: Identity) -> None:
+    alone.mailbox.refuse = "550 no such user"
     email = make.fresh_email()
-    await make.register(identity, email)
-    ((attempts, error, message),) = await settled(identity, "REFUSED")
+    await make.register(alone, email)
+    ((attempts, error, message),) = await settled(alone, "REFUSED")
     assert (attempts, error) == (1, "SMTPDataError 550")
     assert message is not None
 
@@ -210,30 +210,30 @@ async def test_an_outage_of_the_server_loses_no_mail(
         failed = "SELECT 1 FROM wrtn_mails WHERE last_error IS NOT NULL"
         await until(lambda: make.rows(identity, failed))
         async with smtp_server(mailbox):
-            clock.ahead = timedelta(minutes=1)
+            clock.ahead += timedelta(minutes=1)
             await another_sender(identity).send_due()
             await mailbox.wait_for(email)
 
 
-async def test_ten_senders_at_once_send_each_mail_once(identity: Identity) -> None:
+async def test_ten_senders_at_once_send_each_mail_once(alone: Identity) -> None:
     emails = [make.fresh_email() for _ in range(12)]
-    await asyncio.gather(*(make.register(identity, email) for email in emails))
-    senders = [another_sender(identity) for _ in range(10)]
+    await asyncio.gather(*(make.register(alone, email) for email in emails))
+    senders = [another_sender(alone) for _ in range(10)]
     await asyncio.gather(*(each.send_due() for each in senders))
-    await asyncio.gather(*(identity.mailbox.wait_for(email) for email in emails))
-    await settled(identity, "SENT")
-    assert sorted(str(message["To"]) for message in identity.mailbox.messages) == sorted(emails)
+    await asyncio.gather(*(alone.mailbox.wait_for(email) for email in emails))
+    await settled(alone, "SENT")
+    assert sorted(str(message["To"]) for message in alone.mailbox.messages) == sorted(emails)
 
 
-async def test_a_mail_that_cannot_be_decrypted_stops_no_other(identity: Identity) -> None:
+async def test_a_mail_that_cannot_be_decrypted_stops_no_other(alone: Identity) -> None:
     await make.as_superuser(
-        identity,
+        alone,
         "INSERT INTO wrtn_mails (id, member_id, message, state, attempts, next_attempt_time, create_time)"
         " VALUES (uuidv7(), uuidv7(), 'rubbish', 'QUEUED', 0, now() - interval '1 hour', now())",
     )
     email = make.fresh_email()
-    await make.register(identity, email)
-    await identity.mailbox.wait_for(email)
+    await make.register(alone, email)
+    await alone.mailbox.wait_for(email)
 
 
 @pytest.mark.parametrize(

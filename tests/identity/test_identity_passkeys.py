@@ -153,7 +153,7 @@ async def test_the_answer_to_a_registration_is_good_once_for_five_minutes(
     credential = Authenticator().create(await begin(identity, signed_in))
     late = Authenticator().create(await begin(identity, signed_in))
     await add(identity, signed_in, credential)
-    clock.ahead = timedelta(minutes=5, seconds=1)
+    clock.ahead += timedelta(minutes=5, seconds=1)
     for each in (credential, late):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await add(identity, signed_in, each)
@@ -181,7 +181,7 @@ async def test_an_assertion_that_proves_nothing_is_refused_alike(
     elif how == "registration":
         asked.update({"challenge": (await begin(identity, signed_in))["challenge"]})
     else:
-        clock.ahead = timedelta(minutes=5, seconds=1)
+        clock.ahead += timedelta(minutes=5, seconds=1)
     assert await refusal(identity, authenticator.get(asked)) == "PASSKEY_REFUSED"
 
 
@@ -236,7 +236,7 @@ async def test_a_stolen_access_token_cannot_add_or_remove_a_passkey(
     signed_in = await make.member(identity)
     await registered(identity, signed_in)
     (row,) = await listed(identity, signed_in)
-    clock.ahead = LATER
+    clock.ahead += LATER
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await begin(identity, signed_in)
     assert make.reason(refused.value) == "PROOF_MISSING"

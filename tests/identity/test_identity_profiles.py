@@ -13,14 +13,6 @@ from tests.identity.make import SignedIn
 from tests.identity.service import Identity
 from wrtn.identity.v1.members_pb2 import GetMemberRequest, Member, UpdateMemberRequest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def identity(shared: Identity) -> Identity:
-    """One for all tests here: each keeps to members of its own."""
-    return shared
-
 
 async def update(identity: Identity, member: SignedIn, *mask: str, **values: Any) -> Member:
     """Changes the member."""

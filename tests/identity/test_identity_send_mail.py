@@ -17,8 +17,8 @@ from wrtn.identity.v1.mails_pb2 import SendMailRequest, SendMailResponse
 
 async def send(identity: Identity, **values: Any) -> SendMailResponse:
     """Sends a mail as the enterprise service."""
-    values = {"template": "verify_email", "values": {"token": "wrtn_ev_x"}, "request_id": "one"} | values
-    return await identity.mails.SendMail(SendMailRequest(**values), metadata=identity.peer())
+    given = {"template": "verify_email", "values": {"token": "wrtn_ev_x"}, "request_id": make.fresh_id()}
+    return await identity.mails.SendMail(SendMailRequest(**given | values), metadata=identity.peer())
 
 
 async def queued(identity: Identity) -> int:
@@ -51,30 +51,32 @@ async def test_a_mail_to_a_proven_address_stands_under_its_owners_key(identity: 
 
 
 async def test_a_mail_that_waits_is_not_readable_in_the_table(identity: Identity) -> None:
-    identity.mailbox.refuse = "451 later"
     email = make.fresh_email()
-    answer = await send(identity, address=email, values={"token": "canary"})
-    ((message,),) = await make.as_superuser(
-        identity, f"SELECT message FROM wrtn_mails WHERE id = '{answer.mail_id}'"
-    )
+    with identity.mailbox.refusing("451 later"):
+        answer = await send(identity, address=email, values={"token": "canary"})
+        query = f"SELECT message FROM wrtn_mails WHERE id = '{answer.mail_id}'"
+        ((message,),) = await make.as_superuser(identity, query)
     assert len(message) > 500
     assert email.encode() not in message
     assert b"canary" not in message
 
 
 async def test_ten_repetitions_at_once_queue_one_mail(identity: Identity) -> None:
-    email = make.fresh_email()
-    answers = await asyncio.gather(*(send(identity, address=email) for _ in range(10)))
+    email, request_id, before = make.fresh_email(), make.fresh_id(), await queued(identity)
+    repeated = (send(identity, address=email, request_id=request_id) for _ in range(10))
+    answers = await asyncio.gather(*repeated)
     assert len({each.mail_id for each in answers}) == 1
-    assert await queued(identity) == 1
+    assert await queued(identity) == before + 1
 
 
 async def test_the_same_id_with_another_body_is_an_error(identity: Identity) -> None:
-    await send(identity, address=make.fresh_email())
+    request_id = make.fresh_id()
+    await send(identity, address=make.fresh_email(), request_id=request_id)
+    before = await queued(identity)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await send(identity, address=make.fresh_email())
+        await send(identity, address=make.fresh_email(), request_id=request_id)
     assert make.reason(refused.value) == "IDEMPOTENCY_KEY_REUSED"
-    assert await queued(identity) == 1
+    assert await queued(identity) == before
 
 
 @pytest.mark.parametrize(
@@ -93,13 +95,14 @@ async def test_what_is_wrong_is_told_and_queues_nothing(
     identity: Identity, values: dict[str, Any], reason: str
 ) -> None:
     recipient = {} if "member_id" in values else {"address": make.fresh_email()}
+    request_id, before = make.fresh_id(), await queued(identity)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await send(identity, **recipient | values)
+        await send(identity, **{"request_id": request_id} | recipient | values)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert make.reason(refused.value) == reason
-    assert await queued(identity) == 0
+    assert await queued(identity) == before
     # Nothing of the refused request is kept: the same id is good for the right one.
-    await send(identity, address=make.fresh_email())
+    await send(identity, address=make.fresh_email(), request_id=request_id)
 
 
 async def test_a_member_whom_nobody_knows_is_not_found(identity: Identity) -> None:
@@ -110,10 +113,8 @@ async def test_a_member_whom_nobody_knows_is_not_found(identity: Identity) -> No
 
 
 async def test_a_member_without_a_proven_address_has_none_to_write_to(identity: Identity) -> None:
-    await make.register(identity, make.fresh_email())
-    ((member_id,),) = await make.as_superuser(identity, "SELECT id FROM wrtn_members")
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await send(identity, member_id=str(member_id))
+        await send(identity, member_id=await make.pending(identity))
     assert make.reason(refused.value) == "MEMBER_HAS_NO_ADDRESS"
 
 
@@ -134,8 +135,9 @@ async def test_any_writing_arrives_as_it_was(identity: Identity, token: str) -> 
 
 async def test_only_peers_have_mails_sent(identity: Identity) -> None:
     signed_in = await make.member(identity)
+    before = await queued(identity)
     request = SendMailRequest(
-        address=make.fresh_email(), template="verify_email", values={"token": "x"}, request_id="one"
+        address=make.fresh_email(), template="verify_email", values={"token": "x"}, request_id=make.fresh_id()
     )
     for metadata in ((), signed_in.metadata):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -144,4 +146,4 @@ async def test_only_peers_have_mails_sent(identity: Identity) -> None:
             grpc.StatusCode.UNAUTHENTICATED,
             grpc.StatusCode.PERMISSION_DENIED,
         )
-    assert await queued(identity) == 1, "the mail of registering alone"
+    assert await queued(identity) == before

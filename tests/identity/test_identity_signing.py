@@ -98,7 +98,7 @@ async def test_tokens_stay_good_through_a_rotation(
     old, _ = await signer.issue(MEMBER)
     await signer.rotate()
     same, _ = await signer.issue(MEMBER)
-    clock.ahead = OVERLAP
+    clock.ahead += OVERLAP
     new, _ = await signer.issue(MEMBER)
     found = jwks.parsed(await signer.jwks())
     kids = [str(tokens.header_of(each)["kid"]) for each in (old, same, new)]

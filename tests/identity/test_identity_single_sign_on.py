@@ -24,8 +24,8 @@ from wrtn.identity.v1 import (
 async def test_an_enterprises_provider_does_not_bring_anybody_past_their_second_factor(
     world: World, clock: MovableClock
 ) -> None:
-    mine = await make.member(world.identity, "mina@acme.example")
-    enterprise_id, owner = await employ(world, "acme.example")
+    mine = await make.member(world.identity, f"mina@{world.domain}")
+    enterprise_id, owner = await employ(world, world.domain)
     connection = await world.set_up(enterprise_id, owner, link_employees=True)
     account = await make.open_account(world.identity, mine.member_id, enterprise_id=enterprise_id)
     world.identity.titles[enterprise_id, account.id] = Title.TITLE_MEMBER
@@ -48,14 +48,14 @@ async def test_an_enterprises_provider_does_not_bring_anybody_past_their_second_
 
 
 async def test_an_enterprise_signs_its_people_in_by_its_own_provider(world: World) -> None:
-    enterprise_id, owner = await employ(world, "acme.example")
+    enterprise_id, owner = await employ(world, world.domain)
     connection = await world.set_up(enterprise_id, owner)
     found = await world.identity.federation.DiscoverSignIn(
-        federation_pb2.DiscoverSignInRequest(address="anybody@acme.example")
+        federation_pb2.DiscoverSignInRequest(address=f"anybody@{world.domain}")
     )
     assert (found.single_sign_on, found.display_name) == (True, "Acme")
     # The provider of an enterprise need not say that it has verified an address of its own domain.
-    new = await world.sign_in("mina", "mina@acme.example", verified=None, address="x@acme.example")
+    new = await world.sign_in("mina", f"mina@{world.domain}", verified=None, address=f"x@{world.domain}")
     (login,) = await make.rows(
         world.identity, "SELECT methods, connection_id, connection_tenant_id FROM wrtn_logins", new.member_id
     )
@@ -68,19 +68,19 @@ async def test_the_provider_of_an_enterprise_asserts_addresses_of_its_proven_dom
     world: World,
 ) -> None:
     victim = await make.member(world.identity)
-    enterprise_id, owner = await employ(world, "acme.example")
+    enterprise_id, owner = await employ(world, world.domain)
     await world.set_up(enterprise_id, owner, link_employees=True)
-    world.enterprise.owns("weak.example", enterprise_id, by_dns=False)
-    for email in (victim.email, "mina@weak.example", "mina@nobody.example", ""):
-        refused = await outcome(world.sign_in("mina", email, address="x@acme.example"))
+    world.enterprise.owns(f"weak.{world.domain}", enterprise_id, by_dns=False)
+    for email in (victim.email, f"mina@weak.{world.domain}", "mina@nobody.example", ""):
+        refused = await outcome(world.sign_in("mina", email, address=f"x@{world.domain}"))
         assert refused == (CODE.PERMISSION_DENIED, "ADDRESS_NOT_OF_ENTERPRISE")
-    unknown = await outcome(world.begin(address="mina@weak.example"))
+    unknown = await outcome(world.begin(address=f"mina@weak.{world.domain}"))
     assert unknown == (CODE.NOT_FOUND, "SIGN_IN_PROVIDER_UNKNOWN")
     assert await world.linked(victim) == []
     # A domain that was lost has no say any more, also for who is linked.
-    await world.sign_in("mina", "mina@acme.example", address="x@acme.example")
-    begun = await world.begin(address="x@acme.example")
-    code, state = world.provider.authorize(begun.authorization_url, "mina", "mina@acme.example")
+    await world.sign_in("mina", f"mina@{world.domain}", address=f"x@{world.domain}")
+    begun = await world.begin(address=f"x@{world.domain}")
+    code, state = world.provider.authorize(begun.authorization_url, "mina", f"mina@{world.domain}")
     world.enterprise.domains.clear()
     assert (await outcome(world.complete(begun, code, state)))[1] == "ADDRESS_NOT_OF_ENTERPRISE"
 
@@ -90,10 +90,10 @@ async def test_a_subject_at_an_enterprises_provider_is_not_the_one_that_anybody_
 ) -> None:
     mine = await make.member(world.identity)
     await world.link(mine, "mina", mine.email)
-    enterprise_id, owner = await employ(world, "acme.example")
+    enterprise_id, owner = await employ(world, world.domain)
     await world.set_up(enterprise_id, owner)
     # The same issuer and subject, but said through the client of the enterprise.
-    other = await world.sign_in("mina", "mina@acme.example", address="x@acme.example")
+    other = await world.sign_in("mina", f"mina@{world.domain}", address=f"x@{world.domain}")
     assert other.member_id != mine.member_id
 
 
@@ -101,8 +101,8 @@ async def test_a_subject_at_an_enterprises_provider_is_not_the_one_that_anybody_
 async def test_an_employee_is_linked_by_signing_in_if_the_enterprise_wants_it_so(
     world: World, link_employees: bool
 ) -> None:
-    mine = await make.member(world.identity, "mina@acme.example")
-    enterprise_id, owner = await employ(world, "acme.example")
+    mine = await make.member(world.identity, f"mina@{world.domain}")
+    enterprise_id, owner = await employ(world, world.domain)
     await world.set_up(enterprise_id, owner, link_employees=link_employees)
     needed = (CODE.PERMISSION_DENIED, "IDENTITY_LINK_NEEDED")
     # A member of the domain who does not work there has to say so themselves.
@@ -117,12 +117,12 @@ async def test_an_employee_is_linked_by_signing_in_if_the_enterprise_wants_it_so
 
 
 async def test_discovery_tells_the_same_of_every_address_of_a_domain(world: World) -> None:
-    enterprise_id, owner = await employ(world, "acme.example")
+    enterprise_id, owner = await employ(world, world.domain)
     await world.set_up(enterprise_id, owner)
-    await make.member(world.identity, "known@acme.example")
+    await make.member(world.identity, f"known@{world.domain}")
     answers = [
         await world.identity.federation.DiscoverSignIn(federation_pb2.DiscoverSignInRequest(address=each))
-        for each in ("known@acme.example", "unknown@acme.example", "UNKNOWN@ACME.example")
+        for each in (f"known@{world.domain}", f"unknown@{world.domain}", f"UNKNOWN@{world.domain.upper()}")
     ]
     assert all(each == answers[0] for each in answers)
     nobody = federation_pb2.DiscoverSignInRequest(address="known@elsewhere.example")
@@ -133,7 +133,7 @@ async def test_discovery_tells_the_same_of_every_address_of_a_domain(world: Worl
 async def test_a_connection_is_kept_by_who_keeps_the_security_and_its_secret_is_never_answered(
     world: World,
 ) -> None:
-    enterprise_id, owner = await employ(world, "acme.example")
+    enterprise_id, owner = await employ(world, world.domain)
     acting = (enterprise_id, owner.account_id)
     world.identity.titles[acting] = Title.TITLE_MANAGER
     world.identity.running.runtime.access.clear()
@@ -153,10 +153,10 @@ async def test_a_connection_is_kept_by_who_keeps_the_security_and_its_secret_is_
 
 
 async def test_a_removed_connection_signs_nobody_in(world: World) -> None:
-    enterprise_id, owner = await employ(world, "acme.example")
+    enterprise_id, owner = await employ(world, world.domain)
     await world.set_up(enterprise_id, owner)
-    begun = await world.begin(address="mina@acme.example")
-    code, state = world.provider.authorize(begun.authorization_url, "mina", "mina@acme.example")
+    begun = await world.begin(address=f"mina@{world.domain}")
+    code, state = world.provider.authorize(begun.authorization_url, "mina", f"mina@{world.domain}")
     request = single_sign_on_pb2.DeleteSingleSignOnRequest(enterprise_id=enterprise_id)
     for _ in range(2):
         await world.identity.single_sign_on.DeleteSingleSignOn(request, metadata=owner.metadata)
@@ -166,7 +166,7 @@ async def test_a_removed_connection_signs_nobody_in(world: World) -> None:
 
 
 async def test_an_issuer_that_is_no_provider_is_not_set(world: World) -> None:
-    enterprise_id, owner = await employ(world, "acme.example")
+    enterprise_id, owner = await employ(world, world.domain)
     for issuer in ("http://127.0.0.1:1", f"{world.provider.issuer}/another"):
         refused = await outcome(world.set_up(enterprise_id, owner, issuer=issuer))
         assert refused == (CODE.FAILED_PRECONDITION, "ISSUER_UNUSABLE")
@@ -186,12 +186,12 @@ async def test_the_provider_of_an_enterprise_is_never_looked_for_inside(identity
 async def test_single_sign_on_satisfies_the_policy_that_asks_for_it_and_for_a_second_factor(
     world: World,
 ) -> None:
-    enterprise_id, first = await employ(world, "acme.example")
+    enterprise_id, first = await employ(world, world.domain)
     await world.set_up(enterprise_id, first, link_employees=True)
-    await world.link(first, "boss", "boss@acme.example", address="boss@acme.example")
-    owner = await world.sign_in("boss", "boss@acme.example", address="boss@acme.example")
+    await world.link(first, "boss", f"boss@{world.domain}", address=f"boss@{world.domain}")
+    owner = await world.sign_in("boss", f"boss@{world.domain}", address=f"boss@{world.domain}")
     assert owner.account_id == first.account_id
-    mine = await make.member(world.identity, "mina@acme.example")
+    mine = await make.member(world.identity, f"mina@{world.domain}")
     account = await make.open_account(world.identity, mine.member_id, enterprise_id=enterprise_id)
     world.identity.titles[enterprise_id, account.id] = Title.TITLE_MEMBER
     asked: dict[str, Any] = {"single_sign_on_required": True, "second_factor_required": True}

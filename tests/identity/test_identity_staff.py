@@ -70,31 +70,30 @@ async def test_an_administrator_appoints_and_dismisses(identity: Identity) -> No
     assert (made.member_id, made.staff_right) == (person.member_id, STAFF_RIGHT_MODERATOR)
     assert (await resolve(identity, member=(person.member_id, "", ""))).staff_right == STAFF_RIGHT_MODERATOR
     await appoint(identity, boss, person.member_id, STAFF_RIGHT_ADMINISTRATOR)
-    assert await staff_of(identity, boss) == {
-        boss.member_id: STAFF_RIGHT_ADMINISTRATOR,
-        person.member_id: STAFF_RIGHT_ADMINISTRATOR,
-    }
+    administrators = {boss.member_id: STAFF_RIGHT_ADMINISTRATOR, person.member_id: STAFF_RIGHT_ADMINISTRATOR}
+    assert (await staff_of(identity, boss)).items() >= administrators.items()
     await dismiss(identity, boss, person.member_id)
-    assert list(await staff_of(identity, boss)) == [boss.member_id]
+    left = await staff_of(identity, boss)
+    assert (boss.member_id in left, person.member_id in left) == (True, False)
     assert (await resolve(identity, member=(person.member_id, "", ""))).staff_right == STAFF_RIGHT_UNSPECIFIED
     assert await refused(dismiss(identity, boss, person.member_id)) == (CODES.NOT_FOUND, "STAFF_NOT_FOUND")
-    assert len(await make.published(identity, "staff.appointed")) == 4
+    assert len(await make.published(identity, "staff.appointed", person.member_id)) == 3
 
 
-async def test_appointments_are_kept_with_who_decided_and_why_and_never_altered(identity: Identity) -> None:
-    boss, person = await make.appointed(identity), await make.member(identity)
-    await appoint(identity, boss, person.member_id)
-    await dismiss(identity, boss, person.member_id)
+async def test_appointments_are_kept_with_who_decided_and_why_and_never_altered(alone: Identity) -> None:
+    boss, person = await make.appointed(alone), await make.member(alone)
+    await appoint(alone, boss, person.member_id)
+    await dismiss(alone, boss, person.member_id)
     request = staff_pb2.ListStaffAppointmentsRequest(member_id=person.member_id)
-    found = await identity.staff.ListStaffAppointments(request, metadata=boss.metadata)
+    found = await alone.staff.ListStaffAppointments(request, metadata=boss.metadata)
     assert [
         (each.right_before, each.right_after, each.decider_member_id, each.reason)
         for each in found.staff_appointments
     ] == [(1, 0, boss.member_id, "left us"), (0, 1, boss.member_id, "night shift")]
-    every = await identity.staff.ListStaffAppointments(
+    every = await alone.staff.ListStaffAppointments(
         staff_pb2.ListStaffAppointmentsRequest(page_size=2), metadata=boss.metadata
     )
-    rest = await identity.staff.ListStaffAppointments(
+    rest = await alone.staff.ListStaffAppointments(
         staff_pb2.ListStaffAppointmentsRequest(page_size=2, page_token=every.next_page_token),
         metadata=boss.metadata,
     )
@@ -104,9 +103,9 @@ async def test_appointments_are_kept_with_who_decided_and_why_and_never_altered(
         "DELETE FROM wrtn_staff_appointments",
     ):
         with pytest.raises(Exception, match="insert-only"):
-            await make.as_superuser(identity, change)
+            await make.as_superuser(alone, change)
     ((kept,),) = await make.as_superuser(
-        identity, "SELECT count(*) FROM wrtn_staff_appointments WHERE reason = 'left us'::bytea"
+        alone, "SELECT count(*) FROM wrtn_staff_appointments WHERE reason = 'left us'::bytea"
     )
     assert kept == 0, "a reason is personal, and encrypted"
 
@@ -118,7 +117,7 @@ async def test_nobody_but_an_administrator_appoints(identity: Identity) -> None:
         assert await refused(appoint(identity, by, person.member_id)) == NOT_ADMITTED
         assert await refused(dismiss(identity, by, boss.member_id)) == NOT_ADMITTED
     assert await refused(staff_of(identity, person)) == NOT_ADMITTED
-    assert set(await staff_of(identity, moderator)) == {boss.member_id, moderator.member_id}
+    assert set(await staff_of(identity, moderator)) >= {boss.member_id, moderator.member_id}
 
 
 async def test_nobody_appoints_themself(identity: Identity) -> None:
@@ -130,40 +129,35 @@ async def test_nobody_appoints_themself(identity: Identity) -> None:
     assert await refused(attempt) == NOT_ADMITTED
 
 
-async def test_the_last_administrator_stays(identity: Identity) -> None:
-    boss = await make.appointed(identity)
+async def test_the_last_administrator_stays(alone: Identity) -> None:
+    boss = await make.appointed(alone)
     last = (CODES.FAILED_PRECONDITION, "STAFF_LAST_ADMINISTRATOR")
-    assert await refused(dismiss(identity, boss, boss.member_id)) == last
-    other = await make.appointed(identity)
-    await dismiss(identity, boss, boss.member_id)
-    assert await refused(dismiss(identity, other, other.member_id)) == last
+    assert await refused(dismiss(alone, boss, boss.member_id)) == last
+    other = await make.appointed(alone)
+    await dismiss(alone, boss, boss.member_id)
+    assert await refused(dismiss(alone, other, other.member_id)) == last
 
 
-@pytest.mark.parametrize("round_", range(3))
-async def test_of_two_who_dismiss_each_other_at_the_same_instant_one_stays(
-    identity: Identity, round_: int
-) -> None:
-    one, two = await make.appointed(identity), await make.appointed(identity)
-    answers = await asyncio.gather(
-        dismiss(identity, one, two.member_id),
-        dismiss(identity, two, one.member_id),
-        return_exceptions=True,
-    )
-    assert sum(isinstance(each, staff_pb2.DismissStaffResponse) for each in answers) == 1
-    (kept,) = await make.as_superuser(identity, "SELECT member_id::text FROM wrtn_staff")
-    assert kept[0] in (one.member_id, two.member_id)
-    others = await make.as_superuser(identity, "SELECT id::text FROM wrtn_members WHERE staff_right = 2")
-    assert others == [kept]
+async def test_of_two_who_dismiss_each_other_at_the_same_instant_one_stays(alone: Identity) -> None:
+    one = await make.appointed(alone)
+    for _ in range(3):
+        two = await make.appointed(alone)
+        answers = await asyncio.gather(
+            dismiss(alone, one, two.member_id),
+            dismiss(alone, two, one.member_id),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(each, staff_pb2.DismissStaffResponse) for each in answers) == 1
+        (kept,) = await make.as_superuser(alone, "SELECT member_id::text FROM wrtn_staff")
+        assert kept[0] in (one.member_id, two.member_id)
+        others = await make.as_superuser(alone, "SELECT id::text FROM wrtn_members WHERE staff_right = 2")
+        assert others == [kept]
+        one = one if kept[0] == one.member_id else two
 
 
 async def test_only_active_members_are_appointed(identity: Identity) -> None:
     boss = await make.appointed(identity)
-    email = make.fresh_email()
-    await make.register(identity, email)
-    ((pending,),) = await make.as_superuser(
-        identity, "SELECT id::text FROM wrtn_members WHERE state = 'PENDING'"
-    )
-    for member_id in (pending, str(Clock().new_id())):
+    for member_id in (await make.pending(identity), str(Clock().new_id())):
         assert await refused(appoint(identity, boss, member_id)) == (CODES.NOT_FOUND, "MEMBER_NOT_FOUND")
 
 
@@ -172,7 +166,7 @@ async def test_an_appointment_repeated_is_one(identity: Identity) -> None:
     first = await appoint(identity, boss, person.member_id, request_id="one")
     assert await appoint(identity, boss, person.member_id, request_id="one") == first
     assert await appoint(identity, boss, person.member_id) == first
-    assert len(await make.published(identity, "staff.appointed")) == 2
+    assert len(await make.published(identity, "staff.appointed", person.member_id)) == 1
 
 
 async def test_every_appointment_is_audited(identity: Identity) -> None:
@@ -187,19 +181,19 @@ async def test_every_appointment_is_audited(identity: Identity) -> None:
     assert found == [("staff.appointed", boss.member_id), ("staff.dismissed", boss.member_id)]
 
 
-async def test_staff_find_members_by_the_very_address_and_page_by_page(identity: Identity) -> None:
-    moderator = await make.appointed(identity, STAFF_RIGHT_MODERATOR)
-    people = [await make.member(identity, display_name=f"Person {number}") for number in range(3)]
-    await make.register(identity, make.fresh_email())
-    (found,) = (await search(identity, moderator, email=people[1].email.upper())).members
+async def test_staff_find_members_by_the_very_address_and_page_by_page(alone: Identity) -> None:
+    moderator = await make.appointed(alone, STAFF_RIGHT_MODERATOR)
+    people = [await make.member(alone, display_name=f"Person {number}") for number in range(3)]
+    await make.register(alone, make.fresh_email())
+    (found,) = (await search(alone, moderator, email=people[1].email.upper())).members
     assert (found.id, found.display_name) == (people[1].member_id, "Person 1")
     assert not found.emails
-    assert not (await search(identity, moderator, email="nobody@example.com")).members
-    assert not (await search(identity, moderator, email=people[1].email[:-1])).members
+    assert not (await search(alone, moderator, email="nobody@example.com")).members
+    assert not (await search(alone, moderator, email=people[1].email[:-1])).members
     listed, token = [], ""
     while True:
         page = await search(
-            identity,
+            alone,
             moderator,
             page_size=2,
             page_token=token,
@@ -210,7 +204,7 @@ async def test_staff_find_members_by_the_very_address_and_page_by_page(identity:
         if not token:
             break
     assert listed == ["Person 2", "Person 1", "Person 0", "Mina Park"]
-    assert await refused(search(identity, people[0])) == NOT_ADMITTED
+    assert await refused(search(alone, people[0])) == NOT_ADMITTED
 
 
 async def test_a_search_is_audited_and_its_address_is_encrypted(identity: Identity) -> None:
@@ -218,9 +212,8 @@ async def test_a_search_is_audited_and_its_address_is_encrypted(identity: Identi
     await search(identity, moderator, email="someone@example.com")
     (entry,) = await make.as_superuser(
         identity,
-        "SELECT member_id::text, details::text, position('someone'::bytea in private)"
-        " FROM wrtn_audit_entries WHERE action = 'members.searched'",
+        "SELECT details::text, position('someone'::bytea in private) FROM wrtn_audit_entries"
+        f" WHERE action = 'members.searched' AND member_id = '{moderator.member_id}'",
     )
-    assert entry[0] == moderator.member_id
-    assert "someone" not in entry[1]
-    assert entry[2] == 0
+    assert "someone" not in entry[0]
+    assert entry[1] == 0
