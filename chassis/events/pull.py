@@ -59,11 +59,11 @@ class Pull:
         self._wanted = 0
         self._heard = self._progress = 0.0
         self._in_vain = 0
-        self._closed = False
+        self._closing = asyncio.Event()
 
     async def next(self) -> list[Msg]:
         """Waits for messages and answers those that are there, a batch at most; nothing once closed."""
-        while not self._closed:
+        while not self._closing.is_set():
             await self._renew()
             if self._buffer:
                 return [self._buffer.popleft() for _ in range(min(self._batch, len(self._buffer)))]
@@ -72,7 +72,7 @@ class Pull:
 
     async def close(self) -> list[Msg]:
         """Ends the request and answers what was delivered and not handed out."""
-        self._closed = True
+        self._closing.set()
         self._wake.set()
         if self._subscription is not None:
             # Draining hands over what nats-py has received and not yet given to us.
@@ -89,7 +89,7 @@ class Pull:
 
     async def _word(self) -> None:
         self._wake.clear()
-        if self._closed:
+        if self._closing.is_set():
             # What `close` has set was cleared just now: waiting would only hold up the end.
             return
         await rest(self._wake, HEARTBEAT)
@@ -111,13 +111,13 @@ class Pull:
             await self._pause()
 
     async def _connected(self) -> Client:
-        while not self._bus.connected and not self._closed and not self._buffer:
+        while not self._bus.connected and not self._closing.is_set() and not self._buffer:
             await self._word()
         return self._bus.client
 
     async def _pause(self) -> None:
         if not self._buffer:
-            await asyncio.sleep(RETRY_DELAY)
+            await rest(self._closing, RETRY_DELAY)
 
     async def _subscribe(self, client: Client) -> None:
         if self._subscription is not None and self._generation < 0:
