@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -170,7 +171,9 @@ async def answered(
     ]
 
     async def receive() -> Any:
-        return left.pop(0) if left else {"type": "http.disconnect"}
+        if not left:
+            await asyncio.Event().wait()  # the client stays for its answer, however slow the machine is
+        return left.pop(0)
 
     async def send(message: Any) -> None:
         sent.append(message)
