@@ -12,11 +12,10 @@ from uuid import UUID
 
 import grpc
 import nats
-import psycopg
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from chassis.clock import Clock
 from chassis.database import Scope
@@ -267,10 +266,8 @@ async def as_worker(identity: Identity, query: str) -> list[Any]:
 
 async def as_superuser(identity: Identity, query: str) -> list[tuple[Any, ...]]:
     """Runs a statement with row level security out of the way."""
-    plain = make_url(identity.admin_url).set(drivername="postgresql").render_as_string(hide_password=False)
-    async with await psycopg.AsyncConnection.connect(plain, autocommit=True) as connection:
-        cursor = await connection.execute(query.encode())
-        return await cursor.fetchall() if cursor.description else []
+    cursor = await (await identity.superuser()).execute(query.encode())
+    return await cursor.fetchall() if cursor.description else []
 
 
 async def key_set(identity: Identity) -> auth_pb2.Jwks:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
+import psycopg
 from argon2 import PasswordHasher
 
 from chassis import service
 from chassis.clock import Clock
+from chassis.database.roles import conninfo
 from chassis.embedded.nats import Nats
 from chassis.service import Parts, Running, Runtime
 from chassis.testing.callers import Callers, Metadata
@@ -119,6 +121,7 @@ class Identity:
     staff: StaffServiceAsyncStub = field(init=False)
     break_glass: BreakGlassServiceAsyncStub = field(init=False)
     _channel: grpc.aio.Channel = field(init=False)
+    _superuser: psycopg.AsyncConnection | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._channel = self.running.channel()
@@ -143,9 +146,17 @@ class Identity:
         self.staff = StaffServiceStub(self._channel)
         self.break_glass = BreakGlassServiceStub(self._channel)
 
+    async def superuser(self) -> psycopg.AsyncConnection:
+        """Answers a connection for which there is no row level security, one for all that is asked."""
+        if self._superuser is None:
+            self._superuser = await psycopg.AsyncConnection.connect(conninfo(self.admin_url), autocommit=True)
+        return self._superuser
+
     async def close(self) -> None:
-        """Closes the client's channel."""
+        """Closes what is open on the client's side."""
         await self._channel.close()
+        if self._superuser is not None:
+            await self._superuser.close()
 
     def peer(self, name: str = "enterprise") -> Metadata:
         """Answers the credentials of a peer service."""

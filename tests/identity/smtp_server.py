@@ -24,6 +24,7 @@ class Mailbox:
         self.attempts = 0
         self.port = 0
         self._changed = asyncio.Condition()
+        self._to: dict[str, list[EmailMessage]] = {}
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Takes a message."""
@@ -32,6 +33,8 @@ class Mailbox:
             if not self.refuse:
                 parsed = message_from_bytes(envelope.content, EmailMessage, policy=policy.default)
                 self.messages.append(parsed)
+                # Reading a header parses it: once for each message, however often somebody looks.
+                self._to.setdefault(str(parsed["To"]), []).append(parsed)
             self._changed.notify_all()
         return self.refuse or "250 OK"
 
@@ -46,7 +49,7 @@ class Mailbox:
 
     def to(self, address: str) -> list[EmailMessage]:
         """Answers what arrived for an address."""
-        return [message for message in self.messages if message["To"] == address]
+        return list(self._to.get(address, ()))
 
     async def wait_for(self, address: str, count: int = 1) -> EmailMessage:
         """Waits until this many mails have arrived for the address, and answers the last."""
