@@ -81,7 +81,7 @@ def wire(runtime: Runtime[EnterpriseSettings]) -> Parts:
             (add_GrantRequestServiceServicer_to_server, GrantRequests(runtime, identity)),
             (add_VisibilityServiceServicer_to_server, Visibility(runtime, identity)),
             (add_HistoryServiceServicer_to_server, Histories(runtime.db)),
-            (add_AccessServiceServicer_to_server, Access(resolve)),
+            (add_AccessServiceServicer_to_server, Access(db, resolve)),
             (add_DataSubjectServiceServicer_to_server, subjects.rpc(runtime)),
             (add_DomainServiceServicer_to_server, DomainRpc(db, identity, proofs)),
             (add_ImportServiceServicer_to_server, ImportRpc(db, deciding, operations)),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from chassis.crypto import Keyring
 from chassis.database import Transaction
 from chassis.events.consumer import Consumer
 from chassis.events.envelope import Event
-from services.identity import events as told
 from services.identity.accounts.accounts import Opening, open_for_employee
+from services.identity.credentials import standings
 from services.identity.members import members
-from services.identity.store import Standing, admit_member, keep_standings
+from services.identity.store import Standing, admit_member
 from wrtn.enterprise.v1.events_pb2 import (
     EmployeeHired,
     EnterpriseClosed,
@@ -53,20 +53,12 @@ class Employment:
 
 async def halted(tx: Transaction, events: Sequence[Event[Halted]]) -> None:
     """Has the keys and credentials of these enterprises refused from now on."""
-    await _turned(tx, [(each.version, each.aggregate_id) for each in events], held=True)
+    await standings.keep(tx, [Standing(each.aggregate_id, True, each.version) for each in events])
 
 
 async def resumed(tx: Transaction, events: Sequence[Event[Resumed]]) -> None:
     """Has the keys and credentials of these enterprises work again."""
-    await _turned(tx, [(each.version, each.aggregate_id) for each in events], held=False)
-
-
-async def _turned(tx: Transaction, turns: Iterable[tuple[int, UUID]], *, held: bool) -> None:
-    """Keeps the newest of each enterprise and tells of it: only now does asking again bring a new answer."""
-    newest = {enterprise_id: version for version, enterprise_id in sorted(turns)}
-    standings = [Standing(enterprise_id, held, version) for enterprise_id, version in newest.items()]
-    for each in await keep_standings(tx, standings):
-        told.enterprise_hold_changed(tx, each.tenant_id, each.version)
+    await standings.keep(tx, [Standing(each.aggregate_id, False, each.version) for each in events])
 
 
 ENTERPRISES = Consumer(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from chassis import settings
 from chassis.service import Parts, Runtime, run
-from services.identity.credentials import principals
 from services.identity.settings import IdentitySettings
 from services.identity.sign_in.passwords import Passwords
 from services.identity.wiring import accounts, members, sign_in, staff, subjects
 from services.identity.wiring.core import Core
-from wrtn.identity.v1.principals_pb2 import Principal, ResolvePrincipalRequest
 
 PARTS = (members.parts, sign_in.parts, accounts.parts, staff.parts, subjects.parts)
 
@@ -18,16 +16,12 @@ def wire(runtime: Runtime[IdentitySettings], passwords: Passwords | None = None)
     """Makes the service of its parts. It resolves principals and keys itself, not by a call to itself."""
     core = Core(runtime, passwords or Passwords())
     made = [part(core) for part in PARTS]
-
-    async def principal_of(request: ResolvePrincipalRequest) -> Principal:
-        return await principals.resolve(core.db, core.uses, request)
-
     return Parts(
         servicers=[each for part in made for each in part.servicers],
         consumers=[each for part in made for each in part.consumers],
         jobs=[each for part in made for each in part.jobs],
         background=[each for part in made for each in part.background],
-        principals_source=principal_of,
+        principals_source=core.resolver.resolve,
         jwks_source=core.signer.jwks,
     )
 

@@ -6,7 +6,7 @@ from services.enterprise.convert.grants import grant, grant_change, grant_defaul
 from services.enterprise.convert.history import companion_at, deputy_at, role_at, team_at, team_change
 from services.enterprise.convert.invitations import invitation
 from services.enterprise.convert.people import appointment, deputy, employee, handover
-from services.enterprise.convert.rights import access
+from services.enterprise.convert.rights import access, standing
 from services.enterprise.convert.teams import companion, team
 from services.enterprise.convert.webhooks import attempt, delivery, endpoint, event_types
 
@@ -32,6 +32,7 @@ __all__ = [
     "handover",
     "invitation",
     "role_at",
+    "standing",
     "state_change",
     "team",
     "team_at",

@@ -1,4 +1,4 @@
-"""Who an account is in an enterprise, as a message. Pure."""
+"""Who an account is in an enterprise, and whether that one stands, as messages. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from google.protobuf.duration_pb2 import Duration
 
 from chassis import call
 from services.enterprise.convert import fields
-from wrtn.enterprise.v1.access_pb2 import Access, TeamPlace, TeamRole
+from services.enterprise.models import Enterprise
+from wrtn.enterprise.v1.access_pb2 import Access, EnterpriseStanding, TeamPlace, TeamRole
+from wrtn.enterprise.v1.enterprises_pb2 import ENTERPRISE_STATE_ACTIVE
 
 
 def access(found: call.Access | None) -> Access:
@@ -26,6 +28,13 @@ def access(found: call.Access | None) -> Access:
         content_readable=found.content_readable,
         good_for=_seconds(found.good_for),
     )
+
+
+def standing(row: Enterprise | None) -> EnterpriseStanding:
+    """Answers whether an enterprise is halted; one that is not known is."""
+    if row is None:
+        return EnterpriseStanding(halted=True)
+    return EnterpriseStanding(halted=row.state != ENTERPRISE_STATE_ACTIVE, version=row.version)
 
 
 def _place(found: call.TeamPlace) -> TeamPlace:

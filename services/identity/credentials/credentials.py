@@ -14,6 +14,7 @@ from chassis.auth.tokens import AccessToken
 from chassis.database import Database, Scope, Transaction
 from services.identity import bearers, events
 from services.identity.credentials.signing import Signer
+from services.identity.credentials.standings import Standings
 from services.identity.credentials.uses import LastUses
 from services.identity.errors import (
     ApiKeyNotFound,
@@ -117,13 +118,17 @@ async def rotate(
 
 
 async def issue_token(
-    db: Database, signer: Signer, uses: LastUses, credential_id: UUID, secret: str
+    db: Database, signer: Signer, uses: LastUses, standings: Standings, credential_id: UUID, secret: str
 ) -> tuple[str, datetime]:
-    """Exchanges a credential for an access token and its end; raises CredentialRefused for any other."""
+    """Exchanges a credential for an access token and its end.
+
+    Raises CredentialRefused for any other, RightsUnavailable if nobody tells whether its enterprise stands.
+    """
     async with db.snapshot(scope_of(credential_id)) as snapshot:
         credential = await Principals(snapshot).credential(credential_id)
         now = snapshot.now
-    if not _opens(credential, bearers.digest(secret), now) or credential is None:
+    opens = _opens(credential, bearers.digest(secret), now)
+    if credential is None or not opens or not await standings.confirmed(credential.tenant_id):
         raise CredentialRefused("The credential is not valid.")
     uses.tell(credential, now)
     return await signer.issue(AccessToken(credential_id=credential_id))

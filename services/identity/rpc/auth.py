@@ -15,6 +15,7 @@ from chassis.idempotency import once
 from services.identity import convert
 from services.identity.credentials import credentials
 from services.identity.credentials.signing import Signer
+from services.identity.credentials.standings import Standings
 from services.identity.credentials.uses import LastUses
 from services.identity.factors.passkeys import refused
 from services.identity.logins import logins
@@ -39,13 +40,20 @@ class AuthRpc(AuthServiceServicer):
     """wrtn.identity.v1 AuthService."""
 
     def __init__(
-        self, db: Database, sign_ins: SignIns, signer: Signer, cache: Principals, uses: LastUses
+        self,
+        db: Database,
+        sign_ins: SignIns,
+        signer: Signer,
+        cache: Principals,
+        uses: LastUses,
+        standings: Standings,
     ) -> None:
         self._db = db
         self._sign_ins = sign_ins
         self._signer = signer
         self._cache = cache
         self._uses = uses
+        self._standings = standings
 
     async def SignIn(self, request: auth_pb2.SignInRequest, context: Context) -> auth_pb2.TokenPair:
         """Repeating it opens another login: an answer with tokens is not kept to be given again."""
@@ -108,7 +116,12 @@ class AuthRpc(AuthServiceServicer):
     ) -> auth_pb2.IssueServiceTokenResponse:
         """Changes nothing: tokens are not kept."""
         access_token, expire_time = await credentials.issue_token(
-            self._db, self._signer, self._uses, UUID(request.credential_id), request.secret
+            self._db,
+            self._signer,
+            self._uses,
+            self._standings,
+            UUID(request.credential_id),
+            request.secret,
         )
         return auth_pb2.IssueServiceTokenResponse(
             access_token=access_token, access_expire_time=convert.timestamp(expire_time)

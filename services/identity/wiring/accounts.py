@@ -27,7 +27,7 @@ def parts(core: Core) -> Parts:
             (add_TransferServiceServicer_to_server, transfers),
             (add_ApiKeyServiceServicer_to_server, ApiKeyRpc(db, keyring, cache)),
             (add_CredentialServiceServicer_to_server, CredentialRpc(db, cache)),
-            (add_PrincipalServiceServicer_to_server, PrincipalRpc(db, core.uses)),
+            (add_PrincipalServiceServicer_to_server, PrincipalRpc(core.resolver)),
         ],
         consumers=[Employment(keyring).consumer(), ENTERPRISES],
         background=[core.uses],

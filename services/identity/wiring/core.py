@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from chassis.runtime import Runtime
 from services.identity.accounts.reach import Reach
+from services.identity.credentials.principals import Resolver
 from services.identity.credentials.signing import Signer
+from services.identity.credentials.standings import Standings
 from services.identity.credentials.uses import LastUses
 from services.identity.mail.post import Post
 from services.identity.settings import IdentitySettings
@@ -30,6 +32,8 @@ class Core:
         self.signer = Signer(db, keyring, runtime.clock)
         self.reach = Reach(db, runtime.access)
         self.uses = LastUses(db)
+        self.standings = Standings(db, runtime.bus, runtime.peers)
+        self.resolver = Resolver(db, self.uses, self.standings)
         self.party = chosen.passkey_party()
         self.guessing = Guessing(db, keyring)
         self.proofs = Proofs(db, keyring, passwords, self.guessing)

@@ -44,7 +44,7 @@ def parts(core: Core) -> Parts:
         servicers=[
             (
                 add_AuthServiceServicer_to_server,
-                AuthRpc(db, core.sign_ins, core.signer, core.cache, core.uses),
+                AuthRpc(db, core.sign_ins, core.signer, core.cache, core.uses, core.standings),
             ),
             (add_LoginServiceServicer_to_server, LoginRpc(db, keyring, core.cache)),
             (add_SecondFactorServiceServicer_to_server, factors),
