@@ -50,6 +50,8 @@ from services.billing.errors.plans import (
     SubscriptionHalted,
     SubscriptionNotFound,
     SubscriptionStateRefused,
+    TokensExceeded,
+    TokensNotEstimated,
     TrialRefused,
 )
 from services.billing.errors.prices import (
@@ -159,6 +161,8 @@ __all__ = [
     "TeamNotFound",
     "TeamNotJoined",
     "TimeRangeInvalid",
+    "TokensExceeded",
+    "TokensNotEstimated",
     "TopUpInvalid",
     "TransferBooked",
     "TransferNotCollectable",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from chassis.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
+from chassis.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+)
 
 
 class PlanNotFound(NotFound):
@@ -63,6 +70,18 @@ class TrialRefused(FailedPrecondition):
     """The plan has no trial, or the enterprise had one."""
 
     reason = "TRIAL_REFUSED"
+
+
+class TokensExceeded(ResourceExhausted):
+    """The plan includes no more tokens this month, and allows none beyond them."""
+
+    reason = "TOKENS_EXCEEDED"
+
+
+class TokensNotEstimated(InvalidArgument):
+    """The plan limits tokens, and the estimate names an amount alone."""
+
+    reason = "TOKENS_NOT_ESTIMATED"
 
 
 class SubscriptionHalted(FailedPrecondition):

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,19 +16,15 @@ from services.billing.invoices import invoice_settings
 from services.billing.invoices.numbers import numbered
 from services.billing.invoices.taxes import Tax, Taxes
 from services.billing.ledger.money import rounded
-from services.billing.models import Subscription, SubscriptionPhase
-from services.billing.plans.fees import Fee, Stretch, fees
+from services.billing.plans.fees import Fee, fees
 from services.billing.plans.included_tokens import Allowance, allowance
+from services.billing.plans.stretches import stretches_of
 from services.billing.spending.admission import ZERO
 from services.billing.spending.splitting import line_of
 from services.billing.store.billed import Billed, Closings, Covered, Increase, UsageSum
 from services.billing.store.customers import Customer
-from services.billing.store.plans import Plans
-from services.billing.store.subscriptions import Subscriptions
 from wrtn.billing.v1.invoice_settings_pb2 import InvoiceSettings
 from wrtn.billing.v1.invoices_pb2 import InvoiceLine
-from wrtn.billing.v1.plans_pb2 import PlanTerms
-from wrtn.billing.v1.subscriptions_pb2 import Subscription as Wire
 
 _USED = (InvoiceLine.KIND_USAGE, InvoiceLine.KIND_CORRECTION, InvoiceLine.KIND_INCLUDED)
 
@@ -99,7 +94,7 @@ class Drafter:
         buyer = await invoice_settings.get(tx, self.keyring, tenant_id)
         centres = _Centres(buyer, await customer.parents())
         until = period_end or end
-        stretches = await _stretches(tx, tenant_id, until)
+        stretches = await stretches_of(tx, tenant_id, until)
         lines = [
             *_of_fees(fees(stretches, zone, start, end), currency),
             *(_of_usage(each, centres, currency) for each in await billed.sums(start, end)),
@@ -190,28 +185,3 @@ def _taken_off(line: Line, lines: Sequence[Line], currency: str) -> list[Line]:
     # What takes all of the usage off leaves nothing of what its lines were rounded to.
     amount = sum((each.amount for each in used), ZERO) if off == left else rounded(off, currency)
     return [line._replace(exact_amount=-off, amount=-amount)]
-
-
-async def _stretches(tx: Snapshot, tenant_id: UUID, end: datetime) -> list[Stretch]:
-    """Answers the times in which something was subscribed to, from what the subscriptions were."""
-    phases = await Subscriptions(tx, tenant_id).phases()
-    terms = await Plans(tx).versions({(phase.plan_id, phase.plan_version) for _, phase in phases})
-    ends = [after.start_time for (_, _), (_, after) in pairwise(phases)] + [end]
-    return [
-        _stretch(row, phase, terms[phase.plan_id, phase.plan_version], until)
-        for (row, phase), until in zip(phases, ends, strict=False)
-        if phase.state in (Wire.STATE_TRIALING, Wire.STATE_ACTIVE)
-    ]
-
-
-def _stretch(row: Subscription, phase: SubscriptionPhase, terms: PlanTerms, until: datetime) -> Stretch:
-    return Stretch(
-        phase.start_time,
-        until,
-        row.start_time,
-        terms,
-        row.currency,
-        phase.seats,
-        phase.discount,
-        trial=phase.state == Wire.STATE_TRIALING,
-    )

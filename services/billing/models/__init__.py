@@ -37,6 +37,7 @@ from services.billing.models.prices import Price, UnpricedModel
 from services.billing.models.reconciling import CheckedPeriod
 from services.billing.models.reservations import Reservation, ReservationState
 from services.billing.models.rules import ExchangeRate, PriceRule
+from services.billing.models.token_counts import TokenCount, TokenHold
 from services.billing.models.usages import CostDay, HolderCostDay, TeamPath, Usage
 from services.billing.models.wallets import (
     AccountTenure,
@@ -101,6 +102,8 @@ __all__ = [
     "Subscription",
     "SubscriptionPhase",
     "TeamPath",
+    "TokenCount",
+    "TokenHold",
     "UnpricedModel",
     "Usage",
     "UsageCorrection",

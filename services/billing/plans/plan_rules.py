@@ -9,9 +9,10 @@ from uuid import UUID
 
 from chassis.errors import DomainError
 from services.billing.errors import ModelNotInPlan, SubscriptionHalted
+from wrtn.billing.v1.plans_pb2 import PlanTerms
 from wrtn.billing.v1.subscriptions_pb2 import Subscription as Wire
 
-_LEVEL = "plan"
+LEVEL = "plan"
 
 
 class PlanRule(NamedTuple):
@@ -21,6 +22,8 @@ class PlanRule(NamedTuple):
     state: int
     cancel_time: datetime | None
     allowed_models: Sequence[str]
+    capped: bool = False
+    """Whether no more tokens may be used than are included."""
 
     def refusal(self, model: str, now: datetime) -> DomainError | None:
         """Answers why a call of the model is refused; None if it is not."""
@@ -28,17 +31,22 @@ class PlanRule(NamedTuple):
         if ended or self.state in (Wire.STATE_PAUSED, Wire.STATE_CANCELED):
             return SubscriptionHalted(
                 "The subscription is paused or over: resume it, or start another.",
-                level=_LEVEL,
+                level=LEVEL,
                 level_id=str(self.plan_id),
             )
         if self.allowed_models and not any(_matches(each, model) for each in self.allowed_models):
             return ModelNotInPlan(
                 "The plan does not include this model: choose another one, or change the plan.",
                 field="model",
-                level=_LEVEL,
+                level=LEVEL,
                 level_id=str(self.plan_id),
             )
         return None
+
+
+def is_capped(terms: PlanTerms) -> bool:
+    """Whether the tokens that the plan includes are the limit: no more are admitted."""
+    return bool(terms.included_tokens) and not terms.overage_allowed
 
 
 def _matches(allowed: str, model: str) -> bool:

@@ -79,8 +79,3 @@ def _check(terms: PlanTerms) -> None:
         raise PlanInvalid("A plan has one price in each currency.", field="terms.prices")
     if terms.included_tokens and any(Decimal(price.included_credits or 0) for price in terms.prices):
         raise PlanInvalid("A plan includes credits or tokens, not both.", field="terms.included_tokens")
-    if terms.included_tokens and not terms.overage_allowed:
-        raise PlanInvalid(
-            "Without overage the credits are the limit: include credits, not tokens.",
-            field="terms.included_tokens",
-        )

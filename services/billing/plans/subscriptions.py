@@ -29,9 +29,11 @@ from services.billing.errors import (
 from services.billing.models import Subscription, SubscriptionPhase
 from services.billing.plans import included
 from services.billing.plans.fees import price_in, term
+from services.billing.plans.plan_rules import is_capped
 from services.billing.store.customers import Customer
 from services.billing.store.plans import Plans, Versioned
 from services.billing.store.subscriptions import Subscriptions
+from services.billing.store.token_counts import TokenCounts
 from services.billing.wallets import wallets
 from wrtn.billing.v1.subscriptions_pb2 import Subscription as Wire
 
@@ -213,7 +215,9 @@ async def _enter(tx: Transaction, row: Subscription, moment: datetime, action: s
     await _note(tx, row, action)
     plan = await Plans(tx).get(row.plan_id, row.plan_version)
     if plan is not None:
-        await wallets.set_prepaid(tx, row.tenant_id, prepaid=not plan.terms.overage_allowed)
+        without = not plan.terms.overage_allowed
+        await wallets.set_prepaid(tx, row.tenant_id, prepaid=without and not is_capped(plan.terms))
+        await TokenCounts(tx, row.tenant_id).forget(tx.now)
     await included.give(tx, row.tenant_id)
     tx.session.add(
         SubscriptionPhase(

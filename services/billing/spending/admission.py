@@ -32,7 +32,9 @@ class Ask(NamedTuple):
 
     amount: Decimal
     tokens: int
-    """Estimated, for the rate; 0 if only an amount was named."""
+    """Estimated, for the rate and plans that limit them; 0 if only an amount was named."""
+    counted: bool = True
+    """False if only an amount was named."""
 
 
 @dataclass(slots=True)

@@ -26,8 +26,9 @@ from services.billing.errors import (
 from services.billing.models import ReservationState
 from services.billing.periods import BEGINNING, following, span
 from services.billing.plans.plan_rules import PlanRule
-from services.billing.spending import notices
+from services.billing.spending import notices, token_caps
 from services.billing.spending.admission import ZERO, Ask, Counter, Level, Refusal, admit
+from services.billing.spending.token_caps import TokenCap
 from services.billing.store.spenders import Look, Seen, Spender
 from services.billing.store.spending import (
     Covering,
@@ -38,6 +39,7 @@ from services.billing.store.spending import (
     Spending,
     Terms,
 )
+from services.billing.store.token_counts import TokenCounts
 
 _DEPTH = {Level.EMPLOYEE: 0, Level.TEAM: 1, Level.ENTERPRISE: 2}
 _WALLET = "The credits in the wallet do not cover it: buy more."
@@ -77,6 +79,7 @@ class _Batch:
     covering: dict[UUID, Covering] = field(default_factory=dict)
     wallet: Counter | None = None
     plan: PlanRule | None = None
+    tokens: TokenCap | None = None
     changed: dict[UUID, Counter] = field(default_factory=dict)
     added: dict[UUID, Kept] = field(default_factory=dict)
     refused: dict[UUID, Refusal] = field(default_factory=dict)
@@ -100,10 +103,14 @@ async def authorize(db: Database, tenant_id: UUID, wanted: Sequence[Wanted]) -> 
     )
     async with db.transaction(Scope.of(tenant_id), first=look.ask) as tx:
         queries, seen = Spending(tx, tenant_id), await look.seen()
+        tokens = await token_caps.locked(tx, tenant_id, seen.plan)
         batch = await _locked(tx, queries, tenant_id, wanted, seen)
+        batch.tokens = tokens
         outcomes = [_decide(batch, each, seen) for each in wanted]
         if not await queries.keep(list(batch.changed.values()), list(batch.added.values()), tx.now):
             raise Twin("The reservation was made by another request just now.")
+        if tokens is not None:
+            await TokenCounts(tx, tenant_id).hold(tokens.taken)
         await _tell_refusals(tx, batch)
     return outcomes
 
@@ -209,6 +216,8 @@ def _decide(batch: _Batch, wanted: Wanted, seen: Seen) -> Outcome:
         return refusal_of(no)
     made = _reservation(batch, wanted, spender, counters)
     batch.added[made.id] = made
+    if batch.tokens is not None:
+        batch.tokens.take(made.id, wanted.ask.tokens)
     return made
 
 
@@ -218,7 +227,10 @@ def _may_spend(batch: _Batch, wanted: Wanted, spender: Spender | None) -> Domain
         return AccountNotFound("The account does not exist.", field="account_id")
     if wanted.team_id is not None and (personal or not spender.companion or spender.archived):
         return TeamNotJoined("The holder of the account is not in this team.", field="team_id")
-    return batch.plan.refusal(wanted.model, batch.now) if batch.plan is not None else None
+    refusal = batch.plan.refusal(wanted.model, batch.now) if batch.plan is not None else None
+    if refusal is None and batch.tokens is not None:
+        return batch.tokens.refusal(wanted.ask, batch.now)
+    return refusal
 
 
 def _of(batch: _Batch, wanted: Wanted, spender: Spender) -> list[Counter]:

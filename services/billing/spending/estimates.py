@@ -45,7 +45,7 @@ class Estimates:
         """Answers the estimate: tokens at the price of now; at zero, as usages are, if there is none."""
         agreement = await self._agreement(tenant_id, now)
         if estimate.WhichOneof("estimate") == "amount":
-            return Estimate(Ask(Decimal(estimate.amount), 0), agreement.currency)
+            return Estimate(Ask(Decimal(estimate.amount), 0, counted=False), agreement.currency)
         price = self._prices.at(model, now)
         if price is None:
             async with self._db.snapshot(Scope()) as snapshot:

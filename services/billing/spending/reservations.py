@@ -16,10 +16,14 @@ from chassis.database import Transaction
 from services.billing import convert
 from services.billing.errors import ReservationEnded, ReservationNotFound
 from services.billing.models import Reservation, ReservationState
+from services.billing.spending import token_caps
 from services.billing.spending.admission import Ask, admit
 from services.billing.spending.authorizing import counter_of, refusal_of, wallet_counter
+from services.billing.store import token_counts
 from services.billing.store.reservations import Reservations
+from services.billing.store.spenders import plan_of
 from services.billing.store.spending import Key, Spending
+from services.billing.store.token_counts import TokenCounts
 from wrtn.billing.v1 import spending_pb2 as pb
 
 
@@ -54,11 +58,13 @@ async def extend(
 ) -> pb.Reservation:
     """Reserves more, in the periods in which the reservation is held, and prolongs it.
 
-    Raises BudgetExceeded or RateExceeded, and ReservationEnded if nothing is held any more.
+    Raises BudgetExceeded, RateExceeded, WalletExceeded or TokensExceeded, TokensNotEstimated, and
+    ReservationEnded if nothing is held any more.
     """
     row = await _held(tx, tenant_id, reservation_id)
     queries = Spending(tx, tenant_id)
     if more.amount or more.tokens:
+        await _extend_tokens(tx, row, more)
         held, terms, purse = await queries.lock(sorted(periods_of(row)))
         covering = {each.id: each for each in await Reservations(tx).targets(tenant_id, row.budget_ids)}
         counters = [
@@ -80,6 +86,17 @@ async def extend(
     return convert.reservation(row)
 
 
+async def _extend_tokens(tx: Transaction, row: Reservation, more: Ask) -> None:
+    """Holds more of the tokens that a plan limits."""
+    cap = await token_caps.locked(tx, row.tenant_id, await plan_of(tx, row.tenant_id))
+    if cap is None:
+        return
+    refusal = cap.refusal(more, tx.now)
+    if refusal is not None:
+        raise refusal
+    await TokenCounts(tx, row.tenant_id).hold({row.id: more.tokens})
+
+
 async def release(tx: Transaction, tenant_id: UUID, reservation_id: UUID) -> pb.Reservation:
     """Gives back what is held; one that ended stays as it is."""
     row = await Reservations(tx).lock_one(tenant_id, reservation_id)
@@ -96,6 +113,7 @@ async def end(tx: Transaction, rows: Sequence[Reservation], state: ReservationSt
     for row in rows:
         moves.give_back(row)
         row.state, row.end_time = state, tx.now
+    await token_counts.give_back(tx, [(row.tenant_id, row.id) for row in rows])
     await Reservations(tx).move(moves.spent, moves.reserved, moves.held)
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from chassis.database import Transaction
 from services.billing.models import Budget
 from services.billing.periods import Span, following, span
-from services.billing.spending import notices, reservations
+from services.billing.spending import notices, reservations, token_caps
 from services.billing.spending.reservations import Moves
 from services.billing.store.reservations import Place, Reservations
 from services.billing.store.spending import Spending
@@ -28,6 +28,7 @@ async def settle(tx: Transaction, usages: Sequence[RatedUsage]) -> None:
     moves = Moves()
     rest = await _settle_reserved(tx, usages, moves)
     await _spend(tx, rest, moves)
+    await token_caps.count(tx, usages)
     spent = await Reservations(tx).move(moves.spent, moves.reserved, moves.held)
     await tell_thresholds(tx, moves.spent, spent)
 

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import psycopg
 
-from chassis.database import arrays
+from chassis.database import Snapshot, arrays
 from chassis.database.transactions import Driver
-from services.billing.plans.plan_rules import PlanRule
+from services.billing.plans.plan_rules import PlanRule, is_capped
 from services.billing.store.spending import FIND, Kept
 from wrtn.billing.v1.plans_pb2 import PlanTerms
 
@@ -122,5 +122,12 @@ class Look:
         )
 
 
+async def plan_of(tx: Snapshot, tenant_id: UUID) -> PlanRule | None:
+    """Answers what the plan of a tenant lets be spent; None if it never subscribed."""
+    row = await (await (await tx.driver()).execute(_PLAN, (tenant_id,))).fetchone()
+    return _rule(*row) if row is not None else None
+
+
 def _rule(plan_id: UUID, state: int, cancel_time: datetime | None, terms: bytes) -> PlanRule:
-    return PlanRule(plan_id, state, cancel_time, PlanTerms.FromString(terms).allowed_models)
+    said = PlanTerms.FromString(terms)
+    return PlanRule(plan_id, state, cancel_time, said.allowed_models, is_capped(said))
