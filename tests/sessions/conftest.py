@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
+from chassis.clock import Clock
 from chassis.embedded.nats import Nats
+from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
-from chassis.testing.databases import DatabaseFactory, ServiceDatabase
+from chassis.testing.databases import DatabaseFactory, ServiceDatabase, Templates, databases
 from tests.sessions.make import Sessions, serving
 
 
@@ -20,9 +23,33 @@ async def sessions_database(database: DatabaseFactory) -> ServiceDatabase:
 
 
 @pytest_asyncio.fixture
-async def sessions(
+async def alone(
     sessions_database: ServiceDatabase, nats: Nats, callers: Callers, tmp_path: Path
 ) -> AsyncIterator[Sessions]:
     """Sessions over a fresh database."""
     async with serving(sessions_database, nats, callers, tmp_path) as served:
         yield served
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(
+    templates: Templates, nats_server: Nats, peer_keys: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Sessions]:
+    """Sessions for a module whose tests keep to tenants of their own, and count nothing else."""
+    clock = Clock()
+    async with databases(templates, clock) as database, emptied(nats_server) as broker:
+        callers, folder = Callers(clock, peer_keys), tmp_path_factory.mktemp("shared")
+        async with serving(await database("sessions"), broker, callers, folder) as served:
+            yield served
+
+
+@pytest.fixture
+def sessions(request: pytest.FixtureRequest) -> Sessions:
+    """Sessions over a fresh database, or those of the module if its tests run in one loop."""
+    marker = request.node.get_closest_marker("asyncio")
+    together = marker is not None and marker.kwargs.get("loop_scope") == "module"
+    found: Sessions = request.getfixturevalue("shared" if together else "alone")
+    # What a test before denied or opened to readers counts no more.
+    for each in (found.callers.denied, found.callers.readable):
+        each.clear()
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ from chassis.testing.callers import Callers, Known
 from chassis.testing.databases import ServiceDatabase
 from services.sessions.main import wire
 from services.sessions.settings import SessionsSettings
+from wrtn.audit.v1.audit_pb2 import AuditEntry
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 from wrtn.sessions.v1.chat_sessions_pb2_grpc import ChatSessionServiceStub
+from wrtn.sessions.v1.events_pb2 import AuditRecorded, UsageRecorded
 from wrtn.sessions.v1.recorder_pb2 import (
     Ack,
     AppendHistoryRequest,
@@ -123,14 +125,22 @@ class Sessions:
         database: ServiceDatabase,
         channel: grpc.aio.Channel,
         callers: Callers,
+        nats: Nats,
+        folder: Path,
     ) -> None:
         self.running = running
         self.database = database
         self.callers = callers
+        self.nats = nats
+        self.folder = folder
         self.channel = channel
         self.clock: Clock = running.runtime.clock
         self.chats = ChatSessionServiceStub(channel)
         self.recorder = RecorderServiceStub(channel)
+
+    def replica(self, *, nats: Nats | None = None, **changed: Any) -> AbstractAsyncContextManager[Sessions]:
+        """Serves another replica over the same database; `changed` are settings that differ."""
+        return serving(self.database, nats or self.nats, self.callers, self.folder, **changed)
 
     async def session(
         self, owner: Known | None = None, credential: Known | None = None, team_id: UUID | None = None
@@ -209,14 +219,28 @@ class Sessions:
             found = await (await tx.driver()).execute(statement.encode())
             return await found.fetchall()
 
-    async def outbox(self, kind: str) -> list[tuple[Any, ...]]:
-        """Answers tenant, aggregate and payload of the events of a kind, "usage.recorded"."""
+    async def outbox(self, kind: str, *tenants: UUID | None) -> list[tuple[Any, ...]]:
+        """Answers tenant, aggregate and payload of these tenants' events of a kind, "usage.recorded".
+
+        Without tenants it answers those of all, which only a test with a service of its own can count.
+        """
         async with self.database.worker.snapshot(Scope()) as tx:
             found = await (await tx.driver()).execute(
-                "SELECT tenant_id, aggregate_id, payload FROM wrtn_outbox WHERE subject = %s ORDER BY id",
-                (f"wrtn.sessions.v1.{kind}",),
+                "SELECT tenant_id, aggregate_id, payload FROM wrtn_outbox"
+                " WHERE subject = %s AND (%s OR tenant_id = ANY (%s)) ORDER BY id",
+                (f"wrtn.sessions.v1.{kind}", not tenants, list(tenants)),
             )
             return await found.fetchall()
+
+    async def told(self, *tenants: UUID | None) -> list[UsageRecorded]:
+        """Answers what was told of the usage of these tenants."""
+        return [UsageRecorded.FromString(row[2]) for row in await self.outbox("usage.recorded", *tenants)]
+
+    async def audited(self, *tenants: UUID | None) -> list[AuditEntry]:
+        """Answers what was audited of these tenants."""
+        return [
+            AuditRecorded.FromString(row[2]).entry for row in await self.outbox("audit.recorded", *tenants)
+        ]
 
     async def relayed(self) -> bool:
         """Whether every event of the service is in its stream."""
@@ -253,7 +277,7 @@ async def serving(
     async with start("sessions", chosen, wired) as running:
         channel = running.channel()
         try:
-            yield Sessions(running, database, channel, callers)
+            yield Sessions(running, database, channel, callers, nats, folder)
         finally:
             await channel.close()
 

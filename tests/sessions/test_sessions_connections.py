@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable
-from datetime import timedelta
-from pathlib import Path
 
 import grpc
 import pytest
 
 from chassis.database import Scope
-from chassis.embedded.nats import Nats
-from chassis.testing.callers import Callers
-from chassis.testing.databases import ServiceDatabase
 from chassis.testing.waiting import until
-from services.sessions.processes import close_dead
 from services.sessions.tickets import LIFETIME
-from tests.sessions.make import RECORD, Line, Session, Sessions, refusal, serving
+from tests.sessions.make import RECORD, Line, Session, Sessions, refusal
 from wrtn.access.v1.access_pb2 import ROLE_MEMBER, TITLE_MEMBER
 from wrtn.sessions.v1.recorder_pb2 import Control
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONNECTION_NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "CONNECTION_NOT_FOUND")
 TICKET_REFUSED = (grpc.StatusCode.UNAUTHENTICATED, "TICKET_REFUSED")
@@ -112,12 +108,12 @@ async def test_deleting_a_session_ends_its_streams_and_refuses_its_unary_connect
 
 
 async def test_a_session_deleted_over_another_replica_ends_the_streams_of_this_one(
-    sessions: Sessions, nats: Nats, callers: Callers, tmp_path: Path
+    sessions: Sessions,
 ) -> None:
     session = await sessions.session()
     line = await sessions.attach(session)
     await sessions.running.runtime.bus.ready()
-    async with serving(sessions.database, nats, callers, tmp_path) as replica:
+    async with sessions.replica() as replica:
         await replica.delete(session)
         assert await control(line) == Control.KIND_SESSION_DELETED
 
@@ -147,9 +143,9 @@ async def test_a_credential_that_is_revoked_closes_its_streams_within_a_second(s
 
 
 async def test_a_drain_tells_streams_to_reconnect_after_answering_what_they_sent(
-    sessions_database: ServiceDatabase, nats: Nats, callers: Callers, tmp_path: Path
+    sessions: Sessions,
 ) -> None:
-    async with serving(sessions_database, nats, callers, tmp_path) as served:
+    async with sessions.replica() as served:
         session = await served.session()
         line = await served.attach(session)
         await line.send(*(served.frame() for _ in range(50)))
@@ -157,7 +153,7 @@ async def test_a_drain_tells_streams_to_reconnect_after_answering_what_they_sent
         served.running.runtime.draining.set()
         assert await control(line) == Control.KIND_SERVER_DRAINING
     assert acks[-1].sequence == 50
-    async with serving(sessions_database, nats, callers, tmp_path) as replica:
+    async with sessions.replica() as replica:
         resumed = await replica.attach(session, resumed_connection_id=line.opened.connection_id)
         assert resumed.opened.last_sequence == 50
         (ack,) = await resumed.record(replica.frame())
@@ -247,25 +243,6 @@ async def test_a_connection_whose_continuation_was_resumed_itself_is_not_resumed
     third = (await sessions.open(session, resumed_connection_id=second)).connection_id
     assert await refused(sessions.open(session, resumed_connection_id=first)) == CONNECTION_NOT_FOUND
     assert (await sessions.append(session, third, sessions.frame())).sequence == 1
-
-
-async def test_the_connections_of_a_dead_process_end_at_its_last_sign_of_life(sessions: Sessions) -> None:
-    session = await sessions.session()
-    line = await sessions.attach(session)
-    tenant = session.owner.enterprise_id
-    runtime = sessions.running.runtime
-    async with runtime.db.transaction(Scope()) as tx:
-        dead = await (await tx.driver()).execute(
-            "UPDATE wrtn_processes SET heartbeat_time = heartbeat_time - interval '1 hour'"
-            " RETURNING heartbeat_time"
-        )
-        assert dead.rowcount == 1
-    await close_dead(runtime.db, runtime.clock, timedelta(seconds=30))
-    (connection,) = await sessions.connections(session)
-    # It was opened after the last sign of life that the test made up.
-    assert connection.disconnect_time == connection.connect_time
-    assert await sessions.rows("SELECT count(*) FROM wrtn_process_tenants", tenant) == [(0,)]
-    line.call.cancel()
 
 
 async def test_a_team_may_be_named_by_its_companions_alone(sessions: Sessions) -> None:

@@ -10,7 +10,6 @@ from psycopg import errors as pg
 
 from chassis.crypto import DecryptionFailed
 from chassis.database import Scope
-from chassis.testing.databases import ServiceDatabase
 from chassis.testing.logs import Logs
 from chassis.testing.tables import assert_models_match_migrations, assert_tables_guarded
 from services.sessions import content
@@ -19,12 +18,14 @@ from tests.sessions.make import Session, Sessions, refusal, tokens
 from wrtn.access.v1.access_pb2 import TITLE_MEMBER
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 CANARY = "canary-7f3a-please-tell-nobody"
 
 
-async def test_tables_are_guarded_and_as_the_models_say(sessions_database: ServiceDatabase) -> None:
-    assert_tables_guarded(sessions_database)
-    assert_models_match_migrations(sessions_database, Base.metadata)
+async def test_tables_are_guarded_and_as_the_models_say(sessions: Sessions) -> None:
+    assert_tables_guarded(sessions.database)
+    assert_models_match_migrations(sessions.database, Base.metadata)
 
 
 async def test_content_is_in_no_row_event_or_log(sessions: Sessions, logs: Logs) -> None:
@@ -48,6 +49,7 @@ async def test_content_is_in_no_row_event_or_log(sessions: Sessions, logs: Logs)
     ]
     assert CANARY.encode().hex() not in "".join(texts)
     assert CANARY not in "".join(texts)
+    assert "/wrtn.sessions.v1.RecorderService/Attach" in logs.getvalue()
     assert CANARY not in logs.getvalue()
     assert (await sessions.histories(session))[0].body == json.dumps({"text": CANARY})
 

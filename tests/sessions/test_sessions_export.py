@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +17,8 @@ from tests.sessions.test_sessions_files import PNG, Desk
 from wrtn.access.v1.access_pb2 import TITLE_MEMBER
 from wrtn.subjects.v1.subjects_pb2 import ExportSubjectRequest
 from wrtn.subjects.v1.subjects_pb2_grpc import DataSubjectServiceStub
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Documents = dict[str, list[dict[str, Any]]]
 
@@ -39,10 +40,10 @@ async def export(sessions: Sessions, session: Session) -> Documents:
 
 
 async def test_the_files_of_a_personal_account_are_in_its_export_with_their_content(
-    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "PIECE", 4000)
-    desk = Desk(sessions, await sessions.session(), tmp_path / "blobs")
+    desk = Desk(sessions, await sessions.session())
     file, unfinished = await desk.ready(), await desk.declare()
     await desk.upload(unfinished, PNG[:4500])
     found = await export(sessions, desk.session)
@@ -77,8 +78,8 @@ async def test_runs_of_procedures_are_listed_apart_and_their_content_is_that_of_
     assert "histories" not in found
 
 
-async def test_an_export_goes_through_after_a_purge(sessions: Sessions, tmp_path: Path) -> None:
-    desk = Desk(sessions, await sessions.session(), tmp_path / "blobs")
+async def test_an_export_goes_through_after_a_purge(sessions: Sessions) -> None:
+    desk = Desk(sessions, await sessions.session())
     await desk.ready()
     line = await sessions.attach(desk.session)
     (ack,) = await line.record(sessions.frame())
@@ -91,10 +92,10 @@ async def test_an_export_goes_through_after_a_purge(sessions: Sessions, tmp_path
     assert not {"files", "file_contents"} & set(found)
 
 
-async def test_the_files_of_an_enterprise_are_not_its_employees(sessions: Sessions, tmp_path: Path) -> None:
+async def test_the_files_of_an_enterprise_are_not_its_employees(sessions: Sessions) -> None:
     enterprise_id: UUID = sessions.clock.new_id()
     person = sessions.callers.employee(enterprise_id, TITLE_MEMBER)
-    desk = Desk(sessions, await sessions.session(person), tmp_path / "blobs")
+    desk = Desk(sessions, await sessions.session(person))
     await desk.ready()
     found = await export(sessions, desk.session)
     assert [each["id"] for each in found["chat_sessions"]] == [desk.session.id]

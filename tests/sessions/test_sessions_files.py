@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -27,8 +26,9 @@ from services.sessions.store import Files
 from tests.sessions.make import RECORD, Session, Sessions, reason, refusal
 from wrtn.access.v1.access_pb2 import TITLE_MEMBER, TITLE_OWNER
 from wrtn.sessions.v1 import files_pb2 as pb
-from wrtn.sessions.v1.events_pb2 import AuditRecorded
 from wrtn.sessions.v1.files_pb2_grpc import FileServiceStub
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 CODE = grpc.StatusCode
@@ -37,18 +37,18 @@ CODE = grpc.StatusCode
 class Desk:
     """A session, and what is done with its files."""
 
-    def __init__(self, sessions: Sessions, session: Session, folder: Path) -> None:
+    def __init__(self, sessions: Sessions, session: Session) -> None:
         self.sessions = sessions
         self.session = session
         self.tenant = session.owner.enterprise_id
-        self.folder = folder
+        self.folder = sessions.folder / "blobs/sessions/files" / str(self.tenant)
         self.files = FileServiceStub(sessions.running.channel())
         runtime = sessions.running.runtime
         self.clearing = Clearing(runtime.db, runtime.worker, Blobs(runtime.settings.blob_url, "sessions"))
         self.purging = Purging(runtime.db, runtime.worker, self.clearing)
 
     def blobs(self) -> int:
-        """Counts what lies in the store of files."""
+        """Counts what lies in the store of files of the tenant."""
         return sum(each.is_file() for each in self.folder.rglob("*"))
 
     async def declare(self, data: bytes = PNG, by: Known | None = None, **changed: Any) -> pb.File:
@@ -126,10 +126,10 @@ class Desk:
                 await driver.execute(change.encode(), (timedelta(days=60),))
 
 
-@pytest_asyncio.fixture
-async def desk(sessions: Sessions, tmp_path: Path) -> Desk:
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(sessions: Sessions) -> Desk:
     """A session of a member without files."""
-    return Desk(sessions, await sessions.session(), tmp_path / "blobs")
+    return Desk(sessions, await sessions.session())
 
 
 async def refused(attempt: Any) -> tuple[grpc.StatusCode, str]:
@@ -249,11 +249,11 @@ async def test_what_is_too_large_or_of_another_type_is_not_taken(
     assert await refused(desk.declare(**changed)) == (CODE.INVALID_ARGUMENT, why)
 
 
-async def test_strangers_find_no_file_and_readers_are_audited(sessions: Sessions, tmp_path: Path) -> None:
+async def test_strangers_find_no_file_and_readers_are_audited(sessions: Sessions) -> None:
     enterprise_id = sessions.clock.new_id()
     person = sessions.callers.employee(enterprise_id, TITLE_MEMBER)
     owner = sessions.callers.employee(enterprise_id, TITLE_OWNER)
-    desk = Desk(sessions, await sessions.session(person), tmp_path / "blobs")
+    desk = Desk(sessions, await sessions.session(person))
     file = await desk.ready()
     for nobody in (owner, sessions.callers.member()):
         for attempt in (
@@ -266,8 +266,7 @@ async def test_strangers_find_no_file_and_readers_are_audited(sessions: Sessions
             assert await refused(attempt) == (CODE.NOT_FOUND, "SESSION_NOT_FOUND")
     sessions.callers.readable.add(enterprise_id)
     assert await desk.download(file, owner) == PNG
-    ((_, _, payload),) = await sessions.outbox("audit.recorded")
-    assert AuditRecorded.FromString(payload).entry.action == "chat_session.read"
+    assert [each.action for each in await sessions.audited(enterprise_id)] == ["chat_session.read"]
     other = await sessions.session(person)
     file.chat_session_id = other.id
     assert await refused(desk.get(file)) == (CODE.NOT_FOUND, "FILE_NOT_FOUND")
@@ -377,10 +376,10 @@ async def test_the_purge_of_a_session_deletes_its_files_and_tries_again_when_the
         patched.setattr(Blobs, "delete", away)
         await desk.purging.run()
     assert desk.blobs() == 1
-    assert await desk.sessions.outbox("chat_session.purged") == []
+    assert await desk.sessions.outbox("chat_session.purged", desk.tenant) == []
     await desk.purging.run()
     assert desk.blobs() == 0
-    assert len(await desk.sessions.outbox("chat_session.purged")) == 1
+    assert len(await desk.sessions.outbox("chat_session.purged", desk.tenant)) == 1
     assert await desk.sessions.rows("SELECT state, cleared, display_name FROM wrtn_files", desk.tenant) == [
         (3, True, None)
     ]

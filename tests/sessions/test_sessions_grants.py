@@ -16,6 +16,8 @@ from wrtn.access.v1.access_pb2 import ROLE_MEMBER, TITLE_MEMBER
 from wrtn.enterprise.v1.events_pb2 import AuditRecorded, CompanionAppointed, GrantChanged
 from wrtn.sessions.v1.recorder_pb2 import Control, Frame
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 DENIED = (grpc.StatusCode.PERMISSION_DENIED, "MODEL_NOT_GRANTED")
 RESOURCE = f"model:{MODEL}"
 

@@ -1,4 +1,4 @@
-"""Connections without a stream that nobody closes end by themselves."""
+"""Connections that nobody closes end by themselves: those without a stream, and those of a dead process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from chassis.database import Scope
 from services.sessions.idling import close_idle
+from services.sessions.processes import close_dead
 from tests.sessions.make import Session, Sessions, refusal
 
 HOUR = timedelta(hours=1)
@@ -68,3 +69,22 @@ async def test_an_idle_connection_ends_at_its_last_append(sessions: Sessions) ->
     assert ends[unused.connection_id].disconnect_time == ends[unused.connection_id].connect_time
     tenants = await sessions.rows("SELECT tenant_id FROM wrtn_process_tenants", session.owner.tenant_id)
     assert tenants == [(UUID(str(session.owner.tenant_id)),)]
+
+
+async def test_the_connections_of_a_dead_process_end_at_its_last_sign_of_life(sessions: Sessions) -> None:
+    session = await sessions.session()
+    line = await sessions.attach(session)
+    tenant = session.owner.enterprise_id
+    runtime = sessions.running.runtime
+    async with runtime.db.transaction(Scope()) as tx:
+        dead = await (await tx.driver()).execute(
+            "UPDATE wrtn_processes SET heartbeat_time = heartbeat_time - interval '1 hour'"
+            " RETURNING heartbeat_time"
+        )
+        assert dead.rowcount == 1
+    await close_dead(runtime.db, runtime.clock, timedelta(seconds=30))
+    (connection,) = await sessions.connections(session)
+    # It was opened after the last sign of life that the test made up.
+    assert connection.disconnect_time == connection.connect_time
+    assert await sessions.rows("SELECT count(*) FROM wrtn_process_tenants", tenant) == [(0,)]
+    line.call.cancel()

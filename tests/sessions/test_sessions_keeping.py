@@ -28,9 +28,10 @@ from wrtn.billing.v1.events_pb2 import SubscriptionChanged
 from wrtn.billing.v1.plans_pb2 import PlanLimits
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 from wrtn.sessions.v1 import legal_holds_pb2, retention_pb2
-from wrtn.sessions.v1.events_pb2 import AuditRecorded
 from wrtn.sessions.v1.legal_holds_pb2_grpc import LegalHoldServiceStub
 from wrtn.sessions.v1.retention_pb2_grpc import RetentionServiceStub
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
 
@@ -109,12 +110,10 @@ class Keeping:
 
     async def audited(self) -> list[AuditEntry]:
         """Answers what was audited."""
-        return [
-            AuditRecorded.FromString(row[2]).entry for row in await self.sessions.outbox("audit.recorded")
-        ]
+        return await self.sessions.audited(self.tenant)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def keeping(sessions: Sessions) -> AsyncIterator[Keeping]:
     """A session with two histories, one of which cost tokens."""
     enterprise_id = sessions.clock.new_id()
@@ -141,7 +140,8 @@ async def test_a_deleted_session_is_listed_as_such_and_comes_back_whole(keeping:
     assert len(await sessions.histories(session)) == 2
     line = await sessions.attach(session)
     assert [ack.sequence for ack in await line.record(sessions.frame())] == [3]
-    assert [UUID(session.id)] == [row[1] for row in await sessions.outbox("chat_session.undeleted")]
+    told = await sessions.outbox("chat_session.undeleted", keeping.tenant)
+    assert [row[1] for row in told] == [UUID(session.id)]
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await keeping.undelete()
     assert refusal(error.value) == NOT_FOUND
@@ -179,7 +179,8 @@ async def test_after_thirty_days_a_deleted_session_is_purged_and_what_it_cost_st
         (None, None)
     ]
     await keeping.purging.run()
-    assert [row[1] for row in await sessions.outbox("chat_session.purged")] == [UUID(session.id)]
+    told = await sessions.outbox("chat_session.purged", keeping.tenant)
+    assert [row[1] for row in told] == [UUID(session.id)]
     page = await sessions.chats.ListChatSessions(
         pb.ListChatSessionsRequest(deleted=True), metadata=session.owner.metadata
     )
@@ -222,7 +223,7 @@ async def test_the_enterprise_says_how_long_sessions_are_kept_and_deleted_ones_t
     await keeping.keep(keep_days=3999)
     await keeping.purging.run()
     assert await keeping.bodies() == [0, 0]
-    assert len(await keeping.sessions.outbox("chat_session.deleted")) == 1
+    assert len(await keeping.sessions.outbox("chat_session.deleted", keeping.tenant)) == 1
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await keeping.sessions.histories(keeping.session)
     assert refusal(error.value) == NOT_FOUND

@@ -15,6 +15,8 @@ from tests.sessions.make import Session, Sessions, refusal
 from wrtn.access.v1.access_pb2 import ROLE_MEMBER, TITLE_MANAGER, TITLE_MEMBER
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def made(sessions: Sessions, owner: Known, **fields: str) -> str:
     """Creates a session and answers its id."""

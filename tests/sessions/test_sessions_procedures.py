@@ -17,9 +17,8 @@ from services.sessions.forms.errors import SchemaInvalid
 from tests.sessions.make import Sessions, refusal
 from tests.sessions.running import FORM, Running
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_MODERATOR, TITLE_MANAGER, TITLE_MEMBER
-from wrtn.audit.v1.audit_pb2 import AuditEntry
 from wrtn.sessions.v1 import procedures_pb2 as pb
-from wrtn.sessions.v1.events_pb2 import AuditRecorded, ProcedureVersionCreated
+from wrtn.sessions.v1.events_pb2 import ProcedureVersionCreated
 
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "PROCEDURE_NOT_FOUND")
 
@@ -33,10 +32,7 @@ async def refused(call: Any) -> tuple[grpc.StatusCode, str]:
 
 async def audited(sessions: Sessions) -> list[tuple[str, str]]:
     """Answers what was audited: action and tenant."""
-    entries: list[AuditEntry] = [
-        AuditRecorded.FromString(row[2]).entry for row in await sessions.outbox("audit.recorded")
-    ]
-    return [(each.action, each.tenant_id) for each in entries]
+    return [(each.action, each.tenant_id) for each in await sessions.audited()]
 
 
 async def test_administrators_keep_procedures_of_the_platform_which_all_see_once_published(

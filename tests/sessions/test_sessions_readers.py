@@ -20,7 +20,8 @@ from wrtn.access.v1.access_pb2 import (
 )
 from wrtn.audit.v1.audit_pb2 import AuditEntry
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
-from wrtn.sessions.v1.events_pb2 import AuditRecorded
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SECRET = '{"text":"the merger"}'
 UNKNOWN = (grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
@@ -68,9 +69,7 @@ class Firm:
 
     async def reads(self) -> list[AuditEntry]:
         """Answers the reads that were audited."""
-        found = [
-            AuditRecorded.FromString(row[2]).entry for row in await self.sessions.outbox("audit.recorded")
-        ]
+        found = await self.sessions.audited(self.enterprise_id)
         return [each for each in found if each.action == "chat_session.read"]
 
 

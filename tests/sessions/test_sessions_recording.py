@@ -15,6 +15,8 @@ from wrtn.access.v1.access_pb2 import ROLE_CHIEF, ROLE_MEMBER, TITLE_MANAGER
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 from wrtn.sessions.v1.recorder_pb2 import AttachRequest, CloseConnectionRequest, OpenConnectionRequest
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_a_frame_is_acked_when_it_is_durable_and_reads_back_to_the_letter(sessions: Sessions) -> None:
     session = await sessions.session()
@@ -66,7 +68,8 @@ async def test_two_hundred_frames_at_once_over_twenty_sessions_of_several_tenant
         usage = await sessions.usage(session)
         assert usage.total == sum(each.token_usage.total for each in histories)
         assert usage.input.total == sum(range(number, 200, 20))
-    events = [UsageRecorded.FromString(payload) for _, _, payload in await sessions.outbox("usage.recorded")]
+    tenants = [each.tenant_id for each in owners]
+    events = await sessions.told(*tenants)
     assert len(events) == len({event.history_id for event in events}) == 200
 
 
@@ -91,7 +94,7 @@ async def test_a_resent_frame_is_acked_again_and_stored_once(sessions: Sessions)
     assert await sessions.append(session, unary.connection_id, frame) == first
     assert len(await sessions.histories(session)) == 1
     assert (await sessions.usage(session)).total == 15
-    assert len(await sessions.outbox("usage.recorded")) == 1
+    assert len(await sessions.told(session.owner.tenant_id)) == 1
 
 
 @pytest.mark.parametrize(
@@ -210,7 +213,7 @@ async def test_usage_is_told_with_the_attribution_of_that_moment(sessions: Sessi
     line = await sessions.attach(session)
     frame = sessions.frame(token_usage=tokens(3, 4, reasoning=2))
     (ack,) = await line.record(frame)
-    ((tenant_id, aggregate_id, payload),) = await sessions.outbox("usage.recorded")
+    ((tenant_id, aggregate_id, payload),) = await sessions.outbox("usage.recorded", enterprise_id)
     event = UsageRecorded.FromString(payload)
     assert (tenant_id, str(aggregate_id)) == (enterprise_id, frame.id)
     assert (event.history_id, event.chat_session_id, event.model) == (frame.id, session.id, "openai/gpt-4.1")
@@ -226,10 +229,11 @@ async def test_usage_is_told_with_the_attribution_of_that_moment(sessions: Sessi
 
 
 async def test_a_frame_may_name_the_model_that_it_used(sessions: Sessions) -> None:
-    line = await sessions.attach(await sessions.session())
+    session = await sessions.session()
+    line = await sessions.attach(session)
     await line.record(sessions.frame(token_usage=tokens(1, 1), model="anthropic/claude-opus-4"))
-    ((_, _, payload),) = await sessions.outbox("usage.recorded")
-    assert UsageRecorded.FromString(payload).model == "anthropic/claude-opus-4"
+    (event,) = await sessions.told(session.owner.tenant_id)
+    assert event.model == "anthropic/claude-opus-4"
 
 
 async def test_a_connection_without_stream_records_until_it_is_closed(sessions: Sessions) -> None:

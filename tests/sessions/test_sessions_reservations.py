@@ -9,8 +9,9 @@ import grpc
 import pytest
 
 from tests.sessions.make import Sessions, reason, refusal, tokens
-from wrtn.sessions.v1.events_pb2 import UsageRecorded
 from wrtn.sessions.v1.recorder_pb2 import Frame
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def reserved(sessions: Sessions, reservation_id: str, **fields: Any) -> Frame:
@@ -23,9 +24,7 @@ async def test_the_reservation_goes_with_the_usage(sessions: Sessions) -> None:
     line = await sessions.attach(session)
     reservation_id = str(uuid4())
     await line.record(reserved(sessions, reservation_id), sessions.frame(token_usage=tokens(1, 1)))
-    told = [
-        UsageRecorded.FromString(row[2]).reservation_id for row in await sessions.outbox("usage.recorded")
-    ]
+    told = [each.reservation_id for each in await sessions.told(session.owner.tenant_id)]
     assert told == [reservation_id, ""]
     rows = await sessions.rows(
         "SELECT reservation_id::text FROM wrtn_histories ORDER BY sequence", session.owner.enterprise_id
@@ -47,7 +46,7 @@ async def test_a_resent_frame_is_compared_with_its_reservation_too(sessions: Ses
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await sessions.append(session, line.opened.connection_id, twin)
         assert refusal(error.value) == (grpc.StatusCode.ALREADY_EXISTS, "HISTORY_CONFLICT")
-    assert len(await sessions.outbox("usage.recorded")) == 1
+    assert len(await sessions.told(session.owner.tenant_id)) == 1
 
 
 async def test_twins_in_one_batch_with_other_reservations_conflict(sessions: Sessions) -> None:

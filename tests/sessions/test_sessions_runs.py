@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +30,6 @@ from wrtn.access.v1.access_pb2 import (
 from wrtn.enterprise.v1.events_pb2 import GrantChanged
 from wrtn.sessions.v1 import chat_sessions_pb2 as chats
 from wrtn.sessions.v1 import procedure_sessions_pb2 as pb
-from wrtn.sessions.v1.events_pb2 import UsageRecorded
 from wrtn.sessions.v1.recorder_pb2 import Control, Frame
 
 GOOD = {"to": "ann@example.com"}
@@ -145,7 +143,7 @@ async def test_usage_says_for_which_procedure_it_was_and_by_which_model(sessions
     await other.record(running.call(GOOD, token_usage=tokens(3, 4)))
     await other.record(running.call(GOOD, token_usage=tokens(0, 0), model=run))
     await (await sessions.attach(await sessions.session())).record(sessions.frame(token_usage=tokens(1, 1)))
-    found = [UsageRecorded.FromString(row[2]) for row in await sessions.outbox("usage.recorded")]
+    found = await sessions.told()
     assert [(each.procedure_id, each.model) for each in found] == [
         (procedure_id, run),
         (procedure_id, "anthropic/claude-opus-4"),
@@ -282,14 +280,12 @@ async def test_a_run_is_watched_exported_starred_deleted_and_brought_back_as_a_c
     assert await sessions.outbox("chat_session.created") == []
 
 
-async def test_a_run_has_files_is_held_by_law_and_purged_as_a_chat_is(
-    sessions: Sessions, tmp_path: Path
-) -> None:
+async def test_a_run_has_files_is_held_by_law_and_purged_as_a_chat_is(sessions: Sessions) -> None:
     running, enterprise_id = Running(sessions), sessions.clock.new_id()
     owner = sessions.callers.employee(enterprise_id, TITLE_OWNER)
     person = sessions.callers.employee(enterprise_id, TITLE_MEMBER)
     run = await running.session(await running.published(), person, title="To Ann")
-    desk, keeping = Desk(sessions, run, tmp_path / "blobs"), Keeping(sessions, run, owner)
+    desk, keeping = Desk(sessions, run), Keeping(sessions, run, owner)
     file = await desk.ready()
     frame = running.call(GOOD)
     frame.file_ids.append(file.id)

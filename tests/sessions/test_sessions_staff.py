@@ -12,7 +12,8 @@ from tests.sessions.make import MODEL, Sessions, refusal
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_MODERATOR, TITLE_MEMBER, TITLE_OWNER
 from wrtn.audit.v1.audit_pb2 import AuditEntry
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
-from wrtn.sessions.v1.events_pb2 import AuditRecorded
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def made(sessions: Sessions, owner: Known) -> str:
@@ -32,9 +33,9 @@ async def searched(
     return await sessions.chats.SearchChatSessions(request, metadata=by.metadata)
 
 
-async def audited(sessions: Sessions) -> list[AuditEntry]:
+async def audited(sessions: Sessions, tenant_id: UUID) -> list[AuditEntry]:
     """Answers the searches that were audited."""
-    found = [AuditRecorded.FromString(row[2]).entry for row in await sessions.outbox("audit.recorded")]
+    found = await sessions.audited(tenant_id)
     return [each for each in found if each.action == "chat_sessions.searched"]
 
 
@@ -74,7 +75,7 @@ async def test_each_page_is_audited_for_the_tenant(sessions: Sessions) -> None:
     await made(sessions, owner)
     page = await searched(sessions, moderator, owner.account_id, page_size=1)
     await searched(sessions, moderator, owner.account_id, page_size=1, page_token=page.next_page_token)
-    entries = await audited(sessions)
+    entries = await audited(sessions, owner.account_id)
     assert {each.tenant_id for each in entries} == {str(owner.account_id)}
     who = [(each.actor.member_id, each.actor.staff_right) for each in entries]
     assert who == [(str(moderator.member_id), STAFF_RIGHT_MODERATOR)] * 2
@@ -121,5 +122,5 @@ async def test_nobody_but_staff_who_signed_in_searches(sessions: Sessions) -> No
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await searched(sessions, caller, enterprise_id)
         assert refusal(error.value) == (grpc.StatusCode.PERMISSION_DENIED, "NOT_ADMITTED"), name
-    assert await audited(sessions) == []
+    assert await audited(sessions, enterprise_id) == []
     assert len(ids(await searched(sessions, moderator, enterprise_id))) == 1

@@ -23,14 +23,14 @@ from wrtn.access.v1.access_pb2 import ROLE_MEMBER, TITLE_MEMBER
 from wrtn.enterprise.v1.events_pb2 import EmployeeDismissed
 from wrtn.identity.v1.events_pb2 import AccountTransferred
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
-from wrtn.sessions.v1.events_pb2 import UsageRecorded
 from wrtn.sessions.v1.procedure_sessions_pb2 import ListProcedureSessionsRequest
 from wrtn.sessions.v1.recorder_pb2 import Control
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def hand_over(
     sessions: Sessions,
-    nats: Nats,
     holder: Known,
     heir: Known,
     *,
@@ -47,7 +47,7 @@ async def hand_over(
         new_holder_member_id=str(heir.member_id),
         transfer_id=str(Clock().new_id()),
     )
-    await publish(nats, event, moment or Clock().now(), times)
+    await publish(sessions.nats, event, moment or Clock().now(), times)
     return acting
 
 
@@ -81,28 +81,24 @@ async def employees(callers: Callers) -> tuple[Known, Known, UUID, UUID]:
     return holder, heir, one, two
 
 
-async def test_the_streams_of_the_holder_before_end_within_a_second_and_no_others(
-    sessions: Sessions, nats: Nats
-) -> None:
+async def test_the_streams_of_the_holder_before_end_within_a_second_and_no_others(sessions: Sessions) -> None:
     session, other = await sessions.session(), await sessions.session()
     line, others = await sessions.attach(session), await sessions.attach(other)
     await line.record(sessions.frame())
     await sessions.running.runtime.bus.ready()
-    await hand_over(sessions, nats, session.owner, sessions.callers.member())
+    await hand_over(sessions, session.owner, sessions.callers.member())
     async with asyncio.timeout(1):
         assert await told(line) == Control.KIND_ACCOUNT_TRANSFERRED
     await others.record(sessions.frame())
 
 
-async def test_the_new_holder_has_all_of_the_account_and_the_one_before_nothing(
-    sessions: Sessions, nats: Nats
-) -> None:
+async def test_the_new_holder_has_all_of_the_account_and_the_one_before_nothing(sessions: Sessions) -> None:
     session = await sessions.session()
     line = await sessions.attach(session)
     await line.record(sessions.frame('{"text":"mine once"}'))
     opened = await sessions.open(session)
     await sessions.running.runtime.bus.ready()
-    acting = await hand_over(sessions, nats, session.owner, sessions.callers.member())
+    acting = await hand_over(sessions, session.owner, sessions.callers.member())
     await told(line)
     inherited = Session(session.id, acting, session.credential)
     (history,) = await sessions.histories(inherited)
@@ -121,17 +117,17 @@ async def test_the_new_holder_has_all_of_the_account_and_the_one_before_nothing(
     assert len(await sessions.histories(inherited)) == 2
 
 
-async def test_a_ticket_of_the_holder_before_opens_nothing(sessions: Sessions, nats: Nats) -> None:
+async def test_a_ticket_of_the_holder_before_opens_nothing(sessions: Sessions) -> None:
     session = await sessions.session()
     ticket = await sessions.ticket(session)
-    await hand_over(sessions, nats, session.owner, sessions.callers.member())
+    await hand_over(sessions, session.owner, sessions.callers.member())
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await sessions.open(session, ticket=ticket)
     assert refusal(refused.value)[1] == "RIGHT_REVOKED"
 
 
 async def test_usage_before_the_transfer_stays_with_the_holder_before_and_later_usage_is_the_new_ones(
-    sessions: Sessions, nats: Nats
+    sessions: Sessions,
 ) -> None:
     holder, heir, own, _ = await employees(sessions.callers)
     session = await sessions.session(holder, team_id=own)
@@ -139,17 +135,18 @@ async def test_usage_before_the_transfer_stays_with_the_holder_before_and_later_
     spent = sessions.frame(token_usage=tokens(10, 2))
     await line.record(spent)
     await sessions.running.runtime.bus.ready()
-    # A turn that is under way when the account goes: what was sent is stored, for who sent it.
+    # A turn that is under way when the account goes: what has come is stored, for who sent it.
     late = sessions.frame(token_usage=tokens(20, 4))
     await line.send(late)
-    acting = await hand_over(sessions, nats, holder, heir)
+    await until(lambda: counts(sessions, holder, 2))
+    acting = await hand_over(sessions, holder, heir)
     answers = await line.rest()
     assert answers[0].ack.history_id == late.id
     await until(lambda: teams_of(sessions, session, [None]))
     inherited = await sessions.attach(Session(session.id, acting, session.credential))
     later = sessions.frame(token_usage=tokens(40, 8))
     await inherited.record(later)
-    found = [UsageRecorded.FromString(payload) for _, _, payload in await sessions.outbox("usage.recorded")]
+    found = await sessions.told(holder.tenant_id)
     assert [each.attribution.member_id for each in found] == [
         str(holder.member_id),
         str(holder.member_id),
@@ -157,6 +154,11 @@ async def test_usage_before_the_transfer_stays_with_the_holder_before_and_later_
     ]
     assert [each.attribution.team_id for each in found] == [str(own), str(own), ""]
     assert {each.attribution.account_id for each in found} == {str(holder.account_id)}
+
+
+async def counts(sessions: Sessions, holder: Known, wanted: int) -> bool:
+    """Says whether so many usages of the tenant were told."""
+    return len(await sessions.told(holder.tenant_id)) == wanted
 
 
 async def teams_of(sessions: Sessions, session: Session, wanted: list[UUID | None]) -> bool:
@@ -168,7 +170,7 @@ async def teams_of(sessions: Sessions, session: Session, wanted: list[UUID | Non
 
 
 async def test_a_transfer_takes_the_sessions_off_the_teams_of_the_holder_before_alone(
-    sessions: Sessions, nats: Nats
+    sessions: Sessions,
 ) -> None:
     holder, heir, own, theirs = await employees(sessions.callers)
     session = await sessions.session(holder, team_id=own)
@@ -178,15 +180,13 @@ async def test_a_transfer_takes_the_sessions_off_the_teams_of_the_holder_before_
     moment = Clock().now()
     # What the new holder opens by the account stays on their team, also when the event comes late.
     await sessions.session(sessions.callers.inherited(heir, holder.account_id), team_id=theirs)
-    await hand_over(sessions, nats, holder, heir, times=3, moment=moment)
+    await hand_over(sessions, holder, heir, times=3, moment=moment)
     await until(lambda: teams_of(sessions, session, [None, theirs, theirs]))
 
 
-async def test_an_inherited_session_is_listed_and_connected_by_the_new_holder(
-    sessions: Sessions, nats: Nats
-) -> None:
+async def test_an_inherited_session_is_listed_and_connected_by_the_new_holder(sessions: Sessions) -> None:
     session = await sessions.session()
-    acting = await hand_over(sessions, nats, session.owner, sessions.callers.member())
+    acting = await hand_over(sessions, session.owner, sessions.callers.member())
     listed = await sessions.chats.ListChatSessions(pb.ListChatSessionsRequest(), metadata=acting.metadata)
     assert [each.id for each in listed.chat_sessions] == [session.id]
     assert listed.chat_sessions[0].opener_member_id == str(session.owner.member_id)
@@ -194,9 +194,7 @@ async def test_an_inherited_session_is_listed_and_connected_by_the_new_holder(
     assert (await sessions.open(inherited)).account_id == str(session.owner.account_id)
 
 
-async def test_a_dismissal_freezes_and_a_transfer_carries_sessions_of_both_kinds(
-    sessions: Sessions, nats: Nats
-) -> None:
+async def test_a_dismissal_freezes_and_a_transfer_carries_sessions_of_both_kinds(sessions: Sessions) -> None:
     holder, heir, own, _ = await employees(sessions.callers)
     running = Running(sessions)
     chat = await sessions.session(holder, team_id=own)
@@ -221,7 +219,7 @@ async def test_a_dismissal_freezes_and_a_transfer_carries_sessions_of_both_kinds
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await attempt
         assert refusal(refused.value)[0] == grpc.StatusCode.PERMISSION_DENIED
-    acting = await hand_over(sessions, nats, holder, heir)
+    acting = await hand_over(sessions, holder, heir)
     await until(lambda: teams_of(sessions, chat, [None, None]))
     chats = await sessions.chats.ListChatSessions(pb.ListChatSessionsRequest(), metadata=acting.metadata)
     runs = await running.runs.ListProcedureSessions(ListProcedureSessionsRequest(), metadata=acting.metadata)

@@ -9,9 +9,10 @@ import grpc
 import pytest
 
 from tests.sessions.make import Session, Sessions, reason, refusal, tokens
-from wrtn.sessions.v1.events_pb2 import UsageRecorded
 from wrtn.sessions.v1.recorder_pb2 import Frame
 from wrtn.sessions.v1.token_usage_pb2 import UsageUnits
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ALL = UsageUnits(cache_write_tokens=300, requests=2, images=3, seconds=4)
 
@@ -61,7 +62,7 @@ async def test_units_are_stored_shown_and_told_and_the_sums_of_the_session_keep_
         None,
     ]
     assert [each.HasField("token_usage") for each in shown] == [True, True, True, False]
-    told = [UsageRecorded.FromString(row[2]) for row in await sessions.outbox("usage.recorded")]
+    told = await sessions.told(session.owner.tenant_id)
     assert [each.units for each in told] == [ALL, UsageUnits(images=1), UsageUnits()]
     assert [each.HasField("units") for each in told] == [True, True, False]
     assert (told[1].tokens, told[1].reservation_id) == (tokens(0, 0), spent)
@@ -81,13 +82,14 @@ async def test_a_resent_frame_is_compared_with_its_units_too(sessions: Sessions)
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await sessions.append(session, line.opened.connection_id, other)
         assert refusal(error.value) == (grpc.StatusCode.ALREADY_EXISTS, "HISTORY_CONFLICT")
-    assert len(await sessions.outbox("usage.recorded")) == 1
+    assert len(await sessions.told(session.owner.tenant_id)) == 1
 
 
 async def test_units_that_billing_could_not_price_are_refused_and_the_stream_goes_on(
     sessions: Sessions,
 ) -> None:
-    line = await sessions.attach(await sessions.session())
+    session = await sessions.session()
+    line = await sessions.attach(session)
     bad: list[tuple[dict[str, Any], str]] = [
         ({"units": UsageUnits(cache_write_tokens=1)}, "UNITS_INVALID"),
         (
@@ -100,4 +102,4 @@ async def test_units_that_billing_could_not_price_are_refused_and_the_stream_goe
         await line.send(sessions.frame(**fields))
         assert reason((await line.read()).rejection.status) == why
     assert (await line.record(sessions.frame()))[0].sequence == 1
-    assert await sessions.outbox("usage.recorded") == []
+    assert await sessions.told(session.owner.tenant_id) == []

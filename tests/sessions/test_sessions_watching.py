@@ -14,19 +14,20 @@ from nats.aio.msg import Msg
 from prometheus_client import REGISTRY
 
 from chassis.embedded.nats import Nats
-from chassis.testing.callers import Callers, Known
-from chassis.testing.databases import ServiceDatabase
+from chassis.testing.callers import Known
 from chassis.testing.logs import Logs
 from chassis.testing.waiting import until
 from services.sessions import deltas, tails, watcher
 from services.sessions.deltas import PIECES_A_SECOND
 from services.sessions.watchers import MOST_A_MEMBER
-from tests.sessions.make import Line, Session, Sessions, reason, refusal, serving
+from tests.sessions.make import Line, Session, Sessions, reason, refusal
 from tests.sessions.test_sessions_readers import Firm, firm_of
 from tests.sessions.test_sessions_transfers import hand_over
 from tests.sessions.watching import View, watch, write
 from wrtn.access.v1.access_pb2 import TITLE_MEMBER
 from wrtn.sessions.v1.recorder_pb2 import Control
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 UNKNOWN = (grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
 CANARY = "canary-51d0-being-written"
@@ -72,12 +73,12 @@ async def test_a_watch_shows_what_is_stored_then_what_comes_without_a_gap_or_a_d
 
 
 async def test_a_watch_on_another_replica_shows_what_is_recorded_here(
-    sessions: Sessions, nats: Nats, callers: Callers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watcher, "FIRST_NAP", 60)  # so that nothing but the other replica wakes it
     session = await sessions.session()
     line = await sessions.attach(session)
-    async with serving(sessions.database, nats, callers, tmp_path) as replica:
+    async with sessions.replica() as replica:
         await sessions.running.runtime.bus.ready()
         await replica.running.runtime.bus.ready()
         view = watch(replica, session)
@@ -90,13 +91,10 @@ async def test_a_watch_on_another_replica_shows_what_is_recorded_here(
 
 
 async def test_with_the_broker_down_a_watch_looks_by_itself_and_the_api_knows_no_error(
-    sessions_database: ServiceDatabase, callers: Callers, tmp_path: Path
+    sessions: Sessions, tmp_path: Path
 ) -> None:
     nowhere = Nats(tmp_path / "never-started")
-    async with (
-        serving(sessions_database, nowhere, callers, tmp_path) as here,
-        serving(sessions_database, nowhere, callers, tmp_path) as there,
-    ):
+    async with sessions.replica(nats=nowhere) as here, sessions.replica(nats=nowhere) as there:
         session = await here.session()
         line, view = await here.attach(session), watch(there, session)
         assert await view.caught_up() == 0
@@ -111,7 +109,7 @@ async def test_with_the_broker_down_a_watch_looks_by_itself_and_the_api_knows_no
 
 
 async def test_pieces_of_an_answer_are_shown_until_the_history_that_replaces_them(
-    sessions: Sessions, nats: Nats, logs: Logs
+    sessions: Sessions, logs: Logs
 ) -> None:
     session = await sessions.session()
     line, view = await sessions.attach(session), watch(sessions, session)
@@ -120,7 +118,7 @@ async def test_pieces_of_an_answer_are_shown_until_the_history_that_replaces_the
     await heard(sessions, session, line, view)
     answer = sessions.frame(json.dumps({"text": f"{CANARY} and more"}), type="assistant_message")
     overheard = []
-    client = await broker.connect(nats.url)
+    client = await broker.connect(sessions.nats.url)
 
     async def overhear(message: Msg) -> None:
         overheard.append(message.data + str(message.headers).encode())
@@ -215,13 +213,13 @@ async def test_a_foreign_and_an_unknown_session_look_the_same_to_a_watcher(sessi
 
 
 async def test_a_deleted_session_ends_its_watches_over_any_replica(
-    sessions: Sessions, nats: Nats, callers: Callers, tmp_path: Path
+    sessions: Sessions,
 ) -> None:
     session = await sessions.session()
     view = watch(sessions, session)
     await view.caught_up()
     await sessions.running.runtime.bus.ready()
-    async with serving(sessions.database, nats, callers, tmp_path) as replica:
+    async with sessions.replica() as replica:
         await replica.running.runtime.bus.ready()
         await replica.delete(session)
         assert await view.control() == Control.KIND_SESSION_DELETED
@@ -244,23 +242,23 @@ async def test_a_login_that_ends_closes_its_watches_alone_within_a_second(sessio
 
 
 async def test_an_account_that_is_transferred_ends_the_watches_of_the_holder_before(
-    sessions: Sessions, nats: Nats
+    sessions: Sessions,
 ) -> None:
     session = await sessions.session()
     view = watch(sessions, session)
     await view.caught_up()
     await sessions.running.runtime.bus.ready()
-    await hand_over(sessions, nats, session.owner, sessions.callers.member())
+    await hand_over(sessions, session.owner, sessions.callers.member())
     assert await view.control() == Control.KIND_ACCOUNT_TRANSFERRED
 
 
 async def test_a_drain_tells_watches_which_go_on_elsewhere_after_the_last_sequence(
-    sessions: Sessions, nats: Nats, callers: Callers, tmp_path: Path
+    sessions: Sessions,
 ) -> None:
     session = await sessions.session()
     line = await sessions.attach(session)
     await line.record(*(sessions.frame() for _ in range(3)))
-    async with serving(sessions.database, nats, callers, tmp_path) as replica:
+    async with sessions.replica() as replica:
         view = watch(replica, session)
         assert await view.caught_up() == 3
         replica.running.runtime.draining.set()
@@ -316,9 +314,9 @@ async def test_a_watch_that_cannot_be_audited_shows_nothing(
 
 
 async def test_who_does_not_read_is_let_go_and_neighbours_are_shown_everything(
-    sessions_database: ServiceDatabase, nats: Nats, callers: Callers, tmp_path: Path
+    sessions: Sessions,
 ) -> None:
-    async with serving(sessions_database, nats, callers, tmp_path, unread_seconds=1.0) as served:
+    async with sessions.replica(unread_seconds=1.0) as served:
         session = await served.session()
         line = await served.attach(session)
         before, slow, neighbour = given_up(), watch(served, session), watch(served, session)

@@ -63,7 +63,11 @@ async def together(
         await running.runtime.bus.ready()
         await identity.running.runtime.bus.ready()
         try:
-            yield Both(identity, Sessions(running, database, channel, callers), await _recorder(identity))
+            yield Both(
+                identity,
+                Sessions(running, database, channel, callers, nats, folder),
+                await _recorder(identity),
+            )
         finally:
             await channel.close()
 
