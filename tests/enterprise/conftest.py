@@ -18,6 +18,7 @@ from chassis.testing.databases import Templates, databases
 from chassis.testing.names import NameServer
 from chassis.testing.serving import starting
 from chassis.testing.web import WebServer
+from gateway.app import Gateway
 from services.enterprise.main import wire
 from services.enterprise.settings import EnterpriseSettings
 from tests.enterprise import scim
@@ -90,13 +91,20 @@ async def firm(world: World) -> Firm:
     return await firm_of(world)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def app(shared: World) -> AsyncIterator[Gateway]:
+    """The gateway before the world of a module."""
+    async with scim.gateway(shared) as made:
+        yield made
+
+
 @pytest_asyncio.fixture(loop_scope="module")
-async def directory(world: World) -> AsyncIterator[Directory]:
+async def directory(world: World, app: Gateway) -> AsyncIterator[Directory]:
     """A directory with a key of an enterprise that has proven its domain, which is free again in the end."""
     owner = await world.owner()
     domain = await scim.prove(world, owner)
     key = world.identity.enterprise_key(owner.enterprise_id, "scim.provision")
-    async with scim.gateway(world) as app, scim.calling(app, key) as http:
+    async with scim.calling(app, key) as http:
         yield Directory(world, owner, app, http, key)
     await scim.release(world, owner, domain)
 

@@ -16,6 +16,7 @@ from services.enterprise.rights import access
 from services.enterprise.store import tree
 from services.enterprise.teams import moving
 from tests.enterprise.make import Worker, World
+from tests.enterprise.trees import grow
 from wrtn.access.v1.access_pb2 import ROLE_CHIEF, TITLE_MEMBER
 from wrtn.enterprise.v1.access_pb2 import ResolveAccessRequest
 from wrtn.enterprise.v1.grants_pb2 import EFFECT_DENY, SetGrantRequest
@@ -24,17 +25,6 @@ from wrtn.enterprise.v1.teams_pb2 import MoveTeamRequest
 MODEL = "model:vendor/large"
 MOST = 10
 """How many statements a move takes at most, its record, audit entry and events included."""
-
-# Puts teams in layers of ten below one.
-_GROW = """
-WITH RECURSIVE layer (n, id, parent) AS (
-    SELECT 0, %(team)s::uuid, NULL::uuid
-    UNION ALL
-    SELECT n + 1, uuidv7(), layer.id FROM layer, generate_series(1, CASE WHEN n < %(deep)s THEN %(wide)s END)
-)
-INSERT INTO wrtn_teams (tenant_id, id, parent_team_id, display_name, create_time)
-SELECT %(tenant)s, id, parent, 'Team', now() FROM layer WHERE n > 0
-"""
 
 
 @contextmanager
@@ -53,14 +43,6 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield said
 
 
-async def grow(world: World, owner: Worker, team_id: str, *, deep: int, wide: int) -> int:
-    """Puts teams below one; answers how many."""
-    tenant_id = UUID(owner.enterprise_id)
-    values = {"tenant": tenant_id, "team": UUID(team_id), "deep": deep, "wide": wide}
-    async with world.database.app.transaction(Scope.of(tenant_id)) as tx:
-        return (await (await tx.driver()).execute(_GROW, values)).rowcount
-
-
 async def move(world: World, tx: Any, owner: Worker, team_id: str, parent: str) -> None:
     """Moves a team as the service does, in this transaction."""
     request = MoveTeamRequest(enterprise_id=owner.enterprise_id, team_id=team_id, parent_team_id=parent)
@@ -75,7 +57,7 @@ async def test_a_move_takes_as_many_statements_and_rows_for_one_team_as_for_a_th
     taken = []
     for deep, wide, size in ((1, 1, 1), (3, 10, 1110)):
         team_id, place = await world.team(owner), await world.team(owner)
-        assert await grow(world, owner, team_id, deep=deep, wide=wide) == size
+        assert len(await grow(world, owner, team_id, deep=deep, wide=wide)) == size
         changes = "SELECT count(*) FROM wrtn_team_changes"
         (before,) = (await db.read(Scope.of(tenant_id), changes, {}))[0]
         with statements(monkeypatch) as said:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from services.enterprise.store.tree import MOST_DEEP
 from tests.enterprise.make import Worker, World, refusal, refused
+from tests.enterprise.trees import grow
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,
     ROLE_MANAGER,
@@ -91,9 +92,7 @@ async def test_two_who_move_two_teams_under_each_other_at_once_make_no_circle(
 
 async def test_a_subtree_does_not_move_to_where_it_would_stand_too_deep(world: World) -> None:
     owner = await world.owner()
-    line = [await world.team(owner)]
-    for _ in range(MOST_DEEP - 2):
-        line.append(await world.team(owner, line[-1]))
+    line = await grow(world, owner, await world.team(owner), deep=MOST_DEEP - 2)
     top = await world.team(owner)
     await world.team(owner, top)
     assert await refused(world.move(owner, top, line[-1])) == (FAILED, "TEAM_TOO_DEEP")

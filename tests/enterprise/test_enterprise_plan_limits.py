@@ -13,6 +13,7 @@ import grpc
 from chassis.database import Scope
 from chassis.events.envelope import Event
 from chassis.testing.waiting import until
+from gateway.app import Gateway
 from tests.enterprise import scim
 from tests.enterprise.make import Worker, World, refused
 from tests.enterprise.test_enterprise_imports import rows, run
@@ -107,7 +108,7 @@ async def test_invitations_and_imports_go_as_far_as_the_plan_has_room(world: Wor
     ]
 
 
-async def test_teams_and_what_a_directory_provisions_are_limited_too(world: World) -> None:
+async def test_teams_and_what_a_directory_provisions_are_limited_too(world: World, app: Gateway) -> None:
     owner = await world.owner()
     await scim.prove(world, owner)
     await limited(world, owner, 1, employees=2, teams=2)
@@ -119,7 +120,7 @@ async def test_teams_and_what_a_directory_provisions_are_limited_too(world: Worl
         await world.team(owner)
     assert await refused(world.restore(owner, top)) == FULL
     key = world.identity.enterprise_key(owner.enterprise_id, "scim.provision")
-    async with scim.gateway(world) as app, scim.calling(app, key) as http:
+    async with scim.calling(app, key) as http:
         directory = scim.Directory(world, owner, app, http, key)
         await directory.user("mina")
         for path, body in (

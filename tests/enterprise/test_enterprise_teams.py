@@ -9,6 +9,7 @@ import pytest
 
 from services.enterprise.store.tree import MOST_DEEP
 from tests.enterprise.make import Worker, World, refusal, refused
+from tests.enterprise.trees import grow
 from wrtn.access.v1.access_pb2 import (
     ROLE_CHIEF,
     ROLE_MANAGER,
@@ -95,9 +96,8 @@ async def test_a_foreign_team_above_looks_like_a_missing_one(world: World) -> No
 
 async def test_teams_stand_fifty_deep_and_no_deeper(world: World) -> None:
     owner = await world.owner()
-    team_id = ""
-    for _ in range(MOST_DEEP):
-        team_id = await world.team(owner, team_id)
+    line = await grow(world, owner, await world.team(owner), deep=MOST_DEEP - 2)
+    team_id = await world.team(owner, line[-1])
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await world.team(owner, team_id)
     assert refusal(refused.value) == (grpc.StatusCode.FAILED_PRECONDITION, "TEAM_TOO_DEEP")
