@@ -12,11 +12,14 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from chassis.clock import Clock
+from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
 from chassis.service import Running
+from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers, Metadata
-from chassis.testing.databases import DatabaseFactory
-from chassis.testing.serving import Serve
+from chassis.testing.databases import Templates, databases
+from chassis.testing.serving import starting
 from chassis.testing.waiting import until
 from services.enterprise import main as enterprise_main
 from services.enterprise.settings import EnterpriseSettings
@@ -47,6 +50,7 @@ from wrtn.identity.v1.api_keys_pb2 import CreateApiKeyRequest, CreateEnterpriseA
 from wrtn.identity.v1.auth_pb2 import IssueServiceTokenRequest
 from wrtn.identity.v1.credentials_pb2 import CreateServiceCredentialRequest
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 CODE = grpc.StatusCode
 ENDED = (CODE.UNAUTHENTICATED, "PRINCIPAL_ENDED")
 ADMITTED_NOWHERE = (CODE.PERMISSION_DENIED, "NOT_ADMITTED")
@@ -90,14 +94,25 @@ class Both:
         return await refused(self.enterprises.GetEnterprise(request, metadata=metadata))
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def both(
-    database: DatabaseFactory, serve: Serve, callers: Callers, postgres: Postgres, tmp_path: Path
+    templates: Templates,
+    nats_server: Nats,
+    peer_keys: Path,
+    postgres: Postgres,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Both]:
-    """Identity and enterprise over fresh databases."""
+    """Identity and enterprise over fresh databases, shared by these tests."""
     where = f"127.0.0.1:{free_ports()['WRTN_IDENTITY_PORT']}"
-    made = await database("identity")
-    async with smtp_server(Mailbox()) as mailbox:
+    clock, folder = Clock(), tmp_path_factory.mktemp("blobs")
+    callers = Callers(clock, peer_keys)
+    async with (
+        databases(templates, clock) as database,
+        emptied(nats_server) as broker,
+        smtp_server(Mailbox()) as mailbox,
+        starting(database, broker, callers) as serve,
+    ):
+        made = await database("identity")
         enterprise = await serve(
             "enterprise", EnterpriseSettings, enterprise_main.wire, known=False, identity_address=where
         )
@@ -112,7 +127,7 @@ async def both(
             sessions_address="127.0.0.1:1",
             billing_address="127.0.0.1:1",
             analytics_address="127.0.0.1:1",
-            blob_url=(tmp_path / "blobs").as_uri(),
+            blob_url=folder.as_uri(),
             smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
             mail_from="wrtn <no-reply@example.com>",
             public_url=service.PUBLIC_URL,
