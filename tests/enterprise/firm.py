@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.database import Scope
 from tests.enterprise.make import Worker, World
-from wrtn.access.v1.access_pb2 import ROLE_CHIEF, ROLE_MANAGER, ROLE_MEMBER, TITLE_MANAGER
+from wrtn.access.v1.access_pb2 import ROLE_CHIEF, ROLE_MANAGER, ROLE_MEMBER, TITLE_MANAGER, TITLE_MEMBER
 from wrtn.enterprise.v1 import grants_pb2 as pb
 
 GPT = "model:openai/gpt-4.1"
@@ -113,12 +114,10 @@ class Firm:
 async def firm_of(world: World) -> Firm:
     """Makes the enterprise."""
     owner = await world.owner()
-    manager = await world.hire(owner, TITLE_MANAGER)
+    titles = (TITLE_MANAGER, TITLE_MEMBER, TITLE_MEMBER, TITLE_MEMBER)
+    manager, *people = await asyncio.gather(*(world.hire(owner, title) for title in titles))
     top = await world.team(owner)
     team = await world.team(owner, top)
-    people = [await world.hire(owner) for _ in range(3)]
-    for place, person, role in zip(
-        (top, team, team), people, (ROLE_CHIEF, ROLE_MANAGER, ROLE_MEMBER), strict=True
-    ):
-        await world.appoint(owner, place, person, role)
+    places = zip((top, team, team), people, (ROLE_CHIEF, ROLE_MANAGER, ROLE_MEMBER), strict=True)
+    await asyncio.gather(*(world.appoint(owner, *place) for place in places))
     return Firm(world, owner, manager, top, team, *people)
