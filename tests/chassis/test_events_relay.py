@@ -191,9 +191,9 @@ async def test_a_relay_started_again_does_not_resend_what_its_stream_holds(world
 
 async def test_stopping_sends_what_is_committed(world: World) -> None:
     bus = await world.bus()
-    relay = await world.relay(bus)
+    relay = await world.relay(bus, batch=50)
     await bus.ready()
-    await world.tell(2500)
+    await world.tell(250)
     await relay.stop()
     assert await world.unsent() == 0
 
