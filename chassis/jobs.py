@@ -21,6 +21,13 @@ LEASE = timedelta(seconds=30)
 
 _LONGEST_NAP = 5.0
 
+_MOMENT = 0.2
+"""Seconds that a job may have before the next one begins beside it. Most are done well before."""
+
+_HELD = """
+SELECT name, extract(epoch FROM expire_time - clock_timestamp())::float8 FROM wrtn_leases
+WHERE name = ANY (%s) AND expire_time > clock_timestamp()
+"""
 # The row also says when the job is due again: a lease that ended is one that may be taken.
 _CLAIM = """
 INSERT INTO wrtn_leases (name, holder, expire_time) VALUES (%(name)s, %(holder)s, clock_timestamp() + %(for)s)
@@ -54,33 +61,64 @@ class JobRunner:
         self._jobs = jobs
         self._holder = holder
         self._stopping = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._looking: asyncio.Task[None] | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     @property
     def alive(self) -> bool:
         """Whether every job is still looked after; false fails liveness."""
-        return not any(task.done() for task in self._tasks)
+        tasks = (self._looking, *self._running.values())
+        return not any(task is None or task.done() for task in tasks)
 
     async def start(self) -> None:
         """Starts looking for jobs that are due."""
-        self._tasks = [
-            asyncio.create_task(self._look_after(job), name=f"job-{job.name}") for job in self._jobs
-        ]
+        self._looking = asyncio.create_task(self._look(), name="jobs")
 
     async def stop(self) -> None:
         """Cancels what runs and gives its lease back."""
         self._stopping.set()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        tasks = [task for task in (self._looking, *self._running.values()) if task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _look_after(self, job: Job) -> None:
-        nap = min(job.every.total_seconds(), _LONGEST_NAP)
+    async def _look(self) -> None:
         while not self._stopping.is_set():
+            nap = _LONGEST_NAP
             try:
-                if await self._lease(_CLAIM, job, LEASE):
-                    await self._run(job)
+                nap = min(nap, await self._round())
             except DomainError as error:
-                _log.warning("the lease of a job cannot be had", job=job.name, reason=error.reason)
+                _log.warning("the leases of jobs cannot be had", reason=error.reason)
             await rest(self._stopping, nap)
+
+    async def _round(self) -> float:
+        """Begins what is due; answers in how many seconds the next job is."""
+        left = await self._held()
+        for job in self._jobs:
+            if job.name in left or job.name in self._running:
+                continue
+            left[job.name] = job.every.total_seconds()
+            if await self._lease(_CLAIM, job, LEASE):
+                await self._begin(job)
+        return min(left.values(), default=_LONGEST_NAP)
+
+    async def _held(self) -> dict[str, float]:
+        """Answers the jobs that are not due, with the seconds until they may be: one look for all of them."""
+        names = [job.name for job in self._jobs]
+        async with self._worker.snapshot(Scope()) as snapshot:
+            cursor = await (await snapshot.driver()).execute(_HELD, (names,))
+            return dict(await cursor.fetchall())
+
+    async def _begin(self, job: Job) -> None:
+        """Starts the job, and waits a moment for its end: those that are due together share connections."""
+        task = asyncio.create_task(self._once(job), name=f"job-{job.name}")
+        self._running[job.name] = task
+        await asyncio.wait({task}, timeout=_MOMENT)
+
+    async def _once(self, job: Job) -> None:
+        try:
+            await self._run(job)
+        except DomainError as error:
+            _log.warning("the lease of a job cannot be kept", job=job.name, reason=error.reason)
+        del self._running[job.name]
 
     async def _run(self, job: Job) -> None:
         """Runs the job once, renewing its lease; then keeps the lease until the job is due again."""

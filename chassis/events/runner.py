@@ -105,6 +105,8 @@ class Runner:
     async def _replay(self) -> None:
         name = self._consumer.name
         stopping = self._effects.stopping
+        # Resting first: a start has better to do, and whoever asks for a replay has waited for longer.
+        await rest(stopping, REPLAY_EVERY)
         while not stopping.is_set():
             try:
                 async with self._db.snapshot(Scope()) as snapshot:

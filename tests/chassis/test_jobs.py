@@ -75,6 +75,35 @@ async def test_of_many_replicas_one_runs_the_job(worker: Database) -> None:
     assert counted.runs == 1
 
 
+async def test_jobs_that_are_due_together_take_turns_at_the_connections(
+    worker: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_MOMENT", 60)
+    at_once: list[int] = []
+    last = Counted()
+
+    async def run() -> None:
+        async with worker.transaction(Scope()):
+            at_once.append(worker.in_use)
+        await last.run()
+
+    own = JobRunner(worker, [Job(f"job-{number}", timedelta(hours=1), run) for number in range(4)], "one")
+    await own.start()
+    await last.until(4)
+    await own.stop()
+    assert at_once == [1] * 4
+
+
+async def test_a_job_that_goes_on_holds_up_no_other(worker: Database) -> None:
+    counted = Counted()
+    endless = Job("endless", timedelta(hours=1), asyncio.Event().wait)  # type: ignore[arg-type]  # never answers
+    own = JobRunner(worker, [endless, Job("job", OFTEN, counted.run)], "one")
+    await own.start()
+    await counted.until(2)
+    assert own.alive
+    await own.stop()
+
+
 async def test_a_job_that_fails_is_tried_again_at_its_next_time(worker: Database) -> None:
     counted = Counted()
 
