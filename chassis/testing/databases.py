@@ -19,7 +19,7 @@ from psycopg import sql
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.database.migrate import migrate
-from chassis.database.roles import KINDS, Urls, connect, create_database, provision, urls
+from chassis.database.roles import KINDS, Connection, Urls, connect, create_database, provision, urls
 from chassis.embedded.postgres import Postgres
 from chassis.testing.folders import scratch
 
@@ -48,9 +48,10 @@ class DatabaseFactory(Protocol):
 
 @dataclass
 class Templates:
-    """The services migrated so far in this run."""
+    """The services migrated so far in this run. `admin` is a superuser's connection."""
 
     server: Postgres
+    admin: Connection
     made: dict[str, str] = field(default_factory=dict)
     copies: int = 0
 
@@ -62,13 +63,12 @@ class Templates:
             self.made[service] = f"wrtn_{service}"
         self.copies += 1
         name = f"wrtn_{service}_{self.copies}"
-        with connect(self.server.url()) as admin:
-            create_database(admin, service, name, self.made[service], strategy="FILE_COPY")
+        create_database(self.admin, service, name, self.made[service], strategy="FILE_COPY")
         return name
 
     def drop(self, name: str) -> None:
-        with connect(self.server.url()) as admin:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        """Drops a copy, whoever is connected to it."""
+        self.admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")
@@ -85,9 +85,10 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def templates(postgres: Postgres) -> Templates:
+def templates(postgres: Postgres) -> Iterator[Templates]:
     """The template databases of this run; use `database`."""
-    return Templates(postgres)
+    with connect(postgres.url()) as admin:
+        yield Templates(postgres, admin)
 
 
 @pytest.fixture
