@@ -3,6 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)
+# Compiled modules are kept, whatever the environment says: each of the hundred processes that the tests start
+# would else compile ours anew, half a second long.
+unexport PYTHONDONTWRITEBYTECODE
 # Three workers by default: tests wait as well, so two cores have room for one more.
 # `make test PYTEST_FLAGS="-x tests/billing"` runs some in one.
 PYTEST_FLAGS ?= -n 3
@@ -17,7 +20,7 @@ run: protos ## Start the whole suite on this machine; Ctrl-C stops it
 	@python -m deploy.local
 
 test: protos ## Run the tests, on embedded servers
-	@python -m pytest $(PYTEST_FLAGS)
+	+@python -m pytest $(PYTEST_FLAGS)
 
 lint: protos ## Check style, imports and contracts
 	ruff check .
@@ -48,8 +51,10 @@ chaos: protos ## Kill every process again and again under load, then reconcile; 
 	@python -m tests.chaos
 	@WRTN_DRAINED_STREAMS=1000 python -m pytest -q tests/sessions/test_sessions_drain.py
 
-check: lint types ## What CI runs: all checks, then the tests
-	@$(MAKE) --no-print-directory test
+# Side by side: the checks of style and types keep the cores busy that the tests leave. What each of them says is
+# shown in one piece where make can do that; whoever fails, all are run, and make fails.
+check: protos ## What CI runs: all checks and the tests
+	@$(MAKE) --no-print-directory --jobs=3 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types test
 
 lock: .venv/.ready ## Resolve the dependencies anew into the lock files (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade pyproject.toml -o requirements.lock
@@ -61,5 +66,6 @@ clean: ## Remove what was generated; .local, the state of `make run`, stays
 .venv/.ready: requirements-dev.lock
 	@echo "preparing .venv (once, a minute or so)"
 	@$(PYTHON) -m venv .venv
-	@python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements-dev.lock
+	@python -m pip install --quiet --disable-pip-version-check --no-compile --only-binary :all: --require-hashes -r requirements-dev.lock
+	@python -m compileall -qq -j 0 .venv/lib || true # on all cores; some packages hold files for other Pythons
 	@touch $@
