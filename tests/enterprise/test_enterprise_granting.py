@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enterprise.rights import granting
-from services.enterprise.rights.granting import Setting
+from services.enterprise import granting
+from services.enterprise.granting import Setting
 from wrtn.enterprise.v1.grants_pb2 import (
     EFFECT_ALLOW,
     EFFECT_DENY,

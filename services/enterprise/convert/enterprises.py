@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from chassis import timestamps
-from services.enterprise import models
+from services.enterprise import models, txt_records
 from services.enterprise.convert import fields
-from services.enterprise.domains import proofs
 from wrtn.enterprise.v1.domains_pb2 import Domain
 from wrtn.enterprise.v1.enterprises_pb2 import (
     Enterprise,
@@ -58,8 +57,8 @@ def domain(row: models.Domain) -> Domain:
         domain=row.domain,
         state=Domain.State.Value(f"STATE_{row.state}"),
         proof=proof,
-        record_name=proofs.record_name(row.domain),
-        record_text=proofs.record_text(row.token),
+        record_name=txt_records.name(row.domain),
+        record_text=txt_records.text(row.token),
         verify_time=fields.moment(row.verify_time),
         check_time=fields.moment(row.check_time),
         missing_time=fields.moment(row.missing_time),

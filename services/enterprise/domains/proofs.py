@@ -11,21 +11,12 @@ from dns.name import from_text
 from dns.rdtypes.ANY.TXT import TXT
 from dns.resolver import NXDOMAIN, NoAnswer
 
+from services.enterprise import txt_records
 from services.enterprise.domains import domain_names
 from services.enterprise.errors import DnsUnavailable
 from services.enterprise.identity import Identity
 
 _log = structlog.get_logger("services.enterprise.domains.proofs")
-
-
-def record_name(domain: str) -> str:
-    """Answers where the text record is looked for, before the domain itself is."""
-    return f"_wrtn.{domain}"
-
-
-def record_text(token: str) -> str:
-    """Answers what the text record holds."""
-    return f"wrtn-verification={token}"
 
 
 class Proofs:
@@ -37,8 +28,8 @@ class Proofs:
 
     async def in_dns(self, domain: str, token: str) -> bool:
         """Whether the text record is there; raises DnsUnavailable if nobody can say."""
-        wanted = record_text(token)
-        return any([wanted in await self._texts(name) for name in (record_name(domain), domain)])
+        wanted = txt_records.text(token)
+        return any([wanted in await self._texts(name) for name in (txt_records.name(domain), domain)])
 
     async def by_address(self, domain: str, member_id: UUID) -> bool:
         """Whether the member has a verified address of the domain, where not anybody gets one."""

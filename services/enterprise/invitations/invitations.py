@@ -11,8 +11,7 @@ from uuid import UUID
 from chassis.crypto import DataKey, Keyring
 from chassis.database import Snapshot, Transaction
 from chassis.errors import NotFound
-from services.enterprise import convert, events, letters
-from services.enterprise.enterprises import plan_limits
+from services.enterprise import convert, events, letters, plan_limits
 from services.enterprise.errors import (
     AppointmentAboveRight,
     HandoverPending,

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from chassis.crypto import Keyring
 from chassis.database import Transaction
-from services.enterprise import convert, events, models
-from services.enterprise.enterprises import plan_limits
+from services.enterprise import convert, events, models, plan_limits
 from services.enterprise.errors import (
     AlreadyEmployed,
     AppointmentAboveRight,

@@ -8,8 +8,7 @@ from uuid import UUID
 from chassis import call
 from chassis.access.employment import AccessSource
 from chassis.database import Database, Snapshot
-from services.enterprise import convert
-from services.enterprise.rights import granting
+from services.enterprise import convert, granting
 from services.enterprise.store import Grants, rights_and_settings
 from wrtn.enterprise.v1.access_pb2 import Access, ResolveAccessRequest
 

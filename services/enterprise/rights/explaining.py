@@ -7,8 +7,8 @@ from typing import cast
 from uuid import UUID
 
 from chassis.call import Access
+from services.enterprise.granting import Decision, Step
 from services.enterprise.people import appointing
-from services.enterprise.rights.granting import Decision, Step
 from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER, TITLE_MEMBER, TITLE_OWNER
 from wrtn.enterprise.v1.grants_pb2 import EFFECT_ALLOW, EFFECT_DENY, Effect, ExplanationStep
 

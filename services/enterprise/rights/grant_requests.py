@@ -19,9 +19,9 @@ from services.enterprise.errors import (
     GrantStillDenied,
     TeamNotJoined,
 )
+from services.enterprise.granting import Decision
 from services.enterprise.people import appointing
 from services.enterprise.rights import access, grants
-from services.enterprise.rights.granting import Decision
 from services.enterprise.rights.grants import Change, Desk
 from services.enterprise.store import Employees, GrantRequests, Runners
 from wrtn.access.v1.access_pb2 import ROLE_MANAGER, TITLE_MANAGER, TITLE_OWNER

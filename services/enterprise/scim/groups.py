@@ -10,8 +10,7 @@ import scim2_models
 from sqlalchemy import func
 
 from chassis.database import Snapshot, Transaction
-from services.enterprise import events, models
-from services.enterprise.enterprises import plan_limits
+from services.enterprise import events, models, plan_limits
 from services.enterprise.models import Enterprise, ScimGroup, Team
 from services.enterprise.people import companions
 from services.enterprise.people.appointments import Act

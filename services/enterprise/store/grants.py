@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, delete, func, literal, or_, select, tuple_
 
+from services.enterprise import granting
+from services.enterprise.granting import Setting
 from services.enterprise.models import Grant, GrantChange, GrantDefault
-from services.enterprise.rights import granting
-from services.enterprise.rights.granting import Setting
 from services.enterprise.store.rows import Rows
 from wrtn.enterprise.v1.grants_pb2 import EFFECT_UNSPECIFIED, GRANT_LAYER_DEFAULT
 

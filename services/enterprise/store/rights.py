@@ -8,7 +8,7 @@ from uuid import UUID
 
 from chassis.call import Access, TeamPlace
 from chassis.database import Database, Scope
-from services.enterprise.rights.granting import Setting
+from services.enterprise.granting import Setting
 from services.enterprise.store import tree
 from services.enterprise.store.grants import about, split
 from services.enterprise.store.rows import Rows, walk_from

@@ -9,8 +9,7 @@ from chassis import masks
 from chassis.call import Access
 from chassis.crypto import Keyring
 from chassis.database import Transaction
-from services.enterprise import convert, events, models
-from services.enterprise.enterprises import plan_limits
+from services.enterprise import convert, events, models, plan_limits
 from services.enterprise.errors import (
     TeamAboveRight,
     TeamActive,
