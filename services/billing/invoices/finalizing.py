@@ -27,12 +27,15 @@ from services.billing.spending.admission import ZERO
 from services.billing.store.billed import Billed, lock_closing
 from services.billing.store.budgets import Budgets
 from services.billing.store.invoices import Invoices, next_number
+from services.billing.store.wallets import WalletRead
 from services.billing.wallets import wallets
 from wrtn.billing.v1.invoice_settings_pb2 import InvoiceSettings
 from wrtn.billing.v1.invoices_pb2 import Invoice as Wire
 from wrtn.billing.v1.invoices_pb2 import InvoiceLine as WireLine
 
 _BUYER = "wrtn_invoices.buyer"
+_COVERED = "covered:{}"
+"""The reference of the credits that an invoice returned since the plan covers what they paid."""
 _POSTED = (WireLine.KIND_USAGE, WireLine.KIND_CREDITS, WireLine.KIND_CORRECTION)
 """What is in the ledger since it was used, burnt or corrected."""
 
@@ -71,7 +74,8 @@ async def finalize(tx: Transaction, drafter: Drafter, tenant_id: UUID, invoice_i
     drawn = await drafter.draw(tx, tenant_id, row.start_time, row.end_time)
     billed = Billed(tx, tenant_id)
     closing.credits += await billed.burnt(closing.sequence) + drawn.exact(WireLine.KIND_CREDITS)
-    closing.credits -= await _returned(tx, row, min(closing.credits, -drawn.exact(WireLine.KIND_INCLUDED)))
+    covered = -drawn.exact(WireLine.KIND_INCLUDED) - await _returned_before(tx, row)
+    closing.credits -= await _returned(tx, row, min(closing.credits, covered))
     closing.end_time = max(closing.end_time, row.end_time)
     await queries.replace_lines(row.id, _lines(row, drawn))
     _say(tx, row, drawn)
@@ -147,7 +151,15 @@ async def _returned(tx: Transaction, row: Invoice, amount: Decimal) -> Decimal:
     """Returns credits that burnt for what the plan covers; answers how many found their place again."""
     if amount <= 0:
         return ZERO
-    return await wallets.give_back(tx, row.tenant_id, amount, row.currency, reference=f"covered:{row.id}")
+    return await wallets.give_back(tx, row.tenant_id, amount, row.currency, reference=_COVERED.format(row.id))
+
+
+async def _returned_before(tx: Transaction, row: Invoice) -> Decimal:
+    """Answers the credits that withdrawn invoices of the same period returned: they stayed returned."""
+    read = WalletRead(tx, row.tenant_id)
+    withdrawn = await Invoices(tx, row.tenant_id).withdrawn(row.start_time)
+    entries = [await read.burnt(_COVERED.format(each)) or ZERO for each in withdrawn]
+    return -sum(entries, ZERO)
 
 
 def _say(tx: Transaction, row: Invoice, drawn: Drawn) -> Invoice:

@@ -61,6 +61,15 @@ class Invoices:
         query = select(Invoice).where(Invoice.tenant_id == self._tenant_id, Invoice.state == Wire.STATE_DRAFT)
         return (await self._session.scalars(query.order_by(Invoice.start_time))).all()
 
+    async def withdrawn(self, start: datetime) -> Sequence[UUID]:
+        """Answers the invoices of the period from `start` on that were withdrawn."""
+        query = select(Invoice.id).where(
+            Invoice.tenant_id == self._tenant_id,
+            Invoice.start_time == start,
+            Invoice.state == Wire.STATE_VOID,
+        )
+        return (await self._session.scalars(query)).all()
+
     async def first_open(self, closed: datetime) -> datetime:
         """Answers from when on nothing is on a finalised invoice, where all before `closed` was once."""
         return min((closed, *(draft.start_time for draft in await self.drafts())))

@@ -170,6 +170,16 @@ class WalletRead:
         ).fetchone()
         return row[0] if row is not None else Decimal(0)
 
+    async def burnt(self, reference: str) -> Decimal | None:
+        """Answers how many credits the posting with this reference took; None if there is none.
+
+        Below zero if it returned some.
+        """
+        values = {"tenant": self._tenant_id, "reference": reference}
+        cursor = await (await self._tx.driver()).execute(_BURNT, values)
+        row = await cursor.fetchone()
+        return row[0] if row is not None else None
+
     async def lot(self, lot_id: UUID) -> WalletLot | None:
         """Answers a lot as it stands now."""
         return await self._tx.session.get(WalletLot, (self._tenant_id, lot_id), populate_existing=True)
@@ -253,12 +263,6 @@ class Wallets(WalletRead):
         cursor = await (await self._tx.driver()).execute(_UNBURN, self._values | {"amount": amount})
         row = await cursor.fetchone()
         return row[0] if row is not None else Decimal(0)
-
-    async def burnt(self, reference: str) -> Decimal | None:
-        """Answers how many credits the posting with this reference took; None if there is none."""
-        cursor = await (await self._tx.driver()).execute(_BURNT, self._values | {"reference": reference})
-        row = await cursor.fetchone()
-        return row[0] if row is not None else None
 
     async def take(self, lot_id: UUID, amount: Decimal, *, refunded: Decimal = Decimal(0)) -> None:
         """Takes credits of one lot."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from chassis.database import Transaction
 from services.billing.store.billed import lock_closing
-from services.billing.store.wallets import Wallets
+from services.billing.store.wallets import WalletRead
 from services.billing.wallets import wallets
 
 
@@ -30,7 +30,7 @@ async def forgive(
     tx: Transaction, tenant_id: UUID, amount: Decimal, currency: str, *, reference: str
 ) -> None:
     """Undoes `owe` of this reference, of which the caller posts the opposite; credits that paid return."""
-    paid = await Wallets(tx, tenant_id).burnt(reference)
+    paid = await WalletRead(tx, tenant_id).burnt(reference)
     returned = Decimal(0)
     if paid:
         whose = (tx, tenant_id, paid, currency)
