@@ -22,6 +22,9 @@ from services.billing.usage.usages import Book, RatedUsage, once_each
 from wrtn.billing.v1.events_pb2 import ModelUnpriced
 from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
+USAGES = "usages"
+"""The consumer of sessions' usages."""
+
 _log = structlog.get_logger(__name__)
 _rated = Counter(
     "wrtn_billing_rated_usages_total", "Usages rated, by whether their model had a price.", ("priced",)
@@ -39,7 +42,7 @@ class Rating:
 
     def consumer(self) -> Consumer:
         """Answers the consumer of sessions' usages."""
-        return Consumer("usages", "sessions", {UsageRecorded: self.rate})
+        return Consumer(USAGES, "sessions", {UsageRecorded: self.rate})
 
     async def rate(self, tx: Transaction, events: Sequence[Event[UsageRecorded]]) -> None:
         """Rates those usages that were not rated before, whatever the event they come by."""

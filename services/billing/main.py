@@ -33,6 +33,7 @@ from services.billing.rpc.wallets import Wallets
 from services.billing.settings import BillingSettings
 from services.billing.spending.expiry import Expiry
 from services.billing.spending.spender import Spender
+from services.billing.usage.waiting import WaitingUsages
 from services.billing.wallets.breakage import Breakage
 from services.billing.wallets.top_ups import TopUps
 from wrtn.billing.v1.budget_increases_pb2_grpc import add_BudgetIncreaseServiceServicer_to_server
@@ -88,6 +89,7 @@ async def wire(runtime: Runtime[BillingSettings]) -> Parts:
             TopUps(runtime.db, runtime.worker).job(),
             Reconciliation(runtime.db, runtime.worker).job(),
             Postman(runtime.db, runtime.worker, runtime.peers).job(),
+            WaitingUsages(runtime.worker).job(),
             *payments.jobs,
         ],
         background=[spender, operations],

@@ -36,7 +36,7 @@ async def test_a_price_that_is_corrected_within_the_month_changes_what_tokens_an
     price_id = await priced(buyer, "acme/redrawn")
     buyer.at(2026, 11, 5)
     await buyer.use(2 * MILLION, utc(2026, 11, 3), model="acme/redrawn")
-    assert await lots(buyer) == {"PURCHASE": 10}
+    assert await lots(buyer) == {"PURCHASE": Decimal(10)}
     # Down: eight of twenty come back at once; up: four of them burn again.
     for rate, charged, left in (("6", 12, 18), ("8", 16, 14)):
         await corrected(buyer, price_id, rate)
@@ -46,11 +46,11 @@ async def test_a_price_that_is_corrected_within_the_month_changes_what_tokens_an
             of(INCLUDED, half, MILLION),
             of(CREDITS, half, 1),
         ]
-        assert await lots(buyer) == {"PURCHASE": left}
+        assert await lots(buyer) == {"PURCHASE": Decimal(left)}
     (invoice,) = await buyer.invoiced(2026, 12, 1, 1)
     assert shown(invoice) == [of(USAGE, "16", 1), of(INCLUDED, "-8", MILLION), of(CREDITS, "-8", 1)]
     # What burnt for covered tokens is there again.
-    assert (invoice.subtotal, await lots(buyer)) == ("7.00", {"PURCHASE": 22})
+    assert (invoice.subtotal, await lots(buyer)) == ("7.00", {"PURCHASE": Decimal(22)})
     await agreed(buyer, due=invoice.due)
 
 
@@ -61,7 +61,7 @@ async def test_credits_that_returned_for_covered_tokens_return_once_where_their_
     await buyer.use(4 * MILLION, utc(2026, 11, 3))
     (first,) = await buyer.invoiced(2026, 12, 1, 1)
     said = [of(USAGE, "8", 1), of(INCLUDED, "-6", 3 * MILLION), of(CREDITS, "-2", 1)]
-    assert (shown(first), await lots(buyer)) == (said, {"PURCHASE": 8})
+    assert (shown(first), await lots(buyer)) == (said, {"PURCHASE": Decimal(8)})
     # In December they burn for something else before the invoice of November is withdrawn.
     buyer.at(2026, 12, 3)
     await buyer.use(4 * MILLION, utc(2026, 12, 2))
@@ -69,7 +69,7 @@ async def test_credits_that_returned_for_covered_tokens_return_once_where_their_
     await buyer.invoices.VoidInvoice(request, metadata=buyer.administrator.metadata)
     (_, second) = await buyer.invoiced(2026, 12, 3, 2)
     assert (shown(second), second.subtotal, second.state) == (said, "7.00", Invoice.STATE_OPEN)
-    assert await lots(buyer) == {"PURCHASE": 0}
+    assert await lots(buyer) == {"PURCHASE": Decimal(0)}
     (*_, third) = await buyer.invoiced(2027, 1, 1, 1)
-    assert (shown(third), third.subtotal, await lots(buyer)) == (said, "7.00", {"PURCHASE": 6})
+    assert (shown(third), third.subtotal, await lots(buyer)) == (said, "7.00", {"PURCHASE": Decimal(6)})
     await agreed(buyer, due=str(Decimal(second.due) + Decimal(third.due)))

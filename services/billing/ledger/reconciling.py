@@ -19,11 +19,13 @@ from chassis.database import Database, Scope
 from chassis.decimals import text
 from chassis.jobs import Job
 from services.billing.store.corrections import tenants_charged
-from services.billing.store.reconciling import Books, keep
+from services.billing.store.reconciling import Books, Differences, keep
 from wrtn.billing.v1.events_pb2 import BooksDisagreed
 
 _EVERY = timedelta(hours=6)
 _PAGE = 100
+_AGAIN = timedelta(days=1)
+"""After which the same difference is told again."""
 
 _log = structlog.get_logger(__name__)
 _disagreed = Gauge(
@@ -60,17 +62,26 @@ class Reconciliation:
         async with self.database.snapshot(Scope.of(tenant_id)) as snapshot:
             books = Books(snapshot, tenant_id)
             sums = await books.sums()
+            told = await Differences(snapshot, tenant_id).standing()
         _reconciled.inc()
         if len({*sums.values()}) > 1:
             await self._tell(tenant_id, sums)
             return False
-        if books.checked:
+        if books.checked or told:
             async with self.database.transaction(Scope.of(tenant_id)) as tx:
                 await keep(tx, tenant_id, books.checked)
+                await Differences(tx, tenant_id).mended()
         return True
 
     async def _tell(self, tenant_id: UUID, books: Mapping[str, Decimal]) -> None:
         sums = {name: text(amount) for name, amount in books.items()}
         _log.error("books.disagree", tenant_id=str(tenant_id), **sums)
+        # Both sides grow with every usage: what stays the same while nothing else breaks is the difference.
+        off = {
+            name: text(amount - books["ledger"])
+            for name, amount in books.items()
+            if amount != books["ledger"]
+        }
         async with self.database.transaction(Scope.of(tenant_id)) as tx:
-            tx.publish(BooksDisagreed(sums=sums), aggregate_id=tenant_id)
+            if await Differences(tx, tenant_id).tell(off, tx.now, _AGAIN):
+                tx.publish(BooksDisagreed(sums=sums), aggregate_id=tenant_id)

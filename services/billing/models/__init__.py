@@ -34,7 +34,7 @@ from services.billing.models.organisation import (
 from services.billing.models.payments import Dispute, Payment, PaymentCustomer, PaymentMethod, Refund
 from services.billing.models.plans import Plan, PlanVersion, Subscription, SubscriptionPhase
 from services.billing.models.prices import Price, UnpricedModel
-from services.billing.models.reconciling import CheckedPeriod
+from services.billing.models.reconciling import BookDifference, CheckedPeriod
 from services.billing.models.reservations import Reservation, ReservationState
 from services.billing.models.rules import ExchangeRate, PriceRule
 from services.billing.models.token_counts import TokenCount, TokenHold
@@ -52,6 +52,7 @@ from services.billing.models.wallets import (
 __all__ = [
     "AccountTenure",
     "Base",
+    "BookDifference",
     "Budget",
     "BudgetChange",
     "BudgetExtra",

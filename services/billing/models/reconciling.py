@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.billing.models.base import Base
@@ -26,3 +27,14 @@ class CheckedPeriod(Base):
     found: Mapped[Decimal]
     """What its usages came to."""
     check_time: Mapped[datetime]
+
+
+class BookDifference(Base):
+    """By what the books of a tenant differ, as it was told last; gone once they agree."""
+
+    __tablename__ = "wrtn_book_differences"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    differences: Mapped[dict[str, str]] = mapped_column(JSONB)
+    """Of each book that differs from the ledger, by how much, as decimal numbers."""
+    tell_time: Mapped[datetime]

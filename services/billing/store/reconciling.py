@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert
+
 from chassis.database import Snapshot, Transaction, arrays
 from services.billing.ledger.chart import USAGE_REVENUE, PostingKind
+from services.billing.models import BookDifference
 from services.billing.store.billed import Billed
 from wrtn.billing.v1.invoices_pb2 import Invoice, InvoiceLine
 
@@ -164,7 +168,36 @@ class Books:
         return await cursor.fetchall()
 
 
-async def keep(tx: Transaction, tenant_id: UUID, checked: Iterable[Checked]) -> None:
+class Differences:
+    """What was told of the books of a tenant."""
+
+    def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
+        self._session = tx.session
+        self._tenant_id = tenant_id
+
+    async def tell(self, differences: Mapping[str, str], now: datetime, again: timedelta) -> bool:
+        """Notes what is told; False if the same was told less than `again` ago."""
+        row = BookDifference
+        noted = insert(row).values(tenant_id=self._tenant_id, differences=dict(differences), tell_time=now)
+        told = noted.on_conflict_do_update(
+            index_elements=["tenant_id"],
+            set_={"differences": noted.excluded.differences, "tell_time": now},
+            where=(row.differences != noted.excluded.differences) | (row.tell_time <= now - again),
+        )
+        return await self._session.scalar(told.returning(row.tenant_id)) is not None
+
+    async def standing(self) -> bool:
+        """Whether the books disagreed when they were compared last."""
+        return await self._session.get(BookDifference, self._tenant_id) is not None
+
+    async def mended(self) -> None:
+        """Forgets what was told: the books agree."""
+        await self._session.execute(delete(BookDifference).where(BookDifference.tenant_id == self._tenant_id))
+
+
+async def keep(tx: Transaction, tenant_id: UUID, checked: Sequence[Checked]) -> None:
     """Keeps what was found of periods, in books that agree."""
+    if not checked:
+        return
     columns = arrays.by_column(Checked._fields, checked)
     await (await tx.driver()).execute(_KEEP, {"tenant": tenant_id, "now": tx.now, **columns})
