@@ -23,6 +23,7 @@ from wrtn.billing.v1.events_pb2 import (
     PaymentRecovered,
     RefundFailed,
     SubscriptionChanged,
+    TokensRefused,
     UsageRated,
     WalletCredited,
     WalletRefused,
@@ -153,6 +154,12 @@ def wallet_credited(tx: Transaction, tenant_id: UUID, currency: str, lot_id: UUI
 def wallet_refused(tx: Transaction, tenant_id: UUID, currency: str, left: Decimal) -> None:
     """Tells that a wallet refused a spending for the first time since credits last came."""
     event = WalletRefused(left=decimals.text(left), currency=currency)
+    tx.publish(event, aggregate_id=tenant_id, tenant_id=tenant_id)
+
+
+def tokens_refused(tx: Transaction, tenant_id: UUID, plan_id: UUID, end: datetime) -> None:
+    """Tells that a plan refused a spending for the first time in a month, since its tokens are used."""
+    event = TokensRefused(plan_id=str(plan_id), reset_time=timestamps.of(end))
     tx.publish(event, aggregate_id=tenant_id, tenant_id=tenant_id)
 
 

@@ -14,18 +14,21 @@ import pytest
 import pytest_asyncio
 
 from chassis.database import Scope
+from chassis.database.roles import connect
 from chassis.errors import DomainError
 from services.billing.models import KnownAccount, KnownEmployee, ReservationState
 from services.billing.spending import reservations
 from services.billing.spending.admission import Ask
 from services.billing.spending.authorizing import Wanted, authorize
 from services.billing.store.reservations import Reservations
+from services.identity.mail.letters import Letters
 from tests.billing.buyers import Buyer
 from tests.billing.office import MODEL, refused, told
 from tests.billing.test_billing_included_tokens import including, plan, subscribe
 from tests.usage import NEW, Person, tokens, usage
-from wrtn.access.v1.access_pb2 import TITLE_MEMBER
+from wrtn.access.v1.access_pb2 import TITLE_MEMBER, TITLE_OWNER
 from wrtn.billing.v1 import spending_pb2 as pb
+from wrtn.billing.v1.events_pb2 import TokensRefused
 from wrtn.billing.v1.spending_pb2_grpc import SpendServiceStub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -90,9 +93,10 @@ async def team(buyer: Buyer) -> Team:
     employed = KnownEmployee(
         **whose, employee_id=person.employee_id, member_id=person.member_id, title=TITLE_MEMBER
     )
+    owner = KnownEmployee(**whose, employee_id=NEW(), member_id=NEW(), title=TITLE_OWNER)
     account = KnownAccount(**whose, account_id=person.account_id, holder_member_id=person.member_id)
     async with buyer.database.app.transaction(Scope.of(buyer.id)) as tx:
-        tx.session.add_all([employed, account])
+        tx.session.add_all([employed, owner, account])
     buyer.at(2026, 11, 1)
     return Team(buyer, person, SpendServiceStub(buyer.running.channel()))
 
@@ -119,6 +123,13 @@ async def test_what_the_tokens_do_not_cover_is_refused_with_what_is_left_until_t
     assert (await team.left())[0] == "500"
     team.buyer.at(2026, 12, 1)
     assert await team.left() == ("1000", "2027-01-01T00:00:00+00:00")
+    # It is told once a month, to those who pay and to webhooks.
+    query = "SELECT payload FROM wrtn_outbox WHERE subject LIKE '%%tokens.refused' AND tenant_id = %s"
+    with connect(team.buyer.database.urls.worker) as worker:
+        events = worker.execute(query, (team.buyer.id,)).fetchall()
+    assert [TokensRefused.FromString(row[0]).plan_id for row in events] == [plan_id, plan_id]
+    mails = "SELECT fills ->> 'until' FROM wrtn_letters WHERE template = 'tokens_refused' ORDER BY 1"
+    assert await team.buyer.rows(mails) == [("2026-12-01 00:00 UTC",), ("2027-01-01 00:00 UTC",)]
     # What was admitted costs nothing beyond the plan.
     (invoice, *_) = await team.buyer.invoiced(2026, 12, 1, 1)
     assert invoice.total == "0.00"
@@ -182,3 +193,9 @@ async def test_forty_spenders_on_two_replicas_hold_what_twenty_may(team: Team) -
     outcomes = await asyncio.gather(*(each() for _ in range(20) for each in (here, elsewhere)))
     assert Counter(outcomes) == {"ADMITTED": 20, "TOKENS_EXCEEDED": 20}
     assert await team.buyer.rows("SELECT sum(tokens) FROM wrtn_token_holds") == [(500,)]
+
+
+async def test_identity_has_the_template() -> None:
+    letter = Letters(public_url=None).write("tokens_refused", "en", {"until": "2026-12-01 00:00 UTC"})
+    assert "2026-12-01 00:00 UTC" in letter.text
+    assert "2026-12-01 00:00 UTC" in letter.html

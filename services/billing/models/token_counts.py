@@ -26,6 +26,8 @@ class TokenCount(Base):
     allowed: Mapped[int] = mapped_column(BigInteger)
     """What the plans of the month include, as its invoice will say."""
     used: Mapped[int] = mapped_column(BigInteger)
+    refuse_time: Mapped[datetime | None]
+    """When the first refusal was told."""
 
 
 class TokenHold(Base):

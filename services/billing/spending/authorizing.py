@@ -111,6 +111,8 @@ async def authorize(db: Database, tenant_id: UUID, wanted: Sequence[Wanted]) -> 
             raise Twin("The reservation was made by another request just now.")
         if tokens is not None:
             await TokenCounts(tx, tenant_id).hold(tokens.taken)
+            if tokens.refused:
+                await notices.tokens_refused(tx, tenant_id, tokens)
         await _tell_refusals(tx, batch)
     return outcomes
 

@@ -2,7 +2,7 @@
 
 About an employee's budget the employee is written to, about a team's its chiefs, about the enterprise's its
 owners and the managers with the duty of billing; the latter also where a team has no chief. About a wallet
-those who pay are written to.
+and the tokens of a plan those who pay are written to.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from chassis.decimals import text
 from services.billing import events, letters
 from services.billing.models import Budget
 from services.billing.spending.admission import ZERO, Counter
+from services.billing.spending.token_caps import TokenCap
 from services.billing.store.budgets import Periods
 from services.billing.store.recipients import Recipients
+from services.billing.store.token_counts import TokenCounts
 from services.billing.store.wallets import Wallets
 
 
@@ -55,6 +57,14 @@ async def wallet_refused(tx: Transaction, tenant_id: UUID, left: Decimal) -> Non
     events.wallet_refused(tx, tenant_id, currency, left)
     fills = {"amount": text(left), "currency": currency}
     await letters.write_to_payers(tx, tenant_id, "wallet_refused", fills)
+
+
+async def tokens_refused(tx: Transaction, tenant_id: UUID, cap: TokenCap) -> None:
+    """Tells of the first refusal of a plan's tokens in a month."""
+    if not await TokenCounts(tx, tenant_id).note_refusal(tx.now):
+        return
+    events.tokens_refused(tx, tenant_id, cap.plan_id, cap.end)
+    await letters.write_to_payers(tx, tenant_id, "tokens_refused", {"until": f"{cap.end:%Y-%m-%d %H:%M} UTC"})
 
 
 async def reached(tx: Transaction, budget: Budget, start: datetime, threshold: Decimal) -> None:

@@ -43,6 +43,8 @@ class TokenCap:
     left: int
     taken: dict[UUID, int] = field(default_factory=dict)
     """What reservations take of it, by their ids."""
+    refused: bool = False
+    """Whether a call was refused that it does not cover."""
 
     def refusal(self, ask: Ask, now: datetime) -> DomainError | None:
         """Answers why a call is refused; None if it is not. For nothing, too, a token must be left."""
@@ -55,6 +57,7 @@ class TokenCap:
             )
         if ask.tokens <= self.left and self.left > 0:
             return None
+        self.refused = True
         return TokensExceeded(
             "The tokens that the plan includes do not cover it: change the plan, or wait until they reset.",
             retry_after=(self.end - now).total_seconds(),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Uuid, any_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot, arrays
@@ -75,6 +75,18 @@ class TokenCounts:
         row = TokenCount
         await self._session.execute(delete(row).where(row.tenant_id == self._tenant_id, row.end_time > now))
 
+    async def note_refusal(self, now: datetime) -> bool:
+        """Notes that a refusal of the running month is told; False if one was."""
+        row = TokenCount
+        first = update(row).where(
+            row.tenant_id == self._tenant_id,
+            row.start_time <= now,
+            row.end_time > now,
+            row.refuse_time.is_(None),
+        )
+        noted = first.values(refuse_time=now).returning(row.tenant_id)
+        return await self._session.scalar(noted) is not None
+
     async def hold(self, tokens: Mapping[UUID, int]) -> None:
         """Adds to what reservations hold."""
         rows = [
@@ -95,7 +107,7 @@ async def months(tx: Snapshot, tenants: Iterable[UUID], first: datetime, last: d
     """Answers the months of these tenants that are counted and touch a stretch of time."""
     row = TokenCount
     query = select(row.tenant_id, row.start_time, row.end_time).where(
-        row.tenant_id.in_(sorted({*tenants})), row.start_time <= last, row.end_time > first
+        row.tenant_id == any_(arrays.parameter(tenants, Uuid())), row.start_time <= last, row.end_time > first
     )
     return [Month(each[0], Span(each[1], each[2])) for each in await tx.session.execute(query)]
 
