@@ -85,6 +85,16 @@ async def attempted(world: World, by: Worker, delivery_id: str, times: int) -> p
     return found
 
 
+async def idle(world: World, by: Worker) -> None:
+    """Waits until nothing is under way to the enterprise's endpoints: the next try is timed when one ends."""
+
+    async def rests() -> bool:
+        claimed = "SELECT 1 FROM wrtn_webhook_deliveries WHERE claim_time IS NOT NULL"
+        return not await executed(world, by, claimed)
+
+    await until(rests)
+
+
 def later(world: World, ahead: timedelta) -> None:
     """Moves the clock."""
     cast("MovableClock", world.clock).ahead += ahead
