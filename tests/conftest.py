@@ -1,4 +1,4 @@
-"""Loads the fixtures of the chassis for all tests, and says on which loop they run and on which worker."""
+"""Loads the fixtures of the chassis for all tests, and says on which loop and in which order they run."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from typing import Any
 
 import pytest
 import uvloop
-from xdist.scheduler import LoadScopeScheduling
+
+from tests import scheduling
 
 pytest_plugins = ["chassis.testing.fixtures"]
-
-TOGETHER = ("tests/e2e/", "tests/clients/")
-"""The folders whose tests share one running suite and one build of the client: one worker has them all."""
-
-
-class Together(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives each test to whichever worker is free, and those of TOGETHER to one."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "together" if nodeid.startswith(TOGETHER) else nodeid
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -30,7 +21,14 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
     return {"uvloop": uvloop.new_event_loop}
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts what takes long first."""
+    scheduling.order(items)
+
+
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.Together:
     """Answers the scheduler. The groups of xdist itself do not reach it with the pytest of today."""
-    return Together(config, log)
+    config.option.loadscopereorder = False
+    return scheduling.Together(config, log)

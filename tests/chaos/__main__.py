@@ -35,28 +35,26 @@ def main() -> None:
     """Runs the chaos and says what came of it."""
     arguments = parsed()
     with tempfile.TemporaryDirectory(prefix="wrtn-chaos-") as folder, running(Path(folder)) as suite:
-        kills, code = chaos(suite, arguments)
-        print(f"killed {kills} processes; the replay ended with {code}")
+        killed, code = chaos(suite, arguments, victims())
+        print(f"killed {len(killed)} processes; the replay ended with {code}")
         if code:
             print(suite.said()[-4000:])
     sys.exit(code)
 
 
-def chaos(suite: Suite, arguments: argparse.Namespace, most: int | None = None) -> tuple[int, int]:
-    """Kills until the replay ends, or `most` processes; answers how many, and the replay's exit code."""
+def chaos(suite: Suite, arguments: argparse.Namespace, to_kill: Iterator[str]) -> tuple[list[str], int]:
+    """Kills one after the other until the replay ends; answers whom, and the replay's exit code."""
     command = [sys.executable, "-m", "tests.replay", "--repeat", str(arguments.repeat)]
     if arguments.conversations:
         command += ["--conversations", str(arguments.conversations), "--trace", str(arguments.trace)]
     replay = subprocess.Popen(command, cwd=ROOT, env=suite.environ)
-    kills = 0
+    killed = []
     try:
-        for victim in victims():
-            if kills == most or ended(replay, arguments.every):
-                break
+        while not ended(replay, arguments.every) and (victim := next(to_kill, None)):
             if pid := kill(suite, victim):
-                kills += 1
+                killed.append(victim)
                 say(f"{victim} served again after {recovery(suite, victim, pid, replay):.1f} s")
-        return kills, replay.wait()
+        return killed, replay.wait()
     finally:
         if replay.poll() is None:
             replay.terminate()

@@ -88,6 +88,14 @@ def running(folder: Path, **settings: str) -> Iterator[Suite]:
             suite.stop()
 
 
+def ended(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Starts a suite that is expected to refuse, and answers how it ended."""
+    command = [sys.executable, "-m", "deploy.local"]
+    return subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
 def free_ports() -> dict[str, str]:
     """Chooses free ports for every process, below those that the system gives to outgoing connections."""
     names = [*DEFAULT_PORTS, *(f"{service}_metrics" for service in SERVICES)]

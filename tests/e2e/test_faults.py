@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import random
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from tests.e2e.suite import Suite, replay, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-REPEAT = 60
+REPEAT = 20
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +48,18 @@ def test_a_replay_that_was_killed_goes_on_where_it_stopped(own: Suite) -> None:
 
 
 def test_a_replay_outlives_the_kill_of_every_process(own: Suite) -> None:
-    """Guarantee R1, one round of it; `make chaos` goes on for minutes."""
-    arguments = argparse.Namespace(repeat=2 * REPEAT, every=0.5, conversations=None, trace=None)
-    kills, code = chaos(own, arguments, most=len(VICTIMS))
-    assert code == 0, own.said()
-    assert kills == len(VICTIMS), "the replay ended before every process was killed once"
+    """Guarantee R1, one round of it; `make chaos` goes on for minutes.
+
+    How long the kills take depends on the machine: one replay follows the other until all is killed.
+    """
+    arguments = argparse.Namespace(repeat=REPEAT, every=0.5, conversations=None, trace=None)
+    order = random.sample(VICTIMS, len(VICTIMS))
+    to_kill, killed = iter(order), list[str]()
+    while killed != order:
+        more, code = chaos(own, arguments, to_kill)
+        assert code == 0, own.said()
+        assert more, "no process was killed while this replay ran"
+        killed += more
 
 
 def lines(path: Path) -> int:
