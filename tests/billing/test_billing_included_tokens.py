@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from chassis.clock import Clock
 from chassis.database import Scope
-from chassis.embedded.nats import Nats
-from chassis.testing.brokers import emptied
-from chassis.testing.callers import Callers
-from chassis.testing.databases import Templates, databases
-from chassis.testing.serving import starting
 from chassis.testing.waiting import until
 from services.billing.plans.fees import Stretch, fees
 from services.billing.plans.included_tokens import allowance
 from services.billing.store.reconciling import Books
 from services.billing.wallets import wallets
-from tests.billing.buyers import Buyer, found, opened
+from tests.billing.buyers import Buyer, found
+from tests.billing.invoices import preview, utc
 from tests.billing.office import refused
 from tests.usage import NEW, Person, recorded, shuffled_thrice, tokens, usage
-from wrtn.billing.v1 import corrections_pb2, invoices_pb2, plans_pb2, subscriptions_pb2
+from wrtn.billing.v1 import corrections_pb2, plans_pb2, subscriptions_pb2
 from wrtn.billing.v1.corrections_pb2 import Correction
 from wrtn.billing.v1.corrections_pb2_grpc import CorrectionServiceStub
 from wrtn.billing.v1.invoices_pb2 import Invoice, InvoiceLine
@@ -42,23 +34,6 @@ DEAR, CHEAP = "openai/gpt-4.1", "openai/gpt-4.1-mini"
 SHOWN = (InvoiceLine.KIND_USAGE, InvoiceLine.KIND_INCLUDED, InvoiceLine.KIND_CREDITS)
 MILLION = 1_000_000
 MODULE = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def buyer(templates: Templates, nats_server: Nats, peer_keys: Path) -> AsyncIterator[Buyer]:
-    clock = Clock()
-    callers = Callers(clock, peer_keys)
-    async with (
-        databases(templates, clock) as database,
-        emptied(nats_server) as broker,
-        starting(database, broker, callers) as serve,
-        opened(database, serve, callers) as made,
-    ):
-        yield made
-
-
-def utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
 
 
 def including(tokens: int, *, included_credits: str = "0", overage: bool = True) -> PlanTerms:
@@ -118,8 +93,7 @@ async def test_what_the_tokens_cover_is_the_same_in_any_order_and_all_books_agre
             async with mine.running.runtime.db.transaction(Scope.of(mine.id)) as tx:
                 await mine.rating.rate(tx, batch)
         mine.at(2026, 11, 7)
-        asked = invoices_pb2.PreviewInvoiceRequest(enterprise_id=str(mine.id))
-        seen = await mine.invoices.PreviewInvoice(asked, metadata=mine.owner.metadata)
+        seen = await preview(mine)
         (invoice,) = await mine.invoiced(2026, 12, 1, 1)
         covered = of(InvoiceLine.KIND_INCLUDED, "-4.2", 3 * MILLION)
         assert covered in shown(seen)
