@@ -15,7 +15,7 @@ from services.billing.ledger.chart import RECEIVABLE, USAGE_REVENUE, PostingKind
 from services.billing.ledger.ledger import Line, post
 from services.billing.wallets import wallets
 from tests.billing.office import refused
-from tests.billing.paying import Payer, PayWorld
+from tests.billing.paying import DECLINED, Payer, PayWorld
 from tests.billing.test_billing_provider_events import send
 from tests.usage import NEW
 from wrtn.billing.v1 import payments_pb2, wallets_pb2
@@ -159,3 +159,35 @@ async def test_what_is_refunded_on_stripes_pages_takes_the_credits_once_and_what
     assert await payer.rows("SELECT credits FROM wrtn_closings") == [(-3,)]
     audited = "SELECT count(*) FROM wrtn_audit_entries WHERE action = 'payment.refund_found'"
     assert await payer.rows(audited) == [(1,)]
+
+
+async def test_no_more_goes_back_than_was_paid(world: PayWorld) -> None:
+    payer = await world.payer()
+    invoice = await payer.invoice("20")
+    await payer.card()
+    paid = (await payer.pay(invoice)).payment
+    for amount, reason in (
+        ("20.01", "REFUND_ABOVE_PAID"),
+        ("0", "AMOUNT_INVALID"),
+        ("1.001", "AMOUNT_INVALID"),
+    ):
+        assert (await refused(payer.refund(paid, amount)))[0] == reason
+    await world.stripe.faults("lose")
+    lost = await payer.refund(paid, "15")
+    assert lost.state == payments_pb2.Refund.STATE_PENDING
+    assert (await refused(payer.refund(paid, "6")))[0] == "REFUND_ABOVE_PAID"
+    await world.collect(timedelta(minutes=2))
+    await payer.refund(paid, "5")
+    assert (await payer.read(paid)).refunded_amount == "20"
+    assert await payer.balances() == {"receivable": "-20", "refunds": "20"}
+    back = [each for each in await world.stripe.list("refunds") if each["amount"] in (1500, 500)]
+    assert len(back) == 2
+
+
+async def test_a_transfer_is_given_back_by_hand_and_a_failed_payment_not_at_all(world: PayWorld) -> None:
+    payer = await world.payer()
+    paid = await payer.transfer("20", await payer.invoice("20"))
+    assert (await payer.refund(paid, "20")).state == payments_pb2.Refund.STATE_SUCCEEDED
+    await payer.card(DECLINED)
+    failed = (await payer.pay(await payer.invoice("5"))).payment
+    assert (await refused(payer.refund(failed, "5")))[0] == "PAYMENT_NOT_REFUNDABLE"
