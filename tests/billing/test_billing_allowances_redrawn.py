@@ -9,8 +9,9 @@ import pytest
 from chassis.database import Scope
 from services.billing.wallets import wallets
 from tests.billing.buyers import Buyer
-from tests.billing.test_billing_corrected_invoices import agreed, corrected, preview, priced
-from tests.billing.test_billing_included_tokens import including, lots, of, plan, shown, subscribe, utc
+from tests.billing.correcting import agreed, corrected, priced
+from tests.billing.invoices import preview, utc
+from tests.billing.test_billing_included_tokens import including, lots, of, plan, shown, subscribe
 from wrtn.billing.v1.invoices_pb2 import Invoice, InvoiceLine, VoidInvoiceRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
