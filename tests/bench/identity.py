@@ -15,16 +15,20 @@ from chassis.crypto import Keyring
 from chassis.database import Database, Scope
 from chassis.database.roles import Urls
 from chassis.service import start
+from services.identity.logins import logins
+from services.identity.logins.logins import Origin, Proof
 from services.identity.main import wire
 from services.identity.members import members
 from services.identity.members.members import Person
+from services.identity.models import LoginMethod
 from services.identity.settings import IdentitySettings
 from tests.bench.floors import say
 
-MEMBERS = 8
+MEMBERS = 64
 PASSWORD = "seven purple giraffes"
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """As services.identity.sign_in.passwords has it."""
+PROOF = Proof((LoginMethod.PASSWORD,))
 
 
 async def identity(urls: Urls, nats_url: str, folder: Path) -> None:
@@ -37,7 +41,7 @@ async def identity(urls: Urls, nats_url: str, folder: Path) -> None:
 
 
 async def populate(db: Database, keyring: Keyring) -> None:
-    """Adds the members, each with a proven address."""
+    """Adds the members, each with a proven address and as many logins as one may have."""
     clock = Clock()
     password_hash = HASHER.hash(PASSWORD)
     for number in range(MEMBERS):
@@ -45,6 +49,8 @@ async def populate(db: Database, keyring: Keyring) -> None:
         account_id = clock.new_id()
         async with db.transaction(Scope.of(account_id, member_id=person.id)) as tx:
             await members.add_verified(tx, keyring, person, account_id)
+            for _ in range(logins.MOST):
+                await logins.begin(tx, keyring, person.id, account_id, PROOF, Origin())
 
 
 def address(number: int) -> str:

@@ -2,7 +2,8 @@
 
 Prints the processor time that the service spends on a sign-in beside that of bare Argon2id with the same
 parameters, which neighbours on the machine do not change, and the latency of another call of the same process
-(GetJwks, answered from memory) without and with sign-ins beside it, in turns.
+(GetJwks, answered from memory), in turns: beside so many sign-ins a second, whether or not those before are
+done, and beside as many as a few callers can make without a pause, which fill the processors.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import itertools
 import os
 import statistics
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 import grpc
 
@@ -30,8 +34,10 @@ from wrtn.identity.v1.auth_pb2 import GetJwksRequest, SignInRequest
 from wrtn.identity.v1.auth_pb2_grpc import AuthServiceStub
 
 SAMPLES = 60
+RATES = (0, 5, 10, 20)
+"""Sign-ins a second beside the other calls."""
 BESIDE = 4
-"""Sign-ins at a time beside the other calls; two threads hash."""
+"""Callers beside the other calls who sign in without a pause."""
 
 
 async def measure(port: int, pid: int, seconds: float, rounds: int) -> None:
@@ -50,12 +56,17 @@ async def measure(port: int, pid: int, seconds: float, rounds: int) -> None:
         floor, ours = hashing(), await spending(sign_in, pid)
         print(f"bare Argon2id  {floor:6.1f} ms of processor time")
         print(f"sign-in        {ours:6.1f} ms of processor time, of which Argon2id is {floor / ours:.0%}")
-        quiet, busy = await in_turns(
-            [lambda: latencies(jwks, seconds), lambda: beside(sign_in, lambda: latencies(jwks, seconds))],
-            rounds,
-        )
-        print(f"GetJwks                  p50 {quiet[0]:6.1f} ms   p99 {quiet[1]:6.1f} ms")
-        print(f"GetJwks with {BESIDE} sign-ins  p50 {busy[0]:6.1f} ms   p99 {busy[1]:6.1f} ms")
+        load = Load(sign_in)
+        loads: dict[str, Other] = {f"{each} a second": partial(load.at, each) for each in RATES}
+        loads[f"{BESIDE} without a pause"] = load.full
+
+        def beside_it(other: Other) -> Work:
+            return lambda: beside(load, other, lambda: latencies(jwks, seconds))
+
+        found = await in_turns([beside_it(each) for each in loads.values()], rounds)
+        print("GetJwks beside sign-ins      p50         p99   sign-ins a second")
+        for name, each in zip(loads, found, strict=True):
+            print(f"{name:20} {each.median:8.1f} ms {each.p99:8.1f} ms {each.rate:12.1f}")
 
 
 def hashing() -> float:
@@ -82,11 +93,65 @@ def spent_by(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-Measured = tuple[float, float]
-"""The median and the 99th percentile, in milliseconds."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Latencies in milliseconds, and how many sign-ins a second were answered meanwhile."""
+
+    median: float
+    p99: float
+    rate: float = 0
 
 
-async def in_turns(works: list[Callable[[], Awaitable[Measured]]], rounds: int) -> list[Measured]:
+Work = Callable[[], Awaitable[Measured]]
+Other = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Load:
+    """Work that goes on beside until it is stopped, and how much of it was done."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._work = work
+        self._over = asyncio.Event()
+        self.done = 0
+
+    def stop(self) -> None:
+        """Lets what is under way come to its end, and begins no more."""
+        self._over.set()
+
+    async def at(self, rate: int) -> None:
+        """Begins so many a second, whether or not those before are done: people do not take turns."""
+        self._over.clear()
+        began = perf_counter()
+        async with asyncio.TaskGroup() as under_way:
+            for number in itertools.count(1):
+                if await self._stopped_by(began + number / rate if rate else None):
+                    return
+                under_way.create_task(self._once())
+
+    async def full(self) -> None:
+        """Has BESIDE callers work without a pause."""
+        self._over.clear()
+        async with asyncio.TaskGroup() as callers:
+            for _ in range(BESIDE):
+                callers.create_task(self._without_a_pause())
+
+    async def _stopped_by(self, moment: float | None) -> bool:
+        """Waits for the moment, for ever if there is none; says whether the load was stopped until then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if moment is None else moment - perf_counter()):
+                await self._over.wait()
+        return self._over.is_set()
+
+    async def _without_a_pause(self) -> None:
+        while not self._over.is_set():
+            await self._once()
+
+    async def _once(self) -> None:
+        await self._work()
+        self.done += 1
+
+
+async def in_turns(works: list[Work], rounds: int) -> list[Measured]:
     """Measures all in turns, once for warmth; answers the medians of each."""
     found: list[list[Measured]] = [[] for _ in works]
     for turn in range(rounds + 1):
@@ -95,7 +160,11 @@ async def in_turns(works: list[Callable[[], Awaitable[Measured]]], rounds: int) 
             if turn:
                 results.append(result)
     return [
-        (statistics.median(each[0] for each in results), statistics.median(each[1] for each in results))
+        Measured(
+            statistics.median(each.median for each in results),
+            statistics.median(each.p99 for each in results),
+            statistics.median(each.rate for each in results),
+        )
         for results in found
     ]
 
@@ -107,24 +176,18 @@ async def latencies(work: Callable[[], Awaitable[None]], seconds: float) -> Meas
     while (began := perf_counter()) < end or len(took) < 2:
         await work()
         took.append((perf_counter() - began) * 1000)
-    return statistics.median(took), statistics.quantiles(took, n=100)[98]
+    return Measured(statistics.median(took), statistics.quantiles(took, n=100)[98])
 
 
-async def beside(other: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[Measured]]) -> Measured:
-    """Measures while BESIDE callers do something else without a pause."""
-
-    async def without_end() -> None:
-        while True:
-            await other()
-
-    tasks = [asyncio.create_task(without_end()) for _ in range(BESIDE)]
-    try:
-        return await work()
-    finally:
-        for each in tasks:
-            each.cancel()
-            with suppress(asyncio.CancelledError):
-                await each
+async def beside(load: Load, other: Other, work: Work) -> Measured:
+    """Measures while the load goes on."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(other())
+        before, began = load.done, perf_counter()
+        found = await work()
+        rate = (load.done - before) / (perf_counter() - began)
+        load.stop()
+    return replace(found, rate=rate)
 
 
 def main() -> None:
