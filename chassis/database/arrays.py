@@ -45,6 +45,12 @@ def literal(values: Iterable[object]) -> str:
     return f"{{{','.join(map(element, found))}}}"
 
 
+@lru_cache(maxsize=10_000)
+def again(values: tuple[object, ...]) -> str:
+    """Answers the values as `literal` does. Remembered, for what comes again and again, row by row."""
+    return literal(values)
+
+
 def parameter(values: Iterable[object], of: TypeEngine[Any]) -> Cast[Any]:
     """Answers the values as one parameter of a query: `column == any_(parameter(ids, Uuid()))`.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sqlalchemy import make_url
 
 from chassis.database import Database
+from chassis.testing.lines import listening
 from services.identity.credentials.signing import Signer
 from services.identity.errors import SignInRefused
 from services.identity.logins.logins import Origin
@@ -16,7 +16,6 @@ from services.identity.sign_in.passwords import Passwords
 from services.identity.sign_in.signing_in import Credentials, SignIns
 from tests.identity import make
 from tests.identity.service import CHEAP, Identity
-from tests.sessions.test_sessions_commit_cost import listening
 
 TO_JUDGE = 3
 """Who it is, with the opening of the transaction; the try; the commit."""
@@ -28,10 +27,8 @@ async def test_a_sign_in_takes_six_round_trips_and_a_wrong_one_three_whoever_it_
     identity: Identity,
 ) -> None:
     member = await make.member(identity)
-    given = make_url(identity.running.runtime.settings.database_url)
-    async with listening(f"{given.query['host']}/.s.PGSQL.{given.query['port']}") as line:
-        through = given.set(host="127.0.0.1", port=line.port, query={}).render_as_string(hide_password=False)
-        db = Database(through, pool_size=1, clock=identity.running.runtime.clock)
+    async with listening(identity.running.runtime.settings.database_url) as line:
+        db = Database(line.url, pool_size=1, clock=identity.running.runtime.clock)
         ins = _sign_ins(identity, db)
 
         async def trips(work: Callable[[], Awaitable[object]]) -> int:

@@ -85,6 +85,8 @@ class Counter:
 
     def drain(self, now: datetime) -> None:
         """Lets the used rates drain away evenly, a minute's worth a minute."""
+        if self.drain_time == now:
+            return
         if self.drain_time is not None:
             share = max(0.0, (now - self.drain_time).total_seconds()) / _MINUTE
             self.requests = max(0.0, self.requests - share * self.requests_per_minute)
@@ -122,7 +124,7 @@ def admit(ask: Ask, counters: Sequence[Counter], now: datetime) -> Refusal | Non
 
 def _refusal(ask: Ask, counter: Counter, now: datetime) -> Refusal | None:
     # A spending of nothing is refused, too, once more than the limit is spent: the call after an overshoot.
-    if not counter.soft and (ask.amount > counter.left or counter.left <= ZERO):
+    if not counter.soft and ((left := counter.left) < ask.amount or left <= ZERO):
         wait = (counter.end - now).total_seconds() if counter.end is not None else None
         return Refusal(counter, rate=False, wait=wait)
     for bound, used, more in (

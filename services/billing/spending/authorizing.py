@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,7 @@ from services.billing.plans.plan_rules import PlanRule
 from services.billing.spending import notices, token_caps
 from services.billing.spending.admission import ZERO, Ask, Counter, Level, Refusal, admit
 from services.billing.spending.token_caps import TokenCap
-from services.billing.store.spenders import Look, Seen, Spender
+from services.billing.store.spenders import Look, Place, Seen, Spender
 from services.billing.store.spending import (
     Covering,
     Held,
@@ -69,6 +70,16 @@ class Wanted:
 Outcome = Kept | DomainError
 
 
+class _Cover(NamedTuple):
+    """What covers the spendings of one account and team for the same resources."""
+
+    counters: Sequence[Counter]
+    """Employee, teams from the nearest, enterprise, wallet."""
+    budget_ids: Sequence[UUID]
+    period_start_times: Sequence[datetime]
+    """As reservations name the periods: of all but the wallet."""
+
+
 @dataclass
 class _Batch:
     """The decisions of one batch, as far as they have come."""
@@ -77,6 +88,7 @@ class _Batch:
     now: datetime
     counters: dict[UUID, Counter] = field(default_factory=dict)
     covering: dict[UUID, Covering] = field(default_factory=dict)
+    covers: dict[tuple[Place, Sequence[str]], _Cover] = field(default_factory=dict)
     wallet: Counter | None = None
     plan: PlanRule | None = None
     tokens: TokenCap | None = None
@@ -100,14 +112,18 @@ async def authorize(db: Database, tenant_id: UUID, wanted: Sequence[Wanted]) -> 
         tenant_id,
         [each.reservation_id for each in wanted],
         ((each.account_id, each.team_id) for each in wanted),
+        {resource for each in wanted for resource in each.resources},
+        db.clock.now(),
     )
     async with db.transaction(Scope.of(tenant_id), first=look.ask) as tx:
         queries, seen = Spending(tx, tenant_id), await look.seen()
         tokens = await token_caps.locked(tx, tenant_id, seen.plan)
-        batch = await _locked(tx, queries, tenant_id, wanted, seen)
+        batch = await _locked(tx, queries, tenant_id, seen)
         batch.tokens = tokens
         outcomes = [_decide(batch, each, seen) for each in wanted]
-        if not await queries.keep(list(batch.changed.values()), list(batch.added.values()), tx.now):
+        changed, added = list(batch.changed.values()), list(batch.added.values())
+        ends = not batch.refused and tokens is None
+        if not await queries.keep(changed, added, tx.now, commit=ends):
             raise Twin("The reservation was made by another request just now.")
         if tokens is not None:
             await TokenCounts(tx, tenant_id).hold(tokens.taken)
@@ -117,21 +133,15 @@ async def authorize(db: Database, tenant_id: UUID, wanted: Sequence[Wanted]) -> 
     return outcomes
 
 
-async def _locked(
-    tx: Transaction, queries: Spending, tenant_id: UUID, wanted: Sequence[Wanted], seen: Seen
-) -> _Batch:
+async def _locked(tx: Transaction, queries: Spending, tenant_id: UUID, seen: Seen) -> _Batch:
     """Locks the counters of every budget that may cover something of the batch."""
-    batch, spenders = _Batch(tenant_id, tx.now, plan=seen.plan), seen.spenders
-    found = await queries.covering(
-        {team_id for each in spenders.values() for team_id in each.line},
-        {each.employee_id for each in spenders.values() if each.employee_id is not None},
-        {resource for each in wanted for resource in each.resources},
-        tx.now,
-    )
-    keys = await _running(queries, found, tx.now) if found else {}
-    locked = await queries.lock(sorted(keys.values()))
+    batch = _Batch(tenant_id, tx.now, plan=seen.plan)
+    if not seen.covering and not seen.wallet:
+        return batch
+    keys = await _running(queries, seen.covering, tx.now)
+    locked = await queries.lock(sorted(keys.values()), wallet=seen.wallet)
     batch.wallet = wallet_counter(tenant_id, locked.purse)
-    batch.covering = {each.id: each for each in found if each.id in locked.terms}
+    batch.covering = {each.id: each for each in seen.covering if each.id in locked.terms}
     for each in batch.covering.values():
         key = keys[each.id]
         batch.counters[each.id] = counter_of(tenant_id, each, key, locked.held[key], locked.terms[each.id])
@@ -210,13 +220,12 @@ def _decide(batch: _Batch, wanted: Wanted, seen: Seen) -> Outcome:
     refusal = _may_spend(batch, wanted, spender)
     if refusal is not None or spender is None:
         return refusal or AccountNotFound("The account does not exist.", field="account_id")
-    counters = _of(batch, wanted, spender)
-    no = admit(wanted.ask, counters, batch.now)
-    batch.changed |= {each.budget_id: each for each in counters}
+    cover = _cover(batch, wanted, spender)
+    no = admit(wanted.ask, cover.counters, batch.now)
     if no is not None:
         batch.refused.setdefault(no.counter.budget_id, no)
         return refusal_of(no)
-    made = _reservation(batch, wanted, spender, counters)
+    made = _reservation(batch, wanted, spender, cover)
     batch.added[made.id] = made
     if batch.tokens is not None:
         batch.tokens.take(made.id, wanted.ask.tokens)
@@ -235,8 +244,20 @@ def _may_spend(batch: _Batch, wanted: Wanted, spender: Spender | None) -> Domain
     return refusal
 
 
-def _of(batch: _Batch, wanted: Wanted, spender: Spender) -> list[Counter]:
-    """Answers the counters that cover the spending: employee, teams from the nearest, enterprise, wallet."""
+def _cover(batch: _Batch, wanted: Wanted, spender: Spender) -> _Cover:
+    """Answers what covers the spending; the batch changes all of it, and looks for it once."""
+    key = (wanted.account_id, wanted.team_id), wanted.resources
+    found = batch.covers.get(key)
+    if found is None:
+        counters = _counters(batch, wanted, spender)
+        batch.changed |= {each.budget_id: each for each in counters}
+        kept = [each for each in counters if not each.wallet]
+        found = _Cover(counters, [each.budget_id for each in kept], [each.start for each in kept])
+        batch.covers[key] = found
+    return found
+
+
+def _counters(batch: _Batch, wanted: Wanted, spender: Spender) -> list[Counter]:
     line = set(spender.line)
     found = [
         batch.counters[each.id]
@@ -252,7 +273,7 @@ def _of(batch: _Batch, wanted: Wanted, spender: Spender) -> list[Counter]:
     return found if batch.wallet is None else [*found, batch.wallet]
 
 
-def _reservation(batch: _Batch, wanted: Wanted, spender: Spender, counters: Sequence[Counter]) -> Kept:
+def _reservation(batch: _Batch, wanted: Wanted, spender: Spender, cover: _Cover) -> Kept:
     return Kept(
         tenant_id=batch.tenant_id,
         id=wanted.reservation_id,
@@ -265,12 +286,12 @@ def _reservation(batch: _Batch, wanted: Wanted, spender: Spender, counters: Sequ
         member_id=spender.member_id,
         employee_id=spender.employee_id,
         team_id=wanted.team_id,
-        ancestor_team_ids=list(spender.line[1:]),
+        ancestor_team_ids=spender.line[1:],
         title=spender.title,
         role=spender.role,
         model=wanted.model,
-        budget_ids=[each.budget_id for each in counters if not each.wallet],
-        period_start_times=[each.start for each in counters if not each.wallet],
+        budget_ids=cover.budget_ids,
+        period_start_times=cover.period_start_times,
         wallet_held=batch.wallet is not None,
         expire_time=batch.now + wanted.hold,
         create_time=batch.now,

@@ -1,4 +1,5 @@
-"""What an admission looks at first: what is reserved already, who spends, and what the plan allows."""
+"""What an admission looks at first: what is reserved already, who spends, what the plan allows, and which
+budgets may cover it."""
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ import psycopg
 
 from chassis.database import Snapshot, arrays
 from chassis.database.transactions import Driver
+from services.billing.periods import Span
 from services.billing.plans.plan_rules import PlanRule, is_capped
-from services.billing.store.spending import FIND, Kept
+from services.billing.store.spending import FIND, Covering, Kept
 from wrtn.billing.v1.plans_pb2 import PlanTerms
 
 MOST_DEEP = 100
@@ -54,12 +56,46 @@ LEFT JOIN LATERAL (
 ) AS held ON true
 """
 
-_PLAN = """
-SELECT held.plan_id, held.state, held.cancel_time, version.terms
-FROM wrtn_subscriptions AS held
-JOIN wrtn_plan_versions AS version
-    ON (version.plan_id, version.version) = (held.plan_id, held.plan_version)
-WHERE held.tenant_id = %s ORDER BY held.start_time DESC, held.state LIMIT 1
+# Always one row.
+_TENANT = """
+SELECT EXISTS (SELECT FROM wrtn_wallet_holds WHERE tenant_id = %(tenant)s),
+       plan.plan_id, plan.state, plan.cancel_time, plan.terms
+FROM (SELECT) AS tenant
+LEFT JOIN LATERAL (
+    SELECT held.plan_id, held.state, held.cancel_time, version.terms
+    FROM wrtn_subscriptions AS held
+    JOIN wrtn_plan_versions AS version
+        ON (version.plan_id, version.version) = (held.plan_id, held.plan_version)
+    WHERE held.tenant_id = %(tenant)s ORDER BY held.start_time DESC, held.state LIMIT 1
+) AS plan ON true
+"""
+
+# The arrays, and no subqueries, let it find budgets by index however many a tenant has.
+_COVERING = """
+WITH RECURSIVE line AS (
+    SELECT team_id, parent_team_id FROM wrtn_known_teams
+    WHERE tenant_id = %(tenant)s AND team_id = ANY (%(team_id)s::uuid[])
+    UNION
+    SELECT team.team_id, team.parent_team_id
+    FROM line JOIN wrtn_known_teams AS team ON team.team_id = line.parent_team_id
+    WHERE team.tenant_id = %(tenant)s
+)
+SELECT budget.id, budget.team_id, budget.employee_id, budget.resource, budget.period,
+       latest.start_time, latest.end_time
+FROM wrtn_budgets AS budget
+LEFT JOIN LATERAL (
+    SELECT start_time, end_time FROM wrtn_budget_periods AS kept
+    WHERE kept.tenant_id = budget.tenant_id AND kept.budget_id = budget.id AND kept.start_time <= %(now)s
+    ORDER BY start_time DESC LIMIT 1
+) AS latest ON true
+WHERE budget.tenant_id = %(tenant)s AND budget.archive_time IS NULL
+    AND (budget.team_id IS NULL OR budget.team_id = ANY (ARRAY(SELECT team_id FROM line)))
+    AND (budget.employee_id IS NULL OR budget.employee_id = ANY (ARRAY(
+        SELECT employee_id FROM wrtn_known_accounts AS account
+        JOIN wrtn_known_employees AS employee
+            ON employee.tenant_id = %(tenant)s AND employee.member_id = account.holder_member_id
+        WHERE account.tenant_id = %(tenant)s AND account.account_id = ANY (%(account_id)s::uuid[]))))
+    AND budget.resource = ANY (%(resources)s::text[])
 """
 
 
@@ -91,43 +127,65 @@ class Seen(NamedTuple):
     """Without the accounts that the tenant does not have."""
     plan: PlanRule | None
     """None if the tenant never subscribed."""
+    wallet: bool
+    """Whether the tenant has one."""
+    covering: Sequence[Covering]
+    """The budgets that may cover a spending at one of the places."""
 
 
 class Look:
     """Asks for all of it at once, in the round trip that opens the transaction of one tenant."""
 
-    def __init__(self, tenant_id: UUID, reservation_ids: Sequence[UUID], places: Iterable[Place]) -> None:
-        self._tenant_id = tenant_id
-        self._ids = list(reservation_ids)
-        self._places = sorted(set(places), key=str)
+    def __init__(
+        self,
+        tenant_id: UUID,
+        reservation_ids: Sequence[UUID],
+        places: Iterable[Place],
+        resources: Iterable[str],
+        now: datetime,
+    ) -> None:
+        self._ids = arrays.literal(reservation_ids)
+        self._values = {
+            **arrays.by_column(("account_id", "team_id"), sorted(set(places), key=str)),
+            "tenant": tenant_id,
+            "deep": MOST_DEEP,
+            "resources": arrays.literal(resources),
+            "now": now,
+        }
         self._found: list[psycopg.AsyncCursor[tuple[Any, ...]]] = []
 
     async def ask(self, driver: Driver) -> None:
         """Sends the statements."""
-        who = arrays.by_column(("account_id", "team_id"), self._places)
         self._found = [
-            await driver.execute(FIND, (self._tenant_id, self._ids)),
-            await driver.execute(_WHO, who | {"tenant": self._tenant_id, "deep": MOST_DEEP}),
-            await driver.execute(_PLAN, (self._tenant_id,)),
+            await driver.execute(FIND, (self._values["tenant"], self._ids)),
+            await driver.execute(_WHO, self._values),
+            await driver.execute(_TENANT, self._values),
+            await driver.execute(_COVERING, self._values),
         ]
 
     async def seen(self) -> Seen:
         """Reads what they found."""
-        known, who, plan = [await each.fetchall() for each in self._found]
+        known, who, [(wallet, *held)], covering = [await each.fetchall() for each in self._found]
         spenders = [Spender._make((*row[:5], tuple(row[5] or ()), *row[6:])) for row in who]
         return Seen(
             {row[1]: Kept._make(row) for row in known},
             {(each.account_id, each.team_id): each for each in spenders},
-            _rule(*plan[0]) if plan else None,
+            _plan(held),
+            wallet,
+            [Covering._make((*row[:5], Span(row[5], row[6]) if row[5] else None)) for row in covering],
         )
 
 
 async def plan_of(tx: Snapshot, tenant_id: UUID) -> PlanRule | None:
     """Answers what the plan of a tenant lets be spent; None if it never subscribed."""
-    row = await (await (await tx.driver()).execute(_PLAN, (tenant_id,))).fetchone()
-    return _rule(*row) if row is not None else None
+    cursor = await (await tx.driver()).execute(_TENANT, {"tenant": tenant_id})
+    [(_, *held)] = await cursor.fetchall()
+    return _plan(held)
 
 
-def _rule(plan_id: UUID, state: int, cancel_time: datetime | None, terms: bytes) -> PlanRule:
+def _plan(held: Sequence[Any]) -> PlanRule | None:
+    plan_id, state, cancel_time, terms = held
+    if plan_id is None:
+        return None
     said = PlanTerms.FromString(terms)
     return PlanRule(plan_id, state, cancel_time, said.allowed_models, is_capped(said))

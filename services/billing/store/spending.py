@@ -1,4 +1,4 @@
-"""The queries of an admission: which budgets cover it, their counters, and what comes of it.
+"""The queries of an admission: the counters of the budgets that cover it, and what comes of it.
 
 Everything here is of one tenant. Locks are taken in one order everywhere: the ledger, reservations, the hold
 of the wallet, periods, each by key.
@@ -9,29 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
+
+import psycopg
+from psycopg.errors import UniqueViolation
 
 from chassis.database import Snapshot, arrays
 from services.billing.periods import Span
 from services.billing.spending.admission import Counter
 
-_ZONE = "SELECT time_zone FROM wrtn_known_enterprises WHERE tenant_id = %s"
+Cursor = psycopg.AsyncCursor[tuple[Any, ...]]
 
-_COVERING = """
-SELECT budget.id, budget.team_id, budget.employee_id, budget.resource, budget.period,
-       latest.start_time, latest.end_time
-FROM wrtn_budgets AS budget
-LEFT JOIN LATERAL (
-    SELECT start_time, end_time FROM wrtn_budget_periods AS kept
-    WHERE kept.tenant_id = budget.tenant_id AND kept.budget_id = budget.id AND kept.start_time <= %(now)s
-    ORDER BY start_time DESC LIMIT 1
-) AS latest ON true
-WHERE budget.tenant_id = %(tenant)s AND budget.archive_time IS NULL
-    AND (budget.team_id IS NULL OR budget.team_id = ANY (%(teams)s))
-    AND (budget.employee_id IS NULL OR budget.employee_id = ANY (%(employees)s))
-    AND budget.resource = ANY (%(resources)s)
-"""
+_ZONE = "SELECT time_zone FROM wrtn_known_enterprises WHERE tenant_id = %s"
 
 _BEGIN = """
 INSERT INTO wrtn_budget_periods
@@ -116,7 +106,7 @@ class Kept(NamedTuple):
 
 
 _COLUMNS = ", ".join(Kept._fields)
-FIND = f"SELECT {_COLUMNS} FROM wrtn_reservations WHERE tenant_id = %s AND id = ANY (%s)"  # noqa: S608
+FIND = f"SELECT {_COLUMNS} FROM wrtn_reservations WHERE tenant_id = %s AND id = ANY (%s::uuid[])"  # noqa: S608
 _TYPES = {
     "request_hash": "text",
     "state": "text",
@@ -146,7 +136,6 @@ INSERT INTO wrtn_reservations ({_COLUMNS})
 SELECT {", ".join(_CASTS.get(name, name) for name in Kept._fields)}
 FROM unnest({", ".join(f"%({name})s::{_TYPES.get(name, 'uuid')}[]" for name in Kept._fields)})
     AS made ({_COLUMNS})
-ON CONFLICT DO NOTHING
 """  # noqa: S608
 
 
@@ -214,26 +203,17 @@ class Spending:
         row = await (await (await self._tx.driver()).execute(_ZONE, (self._tenant_id,))).fetchone()
         return row[0] if row is not None else "UTC"
 
-    async def covering(
-        self, teams: Iterable[UUID], employees: Iterable[UUID], resources: Iterable[str], now: datetime
-    ) -> list[Covering]:
-        """Answers the budgets that may cover something of these."""
-        values = {"teams": list(teams), "employees": list(employees), "resources": list(resources)}
-        driver = await self._tx.driver()
-        cursor = await driver.execute(_COVERING, values | {"tenant": self._tenant_id, "now": now})
-        return [
-            Covering._make((*row[:5], Span(row[5], row[6]) if row[5] is not None else None))
-            for row in await cursor.fetchall()
-        ]
-
     async def begin(self, periods: Iterable[tuple[UUID, Span]], now: datetime) -> None:
         """Begins periods that are not there yet, with nothing spent."""
         rows = [(budget_id, span.start, span.end) for budget_id, span in periods]
         values = arrays.by_column(("budget_id", "start_time", "end_time"), rows)
         await (await self._tx.driver()).execute(_BEGIN, values | {"tenant": self._tenant_id, "now": now})
 
-    async def lock(self, keys: Sequence[Key]) -> Locked:
-        """Locks the wallet and the periods until the commit, and reads their terms as of then."""
+    async def lock(self, keys: Sequence[Key], *, wallet: bool = True) -> Locked:
+        """Locks the wallet and the periods until the commit, and reads their terms as of then.
+
+        `wallet` is False for a tenant that has none.
+        """
         values = {
             "tenant": self._tenant_id,
             "now": self._tx.now,
@@ -242,15 +222,14 @@ class Spending:
         }
         driver = await self._tx.driver()
         async with driver.pipeline():
-            hold = await driver.execute(_LOCK_HOLD, values)
+            hold = await driver.execute(_LOCK_HOLD, values) if wallet else None
             held = await driver.execute(_LOCK, values)
             terms = await driver.execute(_TERMS, values)
-            wallet = await driver.execute(_PURSE, values)
-        reserved, purse = await hold.fetchone(), await wallet.fetchone()
+            purse = await driver.execute(_PURSE, values) if wallet else None
         return Locked(
             {(row[0], row[1]): Held(*row[2:]) for row in await held.fetchall()},
             {row[0]: Terms(*row[1:]) for row in await terms.fetchall()},
-            Purse(*purse, *reserved) if purse is not None and reserved is not None else None,
+            await _purse(hold, purse),
         )
 
     async def write_back(self, counters: Iterable[Counter], now: datetime) -> None:
@@ -271,26 +250,40 @@ class Spending:
 
     async def reservations(self, ids: Sequence[UUID]) -> Mapping[UUID, Kept]:
         """Answers those reservations that there are."""
-        cursor = await (await self._tx.driver()).execute(FIND, (self._tenant_id, list(ids)))
+        cursor = await (await self._tx.driver()).execute(FIND, (self._tenant_id, arrays.literal(ids)))
         return {row[1]: Kept._make(row) for row in await cursor.fetchall()}
 
-    async def keep(self, changed: Sequence[Counter], added: Sequence[Kept], now: datetime) -> bool:
-        """Writes counters and adds reservations, in one round trip.
+    async def keep(
+        self, changed: Sequence[Counter], added: Sequence[Kept], now: datetime, *, commit: bool
+    ) -> bool:
+        """Writes counters and adds reservations, and commits if that is all, in one round trip.
 
-        False if one of the reservations is there already, and then nothing may be committed.
+        False if one of the reservations is there already: then nothing is committed, nor can be any more.
         """
-        if not added:
-            await self.write_back(changed, now)
-            return True
         driver = await self._tx.driver()
-        values = arrays.by_column(Kept._fields, [_literals(row) for row in added])
-        async with driver.pipeline():
-            await self.write_back(changed, now)
-            made = await driver.execute(_ADD, values)
-        return made.rowcount == len(added)
+        try:
+            async with driver.pipeline():
+                await self.write_back(changed, now)
+                if added:
+                    await driver.execute(_ADD, _columns(added))
+                if commit:
+                    # PostgreSQL passes over it if a statement before it in the round trip fails.
+                    await driver.execute("COMMIT")
+        except UniqueViolation:
+            return False
+        return True
 
 
-def _literals(row: Kept) -> tuple[object, ...]:
-    """Answers the row with its bytes and arrays as texts: arrays of arrays cannot be unnested by row."""
-    arrayed = {name: arrays.literal(getattr(row, name)) for name in _ARRAYS}
-    return tuple((row._asdict() | arrayed | {"request_hash": row.request_hash.hex()}).values())
+async def _purse(hold: Cursor | None, wallet: Cursor | None) -> Purse | None:
+    reserved = await hold.fetchone() if hold is not None else None
+    purse = await wallet.fetchone() if wallet is not None else None
+    return Purse(*purse, *reserved) if purse is not None and reserved is not None else None
+
+
+def _columns(rows: Sequence[Kept]) -> dict[str, str]:
+    """Answers the rows by column; bytes and arrays as texts, since arrays of arrays cannot be unnested."""
+    columns: dict[str, Sequence[Any]] = dict(zip(Kept._fields, zip(*rows, strict=True), strict=True))
+    columns["request_hash"] = [each.hex() for each in columns["request_hash"]]
+    for name in _ARRAYS:
+        columns[name] = [arrays.again(tuple(each)) for each in columns[name]]
+    return {name: arrays.literal(column) for name, column in columns.items()}
