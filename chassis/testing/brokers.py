@@ -21,9 +21,16 @@ def nats_server() -> Iterator[Nats]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def shared_nats() -> Iterator[Nats]:
+    """Another one, for worlds that several tests share: `nats` takes nothing away from them."""
+    with serving() as server:
+        yield server
+
+
 @contextmanager
 def serving() -> Iterator[Nats]:
-    """Serves NATS with JetStream on a free port: for a world that outlives tests that empty the run's."""
+    """Serves NATS with JetStream on a free port."""
     folder = scratch("wrtn-nats-")
     server = Nats(folder, durable=False)
     try:

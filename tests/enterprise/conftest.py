@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from chassis.embedded.nats import Nats
-from chassis.testing import brokers, names, web
+from chassis.testing import names, web
 from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers
 from chassis.testing.clocks import MovableClock
@@ -64,13 +64,6 @@ async def own(
     """The world of a test."""
     async with running(templates, nats_server, peer_keys, webhooks_inside=webhooks_inside) as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def shared_nats() -> Iterator[Nats]:
-    """A NATS beside the run's, from which a world of a test's own deletes all streams in the end."""
-    with brokers.serving() as server:
-        yield server
 
 
 @pytest.fixture

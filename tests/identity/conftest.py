@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from argon2 import PasswordHasher
 from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
 from chassis.testing.databases import Templates
-from chassis.testing.folders import scratch
 from tests.identity import data, federating
 from tests.identity.ground import Servers, ground, served
 from tests.identity.service import CHEAP, Identity, MovableClock, key_file, serving
@@ -33,22 +31,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def servers(templates: Templates, postgres: Postgres, nats_server: Nats, peer_keys: Path) -> Servers:
+def servers(templates: Templates, postgres: Postgres, shared_nats: Nats, peer_keys: Path) -> Servers:
     """What the worlds of modules stand on."""
-    return Servers(templates, postgres, nats_server, peer_keys)
+    return Servers(templates, postgres, shared_nats, peer_keys)
 
 
 @pytest.fixture(scope="session")
-def servers_of_one(servers: Servers) -> Iterator[Servers]:
-    """What the worlds of single tests stand on: another NATS, so that neither hears of the other."""
-    folder = scratch("wrtn-nats-")
-    nats = Nats(folder, durable=False)
-    try:
-        nats.start()
-        yield replace(servers, nats=nats)
-    finally:
-        nats.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+def servers_of_one(servers: Servers, nats_server: Nats) -> Servers:
+    """What the worlds of single tests stand on."""
+    return replace(servers, nats=nats_server)
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ async def test_a_closed_membership_ends_every_login_and_admits_no_other(identity
     reasons = await make.rows(identity, "SELECT end_reason FROM wrtn_logins", member.member_id)
     assert {row.end_reason for row in reasons} == {"MEMBER_CLOSED"}
     assert ("member.closed", UUID(member.member_id)) in await make.audited(identity, member.member_id)
-    assert "closed" in text_of(await identity.mailbox.wait_for(member.email, 2))
+    assert "closed" in text_of(await identity.mailbox.wait_for(member.email))
 
 
 async def test_only_who_knows_the_password_learns_of_the_closing(identity: Identity) -> None:
@@ -83,7 +83,7 @@ async def test_the_address_of_a_closed_membership_stays_taken(identity: Identity
     member = await make.member(identity)
     await close(identity, member)
     await make.register(identity, member.email)
-    mail = await identity.mailbox.wait_for(member.email, 3)
+    mail = await identity.mailbox.wait_for(member.email, 2)
     assert "already registered" in mail["Subject"]
 
 

@@ -129,7 +129,7 @@ async def test_adding_a_known_address_answers_alike_and_tells_its_owner(alone: I
         sizes.append([after - size for size, after in zip(before, await _sizes(alone), strict=True)])
         assert (answer.address, answer.primary, answer.HasField("verify_time")) == (address, False, False)
     assert sizes[0] == sizes[1]
-    mail = await alone.mailbox.wait_for(known, 2)
+    mail = await alone.mailbox.wait_for(known)
     assert "tried to add your address" in mail["Subject"]
     assert "Code:" not in text_of(mail)
     assert "wrtn_ev_" not in text_of(mail)
@@ -212,7 +212,7 @@ async def test_a_verification_is_mailed_again_once_a_minute(identity: Identity, 
 async def test_ten_verifications_are_mailed_a_day_also_after_removing(
     identity: Identity, clock: MovableClock
 ) -> None:
-    member = await make.member(identity)
+    member = await make.registered(identity)
     address = make.fresh_email()
     # One was mailed when the member registered.
     for _ in range(9):
@@ -243,9 +243,9 @@ async def test_a_verified_address_becomes_primary_and_the_one_before_is_told(ide
     assert all(each.primary for each in answers)
     found = await listed(identity, member)
     assert [(each.address, each.primary) for each in found] == [(email.address, True), (member.email, False)]
-    mail = await identity.mailbox.wait_for(member.email, 2)
+    mail = await identity.mailbox.wait_for(member.email)
     assert "primary address" in mail["Subject"]
-    assert len(identity.mailbox.to(member.email)) == 2
+    assert len(identity.mailbox.to(member.email)) == 1
     assert (await make.sign_in(identity, member.email)).member_id == member.member_id
 
 
@@ -319,7 +319,7 @@ async def test_the_token_of_a_removed_address_proves_nothing(identity: Identity)
 
 
 async def test_every_change_of_addresses_is_audited(identity: Identity) -> None:
-    member = await make.member(identity)
+    member = await make.registered(identity)
     primary = (await listed(identity, member))[0]
     email = await add_verified(identity, member)
     await make_primary(identity, member, email.id)
@@ -373,4 +373,4 @@ async def test_the_owner_of_an_address_is_written_to_in_their_own_language(ident
     assert post.asked == [("already_registered", "ko"), ("email_taken", "ko"), ("verify_email", "en")]
     # And the rows are those of who asked, as ever.
     rows = await make.rows(identity, "SELECT * FROM wrtn_email_verifications", other.member_id)
-    assert len(rows) == 3
+    assert len(rows) == 2

@@ -81,7 +81,7 @@ async def test_linking_and_unlinking_are_told_by_mail_and_end_no_login(world: Wo
     await world.unlink(mine, linked.id)
     assert await make.works(world.identity, mine)
     assert await make.works(world.identity, in_by_it)
-    await world.identity.mailbox.wait_for(mine.email, 3)
+    await world.identity.mailbox.wait_for(mine.email, 2)
     told = [text_of(each) for each in world.identity.mailbox.to(mine.email)]
     assert sum("was linked" in each for each in told) == 1
     assert sum("was unlinked" in each for each in told) == 1

@@ -125,7 +125,7 @@ async def test_a_member_has_several_passkeys_with_names_and_removes_one(identity
         "passkey.added",
         "passkey.removed",
     ]
-    await identity.mailbox.wait_for(signed_in.email, 4)
+    await identity.mailbox.wait_for(signed_in.email, 3)
 
 
 @pytest.mark.parametrize("how", ["origin", "subdomain of another", "not verified", "another member's"])

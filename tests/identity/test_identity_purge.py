@@ -118,7 +118,7 @@ async def test_who_registers_again_after_the_purge_is_welcome(alone: Identity, c
 async def test_tokens_are_deleted_once_they_expired_and_no_sooner(
     alone: Identity, clock: MovableClock
 ) -> None:
-    member = await make.member(alone)
+    member = await make.registered(alone)
     for email in (member.email, make.fresh_email()):
         await alone.passwords.RequestPasswordReset(RequestPasswordResetRequest(email=email))
     await purge(alone, clock)

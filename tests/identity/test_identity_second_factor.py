@@ -270,7 +270,7 @@ async def test_removing_needs_a_recent_proof_and_is_audited_and_told_by_mail(
     assert await actions(identity, signed_in) == ["second_factor.added", "second_factor.removed"]
     left = await make.rows(identity, "SELECT * FROM wrtn_recovery_codes", signed_in.member_id)
     assert left == []
-    await identity.mailbox.wait_for(signed_in.email, 3)
+    await identity.mailbox.wait_for(signed_in.email, 2)
     told = [text_of(message) for message in identity.mailbox.to(signed_in.email)]
     assert any("was added" in each for each in told)
     assert any("was removed" in each for each in told)

@@ -30,7 +30,7 @@ async def queued(identity: Identity) -> int:
 async def test_a_mail_to_a_member_goes_to_the_primary_address(identity: Identity) -> None:
     signed_in = await make.member(identity)
     answer = await send(identity, member_id=signed_in.member_id)
-    mail = await identity.mailbox.wait_for(signed_in.email, 2)
+    mail = await identity.mailbox.wait_for(signed_in.email)
     assert code_in(mail) == "wrtn_ev_x"
     assert mail["Message-ID"] == f"<{answer.mail_id}@example.com>"
 

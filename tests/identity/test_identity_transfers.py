@@ -51,9 +51,9 @@ async def test_the_receiver_hears_of_the_offer_and_the_one_before_of_the_accepta
 ) -> None:
     giver, receiver = await make.member(identity), await make.member(identity)
     transfer = await offer(identity, giver, receiver)
-    assert "offered to you" in (await identity.mailbox.wait_for(receiver.email, 2))["Subject"]
+    assert "offered to you" in (await identity.mailbox.wait_for(receiver.email))["Subject"]
     await accept(identity, receiver, transfer.id)
-    assert "no longer yours" in (await identity.mailbox.wait_for(giver.email, 2))["Subject"]
+    assert "no longer yours" in (await identity.mailbox.wait_for(giver.email))["Subject"]
 
 
 async def test_each_step_is_audited_for_the_tenant_of_the_account(identity: Identity) -> None:
