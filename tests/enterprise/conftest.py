@@ -18,6 +18,7 @@ from chassis.testing.databases import Templates, databases
 from chassis.testing.names import NameServer
 from chassis.testing.serving import starting
 from chassis.testing.web import WebServer
+from chassis.testing.worlds import run_beside
 from gateway.app import Gateway
 from services.enterprise.main import wire
 from services.enterprise.settings import EnterpriseSettings
@@ -28,12 +29,10 @@ from tests.enterprise.make import World
 from tests.enterprise.scim import Directory
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs the tests of this folder that ask for a `world` in the loop of their module, where it lives."""
-    here = Path(__file__).parent
-    for each in items:
-        if each.path.is_relative_to(here) and "world" in getattr(each, "fixturenames", ()):
-            each.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(name: str, obj: object) -> None:
+    """Runs the tests beside the world that they ask for, by whichever name."""
+    run_beside(("world", "firm", "app", "directory", "name_server"), name, obj)
 
 
 @pytest.fixture

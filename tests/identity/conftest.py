@@ -13,21 +13,17 @@ from argon2 import PasswordHasher
 from chassis.embedded.nats import Nats
 from chassis.embedded.postgres import Postgres
 from chassis.testing.databases import Templates
+from chassis.testing.worlds import run_beside
 from tests.identity import data, federating
 from tests.identity.ground import Servers, ground, served
 from tests.identity.service import CHEAP, Identity, MovableClock, key_file, serving
 from tests.identity.smtp_server import Mailbox, smtp_server
 
-WORLDS = {"identity", "alone", "federated", "world_alone", "suite"}
-"""The fixtures that serve. They live in the event loop of their module, and so do the tests that ask them."""
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Has each test run in the event loop of its world."""
-    for item in items:
-        used = set(getattr(item, "fixturenames", ()))
-        if item.path.parent == Path(__file__).parent and WORLDS & used:
-            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(name: str, obj: object) -> None:
+    """Runs the tests beside the services that they ask for."""
+    run_beside(("identity", "alone", "world", "world_alone", "suite"), name, obj)
 
 
 @pytest.fixture(scope="session")
