@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -14,15 +15,18 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from chassis.clock import Clock
 from chassis.database import Scope
 from chassis.database.roles import connect
+from chassis.embedded.nats import Nats
 from chassis.events import dead_letters
 from chassis.events.envelope import Event
 from chassis.service import Running
 from chassis.settings import ServiceSettings
+from chassis.testing.brokers import emptied
 from chassis.testing.callers import Callers, Known
-from chassis.testing.databases import DatabaseFactory, ServiceDatabase
-from chassis.testing.serving import Serve
+from chassis.testing.databases import ServiceDatabase, Templates, databases
+from chassis.testing.serving import starting
 from chassis.testing.tables import assert_models_match_migrations, assert_tables_guarded
 from chassis.testing.waiting import until
 from services.analytics import models
@@ -38,6 +42,8 @@ from wrtn.sessions.v1.events_pb2 import UsageRecorded
 
 if TYPE_CHECKING:
     from wrtn.analytics.v1.usage_pb2_grpc import UsageServiceAsyncStub
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @dataclass
@@ -95,13 +101,20 @@ class World:
         return await self.usage.QueryAccountUsage(request, metadata=known.metadata)
 
 
-@pytest_asyncio.fixture
-async def world(database: DatabaseFactory, serve: Serve, callers: Callers) -> AsyncIterator[World]:
-    """The running service on a fresh database."""
-    made = await database("analytics")
-    running = await serve("analytics", ServiceSettings, wire, database=made)
-    async with running.channel() as channel:
-        yield World(running, made, UsageServiceStub(channel), callers)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(templates: Templates, nats_server: Nats, peer_keys: Path) -> AsyncIterator[World]:
+    """The running service, shared by the tests: each has tenants of its own."""
+    clock = Clock()
+    callers = Callers(clock, peer_keys)
+    async with (
+        databases(templates, clock) as database,
+        emptied(nats_server) as broker,
+        starting(database, broker, callers) as serve,
+    ):
+        made = await database("analytics")
+        running = await serve("analytics", ServiceSettings, wire, database=made)
+        async with running.channel() as channel:
+            yield World(running, made, UsageServiceStub(channel), callers)
 
 
 async def refused(code: grpc.StatusCode, call: object) -> str:
@@ -112,10 +125,9 @@ async def refused(code: grpc.StatusCode, call: object) -> str:
     return error.value.details() or ""
 
 
-async def test_tables_are_guarded_and_models_match(database: DatabaseFactory) -> None:
-    made = await database("analytics")
-    assert_tables_guarded(made)
-    assert_models_match_migrations(made, models.Base.metadata)
+async def test_tables_are_guarded_and_models_match(world: World) -> None:
+    assert_tables_guarded(world.database)
+    assert_models_match_migrations(world.database, models.Base.metadata)
 
 
 async def test_usages_and_costs_delivered_thrice_and_shuffled_count_once(world: World) -> None:
@@ -327,8 +339,8 @@ async def test_poisoned_usages_stop_only_themselves(world: World) -> None:
 
 
 @pytest.mark.parametrize("table", ["wrtn_counted_usages", "wrtn_team_paths"])
-async def test_the_database_refuses_to_forget_what_was_counted(database: DatabaseFactory, table: str) -> None:
-    service, person = Analytics(await database("analytics")), Person(NEW(), (NEW(),))
+async def test_the_database_refuses_to_forget_what_was_counted(world: World, table: str) -> None:
+    service, person = Analytics(world.database), Person(NEW(), (NEW(),))
     await service.record([recorded(usage(person))])
     with connect(service.database.urls.owner) as owner, pytest.raises(psycopg.errors.RestrictViolation):
         owner.execute(f"DELETE FROM {table}")
