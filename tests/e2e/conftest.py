@@ -18,6 +18,13 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """Another such folder, for one test."""
+    with TemporaryDirectory(prefix="wrtn-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
 @pytest.fixture(scope="session")
 def suite(folder: Path) -> Iterator[Suite]:
     """A running suite, whose webhooks reach the tests."""

@@ -19,8 +19,8 @@ from tests.e2e.suite import Suite, ended, free_ports, running
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
-def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) -> None:
-    environ = {**os.environ, **free_ports(), "WRTN_LOCAL_DIR": str(tmp_path)}
+def test_a_taken_port_is_named_with_the_setting_that_moves_it(own_folder: Path) -> None:
+    environ = {**os.environ, **free_ports(), "WRTN_LOCAL_DIR": str(own_folder)}
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -47,8 +47,8 @@ def test_a_service_without_its_settings_refuses_to_start_in_a_sentence(service: 
     assert "Traceback" not in refused.stderr
 
 
-def test_the_run_after_a_killed_one_stops_what_it_left_and_keeps_its_state(tmp_path: Path) -> None:
-    with running(tmp_path) as first:
+def test_the_run_after_a_killed_one_stops_what_it_left_and_keeps_its_state(own_folder: Path) -> None:
+    with running(own_folder) as first:
         keys = {path.name: path.read_bytes() for path in secrets(first)}
         assert {path.stat().st_mode & 0o777 for path in secrets(first)} == {0o600}
         first.process.kill()
@@ -56,7 +56,7 @@ def test_the_run_after_a_killed_one_stops_what_it_left_and_keeps_its_state(tmp_p
         orphan = first.pid("identity")
         assert orphan
         ports = {key: value for key, value in first.environ.items() if key.endswith("_PORT")}
-    with running(tmp_path, **ports) as second:
+    with running(own_folder, **ports) as second:
         assert "stopped identity, left over" in second.said()
         assert second.pid("identity") != orphan
         assert {path.name: path.read_bytes() for path in secrets(second)} == keys
@@ -65,14 +65,14 @@ def test_the_run_after_a_killed_one_stops_what_it_left_and_keeps_its_state(tmp_p
         assert [name for name in (*SERVICES, "postgres", "nats") if second.pid(name)] == []
 
 
-def test_servers_from_outside_are_used_in_place_of_embedded_ones(tmp_path: Path) -> None:
-    postgres, nats = Postgres(tmp_path / "postgres", password="from outside"), Nats(tmp_path / "nats")
+def test_servers_from_outside_are_used_in_place_of_embedded_ones(own_folder: Path) -> None:
+    postgres, nats = Postgres(own_folder / "postgres", password="from outside"), Nats(own_folder / "nats")
     postgres.start()
     nats.start()
     try:
-        (tmp_path / "suite").mkdir()
+        (own_folder / "suite").mkdir()
         outside = {"WRTN_POSTGRES_URL": postgres.url(), "WRTN_NATS_URL": nats.url}
-        with running(tmp_path / "suite", **outside) as suite:
+        with running(own_folder / "suite", **outside) as suite:
             assert [suite.pid(name) for name in ("postgres", "nats")] == [None, None]
             assert httpx.get(suite.plan.url("gateway") + "/readyz", trust_env=False).status_code == 200
     finally:
@@ -81,8 +81,8 @@ def test_servers_from_outside_are_used_in_place_of_embedded_ones(tmp_path: Path)
 
 
 @pytest.mark.parametrize("url", ["postgresql+psycopg://somebody:geheim@127.0.0.1:1/postgres", "geheim"])
-def test_a_postgres_from_outside_that_cannot_be_reached_is_said_plainly(tmp_path: Path, url: str) -> None:
-    environ = {**os.environ, **free_ports(), "WRTN_LOCAL_DIR": str(tmp_path), "WRTN_POSTGRES_URL": url}
+def test_a_postgres_from_outside_that_cannot_be_reached_is_said_plainly(own_folder: Path, url: str) -> None:
+    environ = {**os.environ, **free_ports(), "WRTN_LOCAL_DIR": str(own_folder), "WRTN_POSTGRES_URL": url}
     refused = ended(environ)
     assert refused.returncode == 1
     assert "cannot run: WRTN_POSTGRES_URL: " in refused.stderr
