@@ -11,8 +11,7 @@ from tests.identity.make import SignedIn
 from tests.identity.service import MovableClock
 from tests.identity.test_identity_api_keys import create, revoke
 from tests.identity.test_identity_policies import employee, owner_with_app, set_policy
-from tests.sessions.test_sessions_together import hand_over
-from tests.sessions.together import Both, known
+from tests.sessions.together import Both, hand_over, known
 from wrtn.access.v1.access_pb2 import Title
 from wrtn.identity.v1 import auth_pb2, suspensions_pb2
 from wrtn.identity.v1.members_pb2 import Hold

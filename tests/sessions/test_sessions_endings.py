@@ -11,11 +11,10 @@ from chassis.testing.callers import Known
 from tests.identity import make
 from tests.sessions.make import Line, Session
 from tests.sessions.taking import IN_IDENTITY, Taking
-from tests.sessions.test_sessions_together import both
 from tests.sessions.together import Both, known
 from wrtn.sessions.v1.recorder_pb2 import Control
 
-__all__ = ["both"]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def stream(both: Both, caller: Known) -> Line:

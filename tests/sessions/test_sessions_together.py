@@ -3,49 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from pathlib import Path
+from collections.abc import Awaitable
 
 import grpc
 import pytest
-import pytest_asyncio
 
 from chassis.clock import Clock
-from chassis.embedded.nats import Nats
-from chassis.embedded.postgres import Postgres
-from chassis.testing.callers import Callers
-from chassis.testing.databases import DatabaseFactory
 from chassis.testing.waiting import until
 from tests.identity import make
 from tests.identity.make import SignedIn
-from tests.identity.service import serving
-from tests.identity.service import settings as identity_settings
-from tests.identity.smtp_server import Mailbox, smtp_server
 from tests.sessions.make import Session, refusal
-from tests.sessions.together import Both, known, together
+from tests.sessions.together import Both, hand_over, known
 from wrtn.access.v1.access_pb2 import STAFF_RIGHT_MODERATOR
-from wrtn.identity.v1 import break_glass_pb2, transfers_pb2
+from wrtn.identity.v1 import break_glass_pb2
 from wrtn.sessions.v1 import chat_sessions_pb2 as pb
 from wrtn.sessions.v1.recorder_pb2 import Control
 
 SECRET = '{"text":"the merger"}'
 UNKNOWN = (grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
-
-
-@pytest_asyncio.fixture
-async def both(
-    database: DatabaseFactory, nats: Nats, callers: Callers, postgres: Postgres, tmp_path: Path
-) -> AsyncIterator[Both]:
-    """Identity and sessions over fresh databases."""
-    of_identity, of_sessions = await database("identity"), await database("sessions")
-    async with smtp_server(Mailbox()) as mailbox:
-        chosen = identity_settings(of_identity, nats, mailbox, callers, tmp_path)
-        admin_url = postgres.url(of_identity.name)
-        async with (
-            serving(chosen, of_identity, mailbox, callers, admin_url) as identity,
-            together(identity, of_sessions, nats, callers, tmp_path) as made,
-        ):
-            yield made
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def refused(attempt: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
@@ -53,20 +29,6 @@ async def refused(attempt: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await attempt
     return refusal(error.value)
-
-
-async def hand_over(both: Both, giver: SignedIn, receiver: SignedIn) -> SignedIn:
-    """Transfers a personal account by offer and acceptance; answers the receiver acting by it."""
-    transfers = both.identity.transfers
-    offered = await transfers.OfferAccount(
-        transfers_pb2.OfferAccountRequest(account_id=giver.account_id, receiver_member_id=receiver.member_id),
-        metadata=giver.metadata,
-    )
-    await transfers.AcceptTransfer(
-        transfers_pb2.AcceptTransferRequest(transfer_id=offered.id), metadata=receiver.metadata
-    )
-    pair = await make.refresh(both.identity, receiver.pair.refresh_token, giver.account_id)
-    return SignedIn(receiver.email, pair)
 
 
 async def read(both: Both, by: SignedIn, session: Session, tenant_id: str = "") -> list[str]:

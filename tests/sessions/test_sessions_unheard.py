@@ -13,13 +13,11 @@ from services.sessions import live, watchers
 from tests.identity import make
 from tests.sessions.taking import IN_IDENTITY, Taking, dismissed, transferred
 from tests.sessions.test_sessions_endings import stream, told
-from tests.sessions.test_sessions_together import both, open_glass
+from tests.sessions.test_sessions_together import open_glass
 from tests.sessions.together import Both, known
 from tests.sessions.watching import View, watch
 from wrtn.identity.v1.break_glass_pb2 import CloseBreakGlassRequest
 from wrtn.sessions.v1.recorder_pb2 import Control
-
-__all__ = ["both"]
 
 BOUND = 5
 """Seconds in which every path refuses what was taken, with the broker down."""
