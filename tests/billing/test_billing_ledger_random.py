@@ -92,6 +92,8 @@ class Books:
     """The ledger and the lots of a tenant as the model knows them."""
 
     tenant_id: UUID
+    personal: bool
+    """Whether credits that come pay what is owed: nobody invoices a personal account."""
     lots: list[Lot] = field(default_factory=list)
     balances: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
@@ -100,11 +102,14 @@ class Books:
         self.balances[debit] += amount
         self.balances[credit] -= amount
 
-    def add(self, lot: WalletLot, source: str) -> None:
+    def add(self, lot: WalletLot, source: str, now: datetime) -> None:
         """Takes credits in."""
         made = Lot(lot.id, lot.kind, lot.priority, lot.expire_time, lot.amount, [lot.amount])
         self.lots.append(made)
         self.move(lot.amount, source, "wallet")
+        if self.personal:
+            debt = max(self.balances["receivable"], _ZERO)
+            self.move(self.burn(debt, now), "wallet", "receivable")
 
     def burn(self, amount: Decimal, now: datetime) -> Decimal:
         """Takes credits by priority, expiry and age; answers how much they cover."""
@@ -163,12 +168,12 @@ class Chance:
             for _ in range(2)
         ]
         assert made[0].id == made[1].id
-        books.add(made[0], "cash:test")
+        books.add(made[0], "cash:test", tx.now)
 
     async def bonus(self, tx: Transaction, books: Books) -> None:
         """Gives credits for good."""
         lot = await wallets.bonus(tx, books.tenant_id, self.credits(), "USD", reference=f"bonus:{NEW()}")
-        books.add(lot, "bonus_expense")
+        books.add(lot, "bonus_expense", tx.now)
 
     async def grant(self, tx: Transaction, books: Books) -> None:
         """Gives credits for some steps."""
@@ -181,7 +186,7 @@ class Chance:
             expire_time=tx.now + timedelta(minutes=self.random.randrange(1, 9)),
             reference=f"grant:{NEW()}",
         )
-        books.add(lot, "bonus_expense")
+        books.add(lot, "bonus_expense", tx.now)
 
     async def fine(self, tx: Transaction, books: Books) -> None:
         """Fines, whatever there is."""
@@ -277,13 +282,15 @@ async def test_random_operations_balance_after_each_and_stand_as_in_a_plain_mode
     database: DatabaseFactory,
 ) -> None:
     made, chance = await database("billing"), Chance(Random(6))
-    every = [Books(NEW()) for _ in range(_TENANTS)]
+    every = [Books(NEW(), personal=bool(number % 2)) for number in range(_TENANTS)]
     scope = Scope(frozenset(each.tenant_id for each in every))
     async with made.app.transaction(scope) as tx:
         driver = await tx.driver()
-        known = [(each.tenant_id, each.tenant_id, NEW(), 1) for each in every]
+        accounts = [(each.tenant_id, each.tenant_id, NEW(), 1) for each in every if each.personal]
+        enterprises = [(each.tenant_id, "UTC", 1) for each in every if not each.personal]
         async with driver.cursor() as cursor:
-            await cursor.executemany("INSERT INTO wrtn_known_accounts VALUES (%s, %s, %s, %s)", known)
+            await cursor.executemany("INSERT INTO wrtn_known_accounts VALUES (%s, %s, %s, %s)", accounts)
+            await cursor.executemany("INSERT INTO wrtn_known_enterprises VALUES (%s, %s, %s)", enterprises)
     acts, now, done = chance.acts(), NOON, 0
     while done < OPERATIONS:
         now += timedelta(minutes=1)
