@@ -28,7 +28,7 @@ from tests.e2e.suite import Suite
 from tests.replay.people import Member
 from tests.replay.world import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 CODES = grpc.StatusCode
 RPCS = list(rpcs())
