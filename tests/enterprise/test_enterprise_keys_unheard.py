@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chassis.embedded.nats import Nats
 from chassis.testing.callers import Metadata
 from chassis.testing.waiting import until
@@ -21,10 +23,13 @@ from wrtn.identity.v1.credentials_pb2 import CreateServiceCredentialRequest
 
 __all__ = ["both"]
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 REFUSED = (CODE.UNAUTHENTICATED, "CREDENTIAL_REFUSED")
 
 
-async def test_without_events_they_are_refused_once_kept_answers_are_over(both: Both, nats: Nats) -> None:
+async def test_without_events_they_are_refused_once_kept_answers_are_over(
+    both: Both, nats_server: Nats
+) -> None:
     enterprise_id, _, owner = await both.owner()
     staff = await make.staff(both.identity)
     exchange = await _credential(both, owner, enterprise_id)
@@ -33,7 +38,7 @@ async def test_without_events_they_are_refused_once_kept_answers_are_over(both: 
     other_id, _, neighbour = await both.owner()
     theirs = await both.key(neighbour, "read")
     own = await both.key(await make.member(both.identity), "read")
-    nats.stop()
+    nats_server.stop()
     await until(lambda: _deaf(both))
 
     await _later(both)
@@ -55,7 +60,7 @@ async def test_without_events_they_are_refused_once_kept_answers_are_over(both: 
     assert await both.answer(other_id, own) == (CODE.NOT_FOUND, "NOT_FOUND")
 
     # What was learned by asking stays true when events come again, until one tells of something newer.
-    nats.start()
+    nats_server.start()
     await until(lambda: _hears(both))
     await _later(both)
     assert await both.answer(enterprise_id, key) == ENDED
