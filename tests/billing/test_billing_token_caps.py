@@ -30,6 +30,8 @@ from wrtn.access.v1.access_pb2 import TITLE_MEMBER, TITLE_OWNER
 from wrtn.billing.v1 import spending_pb2 as pb
 from wrtn.billing.v1.events_pb2 import TokensRefused
 from wrtn.billing.v1.spending_pb2_grpc import SpendServiceStub
+from wrtn.billing.v1.wallets_pb2 import GetWalletRequest, SetWalletPrepaidRequest
+from wrtn.billing.v1.wallets_pb2_grpc import WalletServiceStub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -199,3 +201,15 @@ async def test_identity_has_the_template() -> None:
     letter = Letters(public_url=None).write("tokens_refused", "en", {"until": "2026-12-01 00:00 UTC"})
     assert "2026-12-01 00:00 UTC" in letter.text
     assert "2026-12-01 00:00 UTC" in letter.html
+
+
+async def test_while_a_plan_stands_it_says_whether_the_enterprise_pays_in_advance(team: Team) -> None:
+    await team.subscribe(1000)
+    wallets = WalletServiceStub(team.buyer.running.channel())
+    request = SetWalletPrepaidRequest(wallet_id=str(team.buyer.id), prepaid=True, reason="a late payer")
+    administrator = team.buyer.administrator.metadata
+    assert (await refused(wallets.SetWalletPrepaid(request, metadata=administrator)))[
+        0
+    ] == "WALLET_SET_BY_PLAN"
+    wallet = await wallets.GetWallet(GetWalletRequest(wallet_id=str(team.buyer.id)), metadata=administrator)
+    assert not wallet.prepaid
