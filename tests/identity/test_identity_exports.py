@@ -25,6 +25,7 @@ from tests.identity.data import World, documents, refused
 from tests.identity.make import (
     as_superuser,
     member,
+    registered,
     sign_in,
 )
 from wrtn.identity.v1 import exports_pb2
@@ -61,7 +62,7 @@ async def test_an_export_holds_what_every_service_holds_about_the_member_and_not
 async def test_it_holds_the_picture_the_ways_to_sign_in_by_name_and_what_the_member_held(
     suite: World,
 ) -> None:
-    known, other = await member(suite.identity), await member(suite.identity)
+    known, other = await registered(suite.identity), await member(suite.identity)
     await suite.identity.avatars.SetAvatar(
         SetAvatarRequest(member_id="me", image=PNG), metadata=known.metadata
     )

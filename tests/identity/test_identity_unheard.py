@@ -20,19 +20,19 @@ from wrtn.identity.v1.auth_pb2 import IssueServiceTokenRequest
 
 
 async def test_no_answer_means_no_for_an_enterprises_credential_and_the_platforms_goes_on(
-    identity: Identity, nats: Nats
+    alone: Identity, nats_server: Nats
 ) -> None:
-    of_enterprise = await _credential(identity, Clock().new_id())
-    of_platform = await _credential(identity, PLATFORM)
-    await identity.running.runtime.bus.ready()
-    await identity.auth.IssueServiceToken(of_enterprise)
-    nats.stop()
-    await until(lambda: _deaf(identity))
+    of_enterprise = await _credential(alone, Clock().new_id())
+    of_platform = await _credential(alone, PLATFORM)
+    await alone.running.runtime.bus.ready()
+    await alone.auth.IssueServiceToken(of_enterprise)
+    nats_server.stop()
+    await until(lambda: _deaf(alone))
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await identity.auth.IssueServiceToken(of_enterprise)
+        await alone.auth.IssueServiceToken(of_enterprise)
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
     assert make.reason(refused.value) == "RIGHTS_UNAVAILABLE"
-    await identity.auth.IssueServiceToken(of_platform)
+    await alone.auth.IssueServiceToken(of_platform)
 
 
 async def _deaf(identity: Identity) -> bool:
