@@ -10,14 +10,23 @@ from uuid import UUID
 import pytest
 
 from chassis.clock import Clock
-from chassis.database import Database, Scope
+from chassis.database import Database, Scope, arrays
+from chassis.database.roles import connect
 from chassis.testing.lines import listening
 from chassis.testing.waiting import until
 from services.billing.spending.admission import Ask
 from services.billing.spending.authorizing import Twin, Wanted, authorize
+from services.billing.store.spenders import COVERING
 from services.billing.store.spending import Kept
 from tests.billing.office import MODEL, Office, credited
 from tests.usage import NEW
+
+_MANY = """
+INSERT INTO wrtn_budgets (tenant_id, id, team_id, employee_id, resource, period, amount, thresholds, soft,
+    requests_per_minute, tokens_per_minute, currency, version, create_time, update_time)
+SELECT %s, gen_random_uuid(), {who}, '', 3, 1, '{{}}', false, 0, 0, 'USD', 1, now(), now()
+FROM generate_series(1, 1000)
+"""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -75,3 +84,23 @@ async def test_of_two_replicas_that_make_the_same_reservation_one_changes_nothin
     assert sum(isinstance(each, Twin) for each in outcomes) == 1
     assert (await office.read(budget)).status.reserved == "2"
     assert await office.rows("SELECT 1 FROM wrtn_reservations WHERE id = %s", twin.reservation_id) == [(1,)]
+
+
+async def test_an_admission_reads_no_budgets_of_others_however_many_there_are(office: Office) -> None:
+    app, person = office.database.app, office.person
+    async with app.transaction(Scope.of(office.id)) as tx:
+        for who in ("gen_random_uuid(), NULL", "NULL, gen_random_uuid()"):
+            await (await tx.driver()).execute(_MANY.format(who=who).encode(), (office.id,))
+    with connect(office.database.urls.owner) as owner:
+        owner.execute("ANALYZE wrtn_budgets")
+    async with app.snapshot(Scope.of(office.id)) as snapshot:
+        values = {
+            **arrays.by_column(("account_id", "team_id"), [(person.account_id, office.line[0])]),
+            "tenant": office.id,
+            "resources": arrays.literal(["", f"model:{MODEL}"]),
+            "now": snapshot.now,
+        }
+        explained = await (await snapshot.driver()).execute(f"EXPLAIN {COVERING}".encode(), values)
+        plan = [row[0] for row in await explained.fetchall()]
+    filters = [line for line in plan if "Filter:" in line]
+    assert not [line for line in filters if "team_id" in line or "employee_id" in line]

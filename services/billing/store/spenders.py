@@ -70,8 +70,17 @@ LEFT JOIN LATERAL (
 ) AS plan ON true
 """
 
-# The arrays, and no subqueries, let it find budgets by index however many a tenant has.
-_COVERING = """
+# Four kinds of budgets, each found by index however many a tenant has: a condition with OR reads them all.
+_TEAMS = ("team_id IS NULL", "team_id = ANY (ARRAY(SELECT team_id FROM line))")
+_EMPLOYEES = ("employee_id IS NULL", "employee_id = ANY (ARRAY(SELECT employee_id FROM holders))")
+_BUDGETS = " UNION ALL ".join(
+    f"""SELECT tenant_id, id, team_id, employee_id, resource, period FROM wrtn_budgets
+    WHERE tenant_id = %(tenant)s AND archive_time IS NULL AND resource = ANY (%(resources)s::text[])
+        AND {team} AND {employee}"""  # noqa: S608
+    for team in _TEAMS
+    for employee in _EMPLOYEES
+)
+COVERING = f"""
 WITH RECURSIVE line AS (
     SELECT team_id, parent_team_id FROM wrtn_known_teams
     WHERE tenant_id = %(tenant)s AND team_id = ANY (%(team_id)s::uuid[])
@@ -79,24 +88,22 @@ WITH RECURSIVE line AS (
     SELECT team.team_id, team.parent_team_id
     FROM line JOIN wrtn_known_teams AS team ON team.team_id = line.parent_team_id
     WHERE team.tenant_id = %(tenant)s
+),
+holders AS (
+    SELECT employee_id FROM wrtn_known_accounts AS account
+    JOIN wrtn_known_employees AS employee
+        ON employee.tenant_id = %(tenant)s AND employee.member_id = account.holder_member_id
+    WHERE account.tenant_id = %(tenant)s AND account.account_id = ANY (%(account_id)s::uuid[])
 )
 SELECT budget.id, budget.team_id, budget.employee_id, budget.resource, budget.period,
        latest.start_time, latest.end_time
-FROM wrtn_budgets AS budget
+FROM ({_BUDGETS}) AS budget
 LEFT JOIN LATERAL (
     SELECT start_time, end_time FROM wrtn_budget_periods AS kept
     WHERE kept.tenant_id = budget.tenant_id AND kept.budget_id = budget.id AND kept.start_time <= %(now)s
     ORDER BY start_time DESC LIMIT 1
 ) AS latest ON true
-WHERE budget.tenant_id = %(tenant)s AND budget.archive_time IS NULL
-    AND (budget.team_id IS NULL OR budget.team_id = ANY (ARRAY(SELECT team_id FROM line)))
-    AND (budget.employee_id IS NULL OR budget.employee_id = ANY (ARRAY(
-        SELECT employee_id FROM wrtn_known_accounts AS account
-        JOIN wrtn_known_employees AS employee
-            ON employee.tenant_id = %(tenant)s AND employee.member_id = account.holder_member_id
-        WHERE account.tenant_id = %(tenant)s AND account.account_id = ANY (%(account_id)s::uuid[]))))
-    AND budget.resource = ANY (%(resources)s::text[])
-"""
+"""  # noqa: S608
 
 
 class Spender(NamedTuple):
@@ -160,7 +167,7 @@ class Look:
             await driver.execute(FIND, (self._values["tenant"], self._ids)),
             await driver.execute(_WHO, self._values),
             await driver.execute(_TENANT, self._values),
-            await driver.execute(_COVERING, self._values),
+            await driver.execute(COVERING, self._values),
         ]
 
     async def seen(self) -> Seen:
