@@ -51,15 +51,15 @@ def test_a_key_is_published_before_it_signs_and_as_long_as_its_tokens_live(
     assert [each.generation for each in good(keys, now)] == published
 
 
-async def test_tokens_name_what_the_other_services_verify(identity: Identity) -> None:
+async def test_tokens_name_what_the_other_services_verify(identity: Identity, clock: MovableClock) -> None:
     signed_in = await make.member(identity)
     header = tokens.header_of(signed_in.pair.access_token)
     found = jwks.parsed(await make.key_set(identity))
-    verified = tokens.verify(signed_in.pair.access_token, found[str(header["kid"])], Clock())
+    verified = tokens.verify(signed_in.pair.access_token, found[str(header["kid"])], clock)
     claims = tokens.checked(
         signed_in.pair.access_token,
         found[str(header["kid"])],
-        Clock(),
+        clock,
         kind="at+jwt",
         issuer="wrtn.identity",
         audience="wrtn",
