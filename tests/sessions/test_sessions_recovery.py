@@ -15,6 +15,7 @@ import grpc
 import pytest
 import pytest_asyncio
 from psycopg import Connection
+from sqlalchemy import make_url
 
 from chassis.database.roles import connect
 from chassis.embedded.nats import Nats
@@ -271,9 +272,11 @@ def commits_unanswered(sessions: Sessions, postgres: Postgres) -> Iterator[Calla
         admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = on".encode())
         _kill(postgres, name)
         _await_replica(admin, "nobody")
-        waits = "SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event = 'SyncRep'"
+        # Of the app, since the worker commits what its jobs do at any time.
+        waits = "SELECT FROM pg_stat_activity WHERE datname = %s AND usename = %s AND wait_event = 'SyncRep'"
+        app = make_url(sessions.database.urls.app).username
         try:
-            yield lambda: admin.execute(waits, (name,)).fetchone() is not None
+            yield lambda: admin.execute(waits, (name, app)).fetchone() is not None
         finally:
             _await_replica(admin, "")
 
