@@ -281,6 +281,8 @@ MOVES = st.lists(
 )
 
 
+# Hypothesis hides that it is a coroutine, so it says itself in which loop its world lives.
+@pytest.mark.asyncio(loop_scope="module")
 @settings(
     max_examples=6,
     deadline=None,
