@@ -15,7 +15,8 @@ from chassis.database.roles import connect
 from chassis.testing.lines import listening
 from chassis.testing.waiting import until
 from services.billing.spending.admission import Ask
-from services.billing.spending.authorizing import Twin, Wanted, authorize
+from services.billing.spending.authorizing import Twin, authorize
+from services.billing.spending.deciding import Wanted
 from services.billing.store.spenders import COVERING
 from services.billing.store.spending import Kept
 from tests.billing.office import MODEL, Office, credited

@@ -19,7 +19,8 @@ from chassis.errors import DomainError
 from services.billing.models import KnownAccount, KnownEmployee, ReservationState
 from services.billing.spending import reservations
 from services.billing.spending.admission import Ask
-from services.billing.spending.authorizing import Wanted, authorize
+from services.billing.spending.authorizing import authorize
+from services.billing.spending.deciding import Wanted
 from services.billing.store.reservations import Reservations
 from services.identity.mail.letters import Letters
 from tests.billing.buyers import Buyer

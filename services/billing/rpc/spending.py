@@ -19,7 +19,7 @@ from services.billing import convert
 from services.billing.errors import AccountNotFound, ReservationNotFound
 from services.billing.pricing.price_list import PriceList
 from services.billing.spending import reservations
-from services.billing.spending.authorizing import Wanted
+from services.billing.spending.deciding import Wanted
 from services.billing.spending.estimates import NOTHING, Estimates
 from services.billing.spending.spender import Spender
 from services.billing.store.spending import Spending

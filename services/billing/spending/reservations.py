@@ -18,7 +18,8 @@ from services.billing.errors import ReservationEnded, ReservationNotFound
 from services.billing.models import Reservation, ReservationState
 from services.billing.spending import token_caps
 from services.billing.spending.admission import Ask, admit
-from services.billing.spending.authorizing import counter_of, refusal_of, wallet_counter
+from services.billing.spending.counters import counter_of, wallet_counter
+from services.billing.spending.refusals import refusal_of
 from services.billing.store import token_counts
 from services.billing.store.reservations import Reservations
 from services.billing.store.spenders import plan_of

@@ -13,7 +13,8 @@ from chassis.database import Database
 from chassis.errors import Aborted
 from chassis.gathering import Gathering
 from services.billing.errors import SpendingBusy
-from services.billing.spending.authorizing import Outcome, Wanted, authorize
+from services.billing.spending.authorizing import authorize
+from services.billing.spending.deciding import Outcome, Wanted
 
 BATCH = 64
 MOST_WAITING = 2000
