@@ -61,7 +61,7 @@ class World:
     def renew(self) -> None:
         """Begins for another test."""
         self.provider.renew()
-        self.domain = f"{self.provider.clock.secret(6).replace('_', '-').lower()}-acme.example"
+        self.domain = f"{self.provider.clock.new_id()}.example"
 
     async def begin(self, provider_id: str = "test", *, address: str = "", uri: str = "") -> FederatedSignIn:
         """Begins a sign-in."""

@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 
 from chassis.database import Snapshot, Transaction, arrays
 from services.billing import models
-from services.billing.usage.posting import LEDGER_IDS, LOCK, POST
+from services.billing.usage.posting import LEDGER_IDS, LOCK, OPEN, POST
 from services.billing.usage.usages import RatedUsage
 
 
@@ -23,12 +23,16 @@ class Postings:
     async def post(self, usages: Sequence[RatedUsage]) -> set[tuple[UUID, UUID]]:
         """Writes the usages, their sums and the ledger; answers the keys of those that were not there yet."""
         new_id = self._tx.clock.new_id
-        tenants = sorted({usage.tenant_id for usage in usages})
+        currencies = {usage.tenant_id: usage.charge_currency for usage in usages}
+        tenants = sorted(currencies)
         ids = [(tenant, *(new_id() for _ in LEDGER_IDS[1:])) for tenant in tenants]
         values = arrays.by_column(RatedUsage._fields, usages) | arrays.by_column(LEDGER_IDS, ids)
+        ledgers = {"tenants": values["tenants"], "currencies": [currencies[each] for each in tenants]}
         driver = await self._tx.driver()
-        locked = [row[0] for row in await (await driver.execute(LOCK, (tenants,))).fetchall()]
-        cursor = await driver.execute(POST, values | {"now": self._tx.now, "locked": locked})
+        async with driver.pipeline():
+            await driver.execute(OPEN, ledgers)
+            await driver.execute(LOCK, ledgers)
+        cursor = await driver.execute(POST, values | {"now": self._tx.now})
         return {(tenant_id, history_id) for tenant_id, history_id in await cursor.fetchall()}
 
 

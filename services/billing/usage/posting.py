@@ -78,14 +78,14 @@ days AS (
     ON CONFLICT (tenant_id, part_id, day, model) DO UPDATE {_ADDED}
 )"""  # noqa: S608
 
-# The ledger's row is locked until the commit, so sequences have no gaps and balances follow one another. Only
-# wallets of ledgers that were locked before this statement burn: it sees their lots as they are.
+# The ledger's row is locked before this statement and until the commit, so sequences have no gaps, balances
+# follow one another, and the lots of wallets are seen as they are.
 _LEDGER = f"""
 amounts AS (
     SELECT tenant_id, charge_currency AS currency, sum(charge) AS amount
     FROM fresh GROUP BY 1, 2 HAVING sum(charge) <> 0
 ),
-wanted AS (SELECT tenant_id, amount FROM amounts WHERE tenant_id = ANY (%(locked)s)),{BURN},
+wanted AS (SELECT tenant_id, amount FROM amounts),{BURN},
 lines AS (
     SELECT tenant_id, currency, ledger_account, side.amount,
            row_number() OVER (PARTITION BY tenant_id ORDER BY place) AS place
@@ -97,11 +97,11 @@ lines AS (
     WHERE side.amount <> 0
 ),
 ledgers AS (
-    INSERT INTO wrtn_ledgers AS kept (tenant_id, currency, last_sequence, last_time)
-    SELECT tenant_id, currency, count(*), %(now)s FROM lines GROUP BY 1, 2 ORDER BY tenant_id
-    ON CONFLICT (tenant_id) DO UPDATE SET last_sequence = kept.last_sequence + excluded.last_sequence,
-        last_time = greatest(kept.last_time, excluded.last_time)
-    RETURNING tenant_id, last_sequence, last_time
+    UPDATE wrtn_ledgers AS kept
+    SET last_sequence = kept.last_sequence + added.count, last_time = greatest(kept.last_time, %(now)s)
+    FROM (SELECT tenant_id, count(*) FROM lines GROUP BY 1) AS added
+    WHERE kept.tenant_id = added.tenant_id
+    RETURNING kept.tenant_id, kept.last_sequence, kept.last_time
 ),
 balances AS (
     INSERT INTO wrtn_ledger_balances AS kept (tenant_id, ledger_account, balance)
@@ -123,7 +123,15 @@ entries AS (
         AS ids (tenant_id, posting_id, entry_ids) USING (tenant_id)
 )"""  # noqa: S608
 
-LOCK = "SELECT tenant_id FROM wrtn_ledgers WHERE tenant_id = ANY (%s) ORDER BY tenant_id FOR UPDATE"
-"""Locks the ledgers that there are, before `POST`."""
+OPEN = """
+INSERT INTO wrtn_ledgers (tenant_id, currency, last_sequence)
+SELECT tenant_id, currency, 0
+FROM unnest(%(tenants)s::uuid[], %(currencies)s::text[]) AS each (tenant_id, currency)
+ORDER BY tenant_id
+ON CONFLICT DO NOTHING
+"""
+LOCK = "SELECT FROM wrtn_ledgers WHERE tenant_id = ANY (%(tenants)s::uuid[]) ORDER BY tenant_id FOR UPDATE"
+"""Locks all ledgers of the batch before `POST`, new ones too: one that `POST` made would be locked behind the
+usages, and another batch that has it locked already may wait for these."""
 
 POST = f"WITH {_FRESH}, {_PATHS}, {_DAYS}, {_LEDGER}\nSELECT tenant_id, history_id FROM fresh"
