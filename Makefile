@@ -19,6 +19,7 @@ help: ## List the commands
 run: protos ## Start the whole suite on this machine; Ctrl-C stops it
 	@python -m deploy.local
 
+# The "+" shows what the tests say at once, where make would hold it back until they end (`check`).
 test: protos ## Run the tests, on embedded servers
 	+@python -m pytest $(PYTEST_FLAGS)
 
