@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot
-from services.billing.models import Dispute, Payment, PaymentMethod, Refund
+from services.billing.models import Dispute, Invoice, Payment, PaymentMethod, Refund
 from wrtn.billing.v1 import payments_pb2 as pb
 
 
@@ -28,8 +28,17 @@ class Payments:
         return await self._session.scalar(added) is not None
 
     async def get(self, payment_id: UUID, *, lock: bool = False) -> Payment | None:
-        """Answers the payment, locked if it is to be changed."""
+        """Answers the payment, locked if it is to be changed, behind the invoice that it pays.
+
+        Whoever begins a payment holds the invoice, and waits for the one under way: in the other order both
+        would wait for each other.
+        """
         key = (self._tenant_id, payment_id)
+        if lock:
+            whose = Payment.tenant_id == self._tenant_id
+            paid = select(Payment.invoice_id).where(whose, Payment.id == payment_id).scalar_subquery()
+            row = select(Invoice.id).where(Invoice.tenant_id == self._tenant_id, Invoice.id == paid)
+            await self._session.execute(row.with_for_update())
         return await self._session.get(
             Payment, key, with_for_update=True if lock else None, populate_existing=lock
         )
