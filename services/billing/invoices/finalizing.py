@@ -40,8 +40,8 @@ _POSTED = (WireLine.KIND_USAGE, WireLine.KIND_CREDITS, WireLine.KIND_CORRECTION)
 """What is in the ledger since it was used, burnt or corrected."""
 
 
-async def draft(tx: Transaction, tenant_id: UUID, period: Span, drawn: Drawn) -> Invoice:
-    """Keeps a draft of what is drawn."""
+async def draft(tx: Transaction, tenant_id: UUID, period: Span, drawn: Drawn) -> None:
+    """Keeps a draft of what is drawn, unless there is one for the period since a moment ago."""
     row = Invoice(
         tenant_id=tenant_id,
         id=tx.clock.new_id(),
@@ -55,10 +55,9 @@ async def draft(tx: Transaction, tenant_id: UUID, period: Span, drawn: Drawn) ->
         version=1,
         create_time=tx.now,
     )
-    tx.session.add(_say(tx, row, drawn))
-    await tx.session.flush()
-    await Invoices(tx, tenant_id).replace_lines(row.id, _lines(row, drawn))
-    return row
+    queries = Invoices(tx, tenant_id)
+    if await queries.insert(_say(tx, row, drawn)):
+        await queries.replace_lines(row.id, _lines(row, drawn))
 
 
 async def finalize(tx: Transaction, drafter: Drafter, tenant_id: UUID, invoice_id: UUID) -> Invoice:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Snapshot, Transaction
 from services.billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, NumberSeries
@@ -20,6 +21,12 @@ class Invoices:
     def __init__(self, tx: Snapshot, tenant_id: UUID) -> None:
         self._session = tx.session
         self._tenant_id = tenant_id
+
+    async def insert(self, row: Invoice) -> bool:
+        """Adds an invoice; False if there is one for its period that is not withdrawn."""
+        values = {each.name: getattr(row, each.name) for each in Invoice.__table__.columns}
+        added = insert(Invoice).values(values).on_conflict_do_nothing().returning(Invoice.id)
+        return await self._session.scalar(added) is not None
 
     async def get(self, invoice_id: UUID) -> Invoice | None:
         """Answers the invoice."""
